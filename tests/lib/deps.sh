@@ -1,0 +1,52 @@
+#!/bin/sh
+# Installs what is missing of the "probe=package" pairs given, with apt-get, as root
+# or by sudo, and says so. Silent when nothing is missing.
+set -u
+
+have() {
+	case $1 in
+	bin:*) command -v "${1#bin:}" || test -x "/usr/sbin/${1#bin:}" ;;
+	py:*) /usr/bin/python3 -c "import ${1#py:}" ;;
+	gst:*) gst-inspect-1.0 --exists "${1#gst:}" ;;
+	*) for d in /usr/include /usr/include/"$(uname -m)"-linux-gnu; do test -e "$d/$1" && return 0; done; return 1 ;;
+	esac >/dev/null 2>&1
+}
+
+missing=
+for pair; do
+	have "${pair%%=*}" || missing="$missing ${pair#*=}"
+done
+[ -n "$missing" ] || exit 0
+# shellcheck disable=SC2086
+set -- $(printf '%s\n' $missing | sort -u)
+
+echo "missing Debian packages: $*"
+if ! command -v apt-get >/dev/null; then
+	echo "no apt-get here; please install what provides them" >&2
+	exit 1
+fi
+sudo=
+if [ "$(id -u)" -ne 0 ]; then
+	command -v sudo >/dev/null || { echo "not root and no sudo: as root, run: apt-get install $*" >&2; exit 1; }
+	sudo=sudo
+fi
+echo "installing them with ${sudo:+sudo }apt-get; this happens once"
+# Services must not be started by the installation.
+policy=/usr/sbin/policy-rc.d
+made=
+if [ ! -e $policy ]; then
+	made=1
+	printf '#!/bin/sh\nexit 101\n' | $sudo tee $policy >/dev/null && $sudo chmod +x $policy
+fi
+log=$(mktemp)
+DEBIAN_FRONTEND=noninteractive
+export DEBIAN_FRONTEND
+{ $sudo apt-get update && $sudo apt-get install -y --no-install-recommends "$@"; } >"$log" 2>&1
+rc=$?
+[ -z "$made" ] || $sudo rm -f $policy
+if [ $rc -ne 0 ]; then
+	tail -n 20 "$log" >&2
+	echo "installation failed; whole log: $log" >&2
+	exit 1
+fi
+rm -f "$log"

@@ -1,0 +1,23 @@
+# Tests. A unit test tests/unit/test_X.c says on a line "/* links: a.c b.c */" which
+# project files it is linked with, and on "/* libs: -lx */" which libraries.
+UNIT := $(sort $(wildcard tests/unit/test_*.c tests/sim/test_*.c))
+UNIT_BIN := $(UNIT:%.c=$(O)/%)
+links = $(call obj,$(shell sed -n 's,^/\* links: \(.*\) \*/,\1,p' $(1)))
+libs = $(shell sed -n 's,^/\* libs: \(.*\) \*/,\1,p' $(1))
+
+define unit_rule
+$(O)/$(basename $(1)): $(O)/$(basename $(1)).o $(call links,$(1))
+	$$(call say,LD)
+	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $(call libs,$(1))
+endef
+$(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
+
+unit: deps-test $(UNIT_BIN)
+	@tests/lib/run-unit.sh $(UNIT_BIN)
+
+check-includes:
+	@tests/lib/check-includes.sh
+
+check: check-includes unit
+
+.PHONY: unit check check-includes
