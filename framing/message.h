@@ -136,13 +136,15 @@ bool message_receipt_put(struct writer *, const struct message_receipt *);
 bool message_open_put(struct writer *, const struct message_open *);
 bool message_opened_put(struct writer *, const struct message_opened *);
 bool message_refused_put(struct writer *, const struct message_refused *);
-/* The form follows from sequence_bits and age_ms (>= 10 makes form 3). */
+/* The form follows from sequence_bits and age_ms (>= 10 makes form 3, with all 32
+ * bits of sequence). */
 bool message_datagram_put(struct writer *, const struct message_datagram *);
 /* Bytes that message_datagram_put writes in front of n payload bytes, at most. */
 #define MESSAGE_DATAGRAM_HEAD_MAX 24
 /* Bytes that message_stream_head_put writes, at most. */
 #define MESSAGE_STREAM_HEAD_MAX 24
-/* Writes the capsule up to its bytes, of which len follow (written by the caller). */
+/* Writes the capsule up to its bytes, of which len follow (written by the caller);
+ * false unless there is room for them, too. */
 bool message_stream_head_put(struct writer *, uint64_t channel, uint64_t offset, bool fin, size_t len);
 bool message_ack_put(struct writer *, const struct message_ack *);
 bool message_window_put(struct writer *, const struct message_window *);
