@@ -1,0 +1,45 @@
+/*
+ * Request: the target of an exchange, {base}/v1/{sid}?c=..&x=..&m=.. (PROTOCOL.md
+ * section 2.1). One parser and one formatter for both ends.
+ */
+#ifndef FRAMING_REQUEST_H
+#define FRAMING_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "framing/cursor.h"
+
+#define REQUEST_SID_LEN 22	/* characters */
+#define REQUEST_HOLD_MAX 60000	/* ms */
+#define REQUEST_KEEP_MAX 16
+#define REQUEST_CARRIER_MAX 65535
+#define REQUEST_X_MAX ((UINT64_C(1) << 53) - 1)
+#define REQUEST_TARGET_MAX 512	/* bytes of a target that the helper formats, base included */
+#define REQUEST_BASE_MAX 256
+
+enum request_mode { MODE_HELLO, MODE_POLL, MODE_UP, MODE_DOWN, MODE_DUPLEX };
+
+struct request {
+	char sid[REQUEST_SID_LEN + 1];
+	uint32_t carrier;
+	uint64_t x;
+	enum request_mode mode;
+	uint32_t hold_ms;
+	uint32_t keep;
+	bool has_epoch;
+	uint64_t epoch;
+};
+
+/* Parses a request target (origin or absolute form). 0; ERROR_UNSUPPORTED when its path is not below
+ * base; ERROR_MALFORMED. *path_query is the part from the path on (what is signed). */
+int request_parse(struct request *, const char *base, struct span target, struct span *path_query);
+/* Writes the target with a final NUL: its length, or ERROR_LIMIT. */
+ssize_t request_put(const struct request *, const char *base, char *out, size_t cap);
+const char *request_mode_name(enum request_mode);
+/* 16 random octets to a sid. */
+void request_sid(char out[REQUEST_SID_LEN + 1], const uint8_t random[16]);
+
+#endif

@@ -1,0 +1,36 @@
+/* Addresses: "127.0.0.1:5004", "[::1]:5004", "host:443", port ranges "h:5004-5013". */
+#ifndef TUNNEL_ADDRESS_H
+#define TUNNEL_ADDRESS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct address {
+	struct sockaddr_storage sa;
+	socklen_t len;
+};
+
+/* host and ports of a text. host has no brackets. */
+struct address_hostport {
+	char host[256];
+	uint16_t first, last;	/* last == first for a single port */
+	bool has_port;
+};
+
+/* 0 or ERROR_CONFIG. A range only if ranges; port 0 is legal. */
+int address_split(const char *text, bool ranges, struct address_hostport *);
+/* Literal IPv4 or IPv6 address: true and filled, else false. */
+bool address_literal(const char *host, uint16_t port, struct address *);
+void address_set_port(struct address *, uint16_t port);
+uint16_t address_port(const struct address *);
+bool address_equal(const struct address *, const struct address *);
+/* "127.0.0.1:5004" or "[::1]:5004"; out has ADDRESS_TEXT bytes. */
+#define ADDRESS_TEXT 80
+const char *address_text(const struct address *, char *out);
+/* The address of a bound socket. */
+int address_of_socket(int fd, struct address *);
+
+#endif

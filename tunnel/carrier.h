@@ -1,0 +1,83 @@
+/*
+ * Carrier: one way of moving records of a session in both directions, made of
+ * exchanges. The helper's carriers start exchanges by the up and down methods of
+ * a rung; the server's carriers answer those that arrive.
+ */
+#ifndef TUNNEL_CARRIER_H
+#define TUNNEL_CARRIER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "framing/request.h"
+#include "tunnel/exchange.h"
+#include "tunnel/pool.h"
+#include "tunnel/session.h"
+
+struct carrier;
+
+/* A rung: an up method and a down method. Best first. */
+struct rung {
+	const char *name;
+	const struct method *up, *down;
+};
+extern const struct rung rungs[];	/* duplex, split, push, poll; ends with name NULL */
+const struct rung *rung_find(const char *name);
+
+/* ---- helper ---- */
+
+/* How requests look; strings belong to the caller and outlive the carrier. */
+struct carrier_path {
+	const char *host;	/* Host header: name or name:port */
+	const char *base;	/* "/culvert" */
+	const char *user_agent;
+	/* Writes the Authorization value for a request; returns its length. */
+	size_t (*sign)(void *ctx, char *out, size_t cap, const char *method, const char *target);
+	/* An answer was not from culvertd; date is its Date header as Unix time, 0 if none. True: the clock
+	 * was corrected, try again. */
+	bool (*clock)(void *ctx, int64_t date);
+	void *ctx;
+	uint32_t hold_ms;	/* of polls; 0: 20,000 */
+};
+
+struct carrier_events {
+	/* Marks came back in time: the carrier is good. */
+	void (*proven)(void *ctx, struct carrier *);
+	/* It does not work (any more); the callee ends with carrier_free. why is a sentence. A carrier whose marks
+	 * do not come back in time fails with ERROR_TIMEOUT. */
+	void (*failed)(void *ctx, struct carrier *, int error, const char *why);
+};
+
+/* Starts a carrier: connections by the dialler, at most `limit` of them; HELLO first when the session has not
+ * been welcomed. The session then sends on it when it is proven. NULL: SESSION_CARRIERS_MAX reached. */
+struct carrier *carrier_open(struct session *, const struct rung *, const struct carrier_path *,
+			     const struct pool_dialler *, unsigned limit, const struct carrier_events *, void *ctx);
+const struct rung *carrier_rung(const struct carrier *);
+bool carrier_is_proven(const struct carrier *);
+
+/* ---- server ---- */
+
+/* The one seam between the front and the sessions: an authenticated exchange of this session, found by its sid.
+ * Takes the exchange over; makes the carrier named in the request if it is new. */
+void carrier_accept(struct session *, const struct request *, struct exchange *);
+/* Answers an exchange that has no session: GONE or BYE with a code, and drops its request body. */
+void carrier_answer(struct loop *, struct exchange *, uint64_t type, uint64_t code, const char *reason);
+
+/* ---- both ---- */
+
+/* Ends it in any state: what it had sent and was not receipted is sent elsewhere. */
+void carrier_free(struct carrier *);
+uint32_t carrier_id(const struct carrier *);
+
+struct carrier_stats {
+	uint32_t id;
+	const char *rung;	/* "" at the server */
+	bool proven;
+	unsigned legs;
+	uint32_t rtt_us, floor_ms; /* smoothed round trip; largest lateness in the last records */
+	uint64_t records_out, records_in, records_lost, exchanges;
+};
+void carrier_stats(const struct carrier *, struct carrier_stats *);
+unsigned session_carriers(const struct session *, struct carrier **out, unsigned max);
+
+#endif

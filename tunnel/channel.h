@@ -1,0 +1,62 @@
+/*
+ * Channel: one flow of a session (PROTOCOL.md section 6), as its endpoint sees it.
+ */
+#ifndef TUNNEL_CHANNEL_H
+#define TUNNEL_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "framing/message.h"
+#include "framing/packet.h"
+#include "tunnel/endpoint.h"
+
+struct channel;
+struct session;
+
+/* What the helper asks for, and what the server decides. */
+struct channel_params {
+	enum message_kind kind;
+	const char *service;
+	uint32_t port_index;
+	enum message_class class;
+	uint32_t deadline_ms;	/* of datagrams; 0: by packet: audio 200, video 400, others 1000 */
+	uint32_t idle_ms;	/* 0: none */
+};
+
+/* Helper: opens a channel to a service; NULL at the channel limit of the peer, or when the session
+ * cannot take new ones (session_open says which). Data may be sent at once. */
+struct channel *channel_open(struct session *, const struct channel_params *, const struct endpoint_ops *, void *ctx);
+
+/* Datagram channels: sends the packet's bytes (its data and len); takes the packet in any case. */
+void channel_send(struct channel *, struct packet *);
+
+/* Stream channels: a place for up to *n bytes to send; *n = 0: full, writable will be called. */
+uint8_t *channel_reserve(struct channel *, size_t *n);
+/* The first n bytes of that place are to be sent. */
+void channel_commit(struct channel *, size_t n);
+/* Nothing more will be sent; the other half goes on. */
+void channel_finish(struct channel *);
+/* The endpoint can take bytes again. */
+void channel_resume(struct channel *);
+
+/* The endpoint leaves: a datagram channel is closed, the halves of a stream channel that are not done
+ * are reset. The endpoint is not called any more. */
+void channel_close(struct channel *, uint64_t code, const char *reason);
+
+uint64_t channel_id(const struct channel *);
+struct session *channel_session(const struct channel *);
+const struct channel_params *channel_params(const struct channel *);
+
+/* For status: what went through. */
+struct channel_stats {
+	uint64_t id;
+	enum message_kind kind;
+	uint64_t packets_in, packets_out, bytes_in, bytes_out; /* in: delivered to the endpoint */
+	uint64_t dropped;	/* datagrams dropped for any reason */
+	uint32_t send_queue;	/* bytes waiting */
+};
+void channel_stats(const struct channel *, struct channel_stats *);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * Configuration: typed files read with libconfuse, the only file that sees it.
+ * A program describes its options once in a table; files and the command line
+ * fill the same values, the command line wins. Errors carry file:line and what
+ * would be right.
+ */
+#ifndef TUNNEL_CONFIG_H
+#define TUNNEL_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum config_type {
+	CONFIG_STRING,
+	CONFIG_INT,	/* with min and max */
+	CONFIG_BOOL,
+	CONFIG_LIST,	/* list of strings; on the command line the option repeats */
+	CONFIG_FLAG,	/* command line only: no value */
+	CONFIG_SECTIONS, /* file only: titled sections with string, int and bool options of their own */
+};
+
+struct config_option {
+	const char *name;	/* in the file with '-', on the command line "--name" */
+	char letter;		/* short option, or 0 */
+	enum config_type type;
+	long min, max, initial;	/* ints and bools */
+	const char *value;	/* default of a string, or NULL */
+	const char *metavar;	/* for --help: "FILE" */
+	const char *help;	/* one line for --help; NULL hides it */
+	const struct config_option *options; /* of sections; ends with name NULL */
+	bool only_command_line;
+};
+
+struct config;
+struct config_section;
+
+/* options end with name NULL. Reads the command line: --name value, --name=value, -x value; the first
+ * argument that is no option ends it. Then, if -c/--config FILE was given, that file. NULL after a message in
+ * error, which starts with FILE:LINE: or with the option. --help and --version are left to the caller as flags. */
+struct config *config_read(const struct config_option *, int argc, char **argv, char *error, size_t size);
+void config_free(struct config *);
+int config_rest(const struct config *);		/* index of the first argument behind the options */
+
+bool config_given(const struct config *, const char *name);	/* by file or command line */
+const char *config_string(const struct config *, const char *name);
+long config_int(const struct config *, const char *name);
+bool config_bool(const struct config *, const char *name);
+size_t config_list_size(const struct config *, const char *name);
+const char *config_list(const struct config *, const char *name, size_t i);
+/* "FILE:LINE" or "--name": where element i came from, for messages of checks made later. */
+const char *config_where(const struct config *, const char *name, size_t i);
+
+size_t config_sections(const struct config *, const char *name);
+const struct config_section *config_section(const struct config *, const char *name, size_t i);
+const char *config_section_title(const struct config_section *);
+const char *config_section_where(const struct config_section *);
+const char *config_section_string(const struct config_section *, const char *name);
+long config_section_int(const struct config_section *, const char *name);
+bool config_section_bool(const struct config_section *, const char *name);
+
+/* The options as a table for --help. */
+void config_help(const struct config_option *);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * Counters: one table of everything that is counted, for a process. Names are
+ * those of the status output. Plain increments; one thread.
+ */
+#ifndef TUNNEL_COUNTERS_H
+#define TUNNEL_COUNTERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define COUNTERS(X) \
+	X(connections_opened, "connections made or accepted") \
+	X(connections_failed, "connections that could not be made") \
+	X(tls_failed, "TLS handshakes that failed") \
+	X(tls_resumed, "TLS handshakes that resumed a session") \
+	X(exchanges, "HTTP exchanges begun") \
+	X(exchanges_failed, "HTTP exchanges cut or refused") \
+	X(cover_replies, "requests answered with the cover") \
+	X(auth_failed, "requests with missing or wrong credentials") \
+	X(sessions_opened, "sessions created") \
+	X(sessions_ended, "sessions ended") \
+	X(sessions_refused, "sessions refused at a cap") \
+	X(channels_opened, "channels opened") \
+	X(channels_refused, "channels refused") \
+	X(records_out, "records sent") \
+	X(records_in, "records received whole") \
+	X(records_repeated, "records received again") \
+	X(records_lost, "records found lost, whose reliable capsules were sent again") \
+	X(probe_timeouts, "probe time-outs") \
+	X(malformed, "malformed bodies") \
+	X(datagrams_out, "datagrams sent into the tunnel") \
+	X(datagrams_in, "datagrams delivered from the tunnel") \
+	X(datagram_bytes_out, "their bytes") \
+	X(datagram_bytes_in, "their bytes") \
+	X(dropped_queue_deadline, "datagrams dropped: waited here past their deadline") \
+	X(dropped_late, "datagrams dropped: arrived past the path's floor + deadline") \
+	X(dropped_repeat, "datagrams dropped: seen before") \
+	X(dropped_full, "datagrams dropped: the send queue was full") \
+	X(dropped_no_session, "datagrams dropped: no session to carry them") \
+	X(dropped_no_channel, "datagrams dropped: their channel is not open") \
+	X(dropped_local, "datagrams dropped: the local socket did not take them") \
+	X(icmp_refused, "port-unreachable answers of local targets") \
+	X(stream_bytes_out, "stream bytes sent into the tunnel, first transmissions") \
+	X(stream_bytes_again, "stream bytes sent again") \
+	X(stream_bytes_in, "stream bytes delivered from the tunnel")
+
+enum counter {
+#define X(name, text) COUNTER_##name,
+	COUNTERS(X)
+#undef X
+	COUNTER_COUNT
+};
+
+extern uint64_t counters[COUNTER_COUNT];
+
+#define count(name) ((void)counters[COUNTER_##name]++)
+#define count_add(name, n) ((void)(counters[COUNTER_##name] += (n)))
+#define counted(name) (counters[COUNTER_##name])
+
+const char *counter_name(enum counter);
+const char *counter_text(enum counter);
+
+#endif

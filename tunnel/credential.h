@@ -1,0 +1,40 @@
+/*
+ * Credentials: token files, and the Authorization header of PROTOCOL.md section
+ * 2.2. The token is never logged and never leaves the process.
+ */
+#ifndef TUNNEL_CREDENTIAL_H
+#define TUNNEL_CREDENTIAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "framing/cursor.h"
+
+#define CREDENTIAL_NAME_MAX 64
+#define CREDENTIAL_HEADER_MAX 192	/* bytes of the header's value with its NUL */
+#define CREDENTIAL_WINDOW 120		/* seconds of clock difference allowed */
+
+/* Lines of a token file; a name may have several tokens (rotation). */
+struct credentials;
+
+/* Reads a file of name:token lines. NULL and a sentence with file:line in error. Warns (log) when the
+ * file can be read by others. */
+struct credentials *credentials_load(const char *file, char *error, size_t size);
+void credentials_free(struct credentials *);
+size_t credentials_count(const struct credentials *);
+/* The name of the first line: the identity of a helper. */
+const char *credentials_first(const struct credentials *);
+
+/* Writes the value of the Authorization header for one request of the first identity. path and
+ * query as sent. Returns its length. */
+size_t credentials_sign(const struct credentials *, char *out, size_t cap, const char *method, const char *target,
+			int64_t unix_seconds);
+/* Checks a header value; the canonical name of the identity (it lives as long as the credentials),
+ * or NULL. *skew is set to ts - now where the header could be read. Constant time over the MAC. */
+const char *credentials_verify(const struct credentials *, struct span value, struct span method, struct span target,
+			       int64_t unix_seconds, int64_t *skew);
+/* A fresh "name:token" line (token: 32 random bytes, base64url); 0 or ERROR_CONFIG for a bad name. */
+int credentials_generate(const char *name, char *out, size_t cap);
+
+#endif

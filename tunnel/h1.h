@@ -1,0 +1,44 @@
+/*
+ * HTTP/1.1 engine: a connection in either role over any stream, presenting one
+ * exchange at a time. No pipelining. Both bodies may flow at once (duplex).
+ */
+#ifndef TUNNEL_H1_H
+#define TUNNEL_H1_H
+
+#include "tunnel/exchange.h"
+#include "tunnel/loop.h"
+#include "tunnel/stream.h"
+
+struct h1;
+
+struct h1_events {
+	/* Server: a request head came. The callee sets x->events and x->ctx at once; if it
+	 * sends a complete answer at once that is fine too. */
+	void (*request)(void *ctx, struct exchange *x, const struct http1_head *);
+	/* Client: the exchange is over and the connection can take another. */
+	void (*idle)(void *ctx);
+	/* The connection is over; its stream is closed. Last call; after it the h1 is gone.
+	 * An exchange in flight got its closed first. */
+	void (*closed)(void *ctx, int error);
+};
+
+struct h1_limits {
+	int64_t head_us;	/* server: time for a request head to arrive in full, and for a new connection */
+	int64_t idle_us;	/* server: time between exchanges before the connection is closed */
+	int64_t body_us;	/* server: the longest silence within a request body */
+};
+extern const struct h1_limits h1_limits_default;	/* 10 s, 120 s, 60 s */
+
+/* Takes a ready stream over. limits: server only. */
+struct h1 *h1_server(struct loop *, struct stream *, const struct h1_limits *, const struct h1_events *, void *ctx);
+struct h1 *h1_client(struct loop *, struct stream *, const struct h1_events *, void *ctx);
+/* Client: begins an exchange on an idle connection; NULL when it is not idle. */
+struct exchange *h1_exchange(struct h1 *, const struct exchange_events *, void *ctx);
+/* Closes the connection in any state; an exchange in flight gets closed(ERROR_CLOSED) first
+ * (not within the call chain of one of its own events). */
+void h1_close(struct h1 *);
+/* Server, for a clean stop: closes when the current exchange is over, idle ones at once. */
+void h1_drain(struct h1 *);
+struct stream *h1_stream(struct h1 *);
+
+#endif

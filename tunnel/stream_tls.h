@@ -1,0 +1,37 @@
+/*
+ * TLS 1.2 and 1.3 over any stream (OpenSSL 3; the only file that sees its TLS).
+ * The lower stream belongs to the TLS stream from the call on. Non-blocking;
+ * never re-entered from a callback. The peer is always verified by a client:
+ * chain, host name or IP address (there is no switch to turn it off).
+ */
+#ifndef TUNNEL_STREAM_TLS_H
+#define TUNNEL_STREAM_TLS_H
+
+#include "tunnel/loop.h"
+#include "tunnel/stream.h"
+
+struct tls_context;
+
+/* Client: system trust store plus cafile (NULL: none). One per server, it keeps the
+ * sessions for resumption (all tickets of a TLS 1.3 server, used once each).
+ * alpn: "http/1.1" or a comma-separated list, NULL for none. On failure NULL and a
+ * sentence in error (size bytes). */
+struct tls_context *tls_context_client(const char *cafile, const char *alpn, char *error, size_t size);
+/* Server: certificate chain and key in PEM. Refuses a key that does not match. */
+struct tls_context *tls_context_server(const char *certfile, const char *keyfile, const char *alpn,
+				       char *error, size_t size);
+/* Reference counted: streams keep theirs alive over a reload. */
+void tls_context_release(struct tls_context *);
+
+/* Begins the handshake over a ready lower stream; ready or failed follows. host: name
+ * or literal address that is verified and, for a name, sent as SNI. */
+struct stream *stream_tls_client(struct loop *, struct tls_context *, struct stream *lower, const char *host,
+				 const struct stream_events *, void *ctx);
+struct stream *stream_tls_server(struct loop *, struct tls_context *, struct stream *lower,
+				 const struct stream_events *, void *ctx);
+/* Why the stream failed, in words for a person, with who issued the certificate
+ * where trust was the cause ("certificate for h.example is signed by 'Corp Proxy CA',
+ * which is not trusted: give its certificate with --cafile"); "" if it did not. */
+const char *stream_tls_reason(struct stream *);
+
+#endif
