@@ -1,0 +1,185 @@
+/*
+ * Addresses: texts to socket addresses and back. Literal addresses only; names
+ * are the resolver's. Called by configuration, listeners, the dialler, policy.
+ */
+#include "tunnel/address.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "framing/error.h"
+
+static struct sockaddr_in *address_v4(const struct address *a)
+{
+	return (struct sockaddr_in *)&a->sa;
+}
+
+static struct sockaddr_in6 *address_v6(const struct address *a)
+{
+	return (struct sockaddr_in6 *)&a->sa;
+}
+
+/* Decimal digits only, up to 65535; the end of the number, or NULL. */
+static const char *address_number(const char *s, uint16_t *port)
+{
+	unsigned v = 0;
+	const char *p = s;
+
+	for (; *p >= '0' && *p <= '9' && p - s < 5; p++)
+		v = v * 10 + (unsigned)(*p - '0');
+	if (p == s || v > UINT16_MAX)
+		return NULL;
+	*port = (uint16_t)v;
+	return p;
+}
+
+static int address_ports(const char *s, bool ranges, struct address_hostport *hp)
+{
+	s = address_number(s, &hp->first);
+	if (!s)
+		return ERROR_CONFIG;
+	hp->last = hp->first;
+	if (ranges && *s == '-') {
+		s = address_number(s + 1, &hp->last);
+		if (!s || hp->last < hp->first)
+			return ERROR_CONFIG;
+	}
+	hp->has_port = true;
+	return *s ? ERROR_CONFIG : 0;
+}
+
+/* What no host name or address has in it; it could break a log or an HTTP head. */
+static bool address_host_ok(const char *s, size_t n)
+{
+	if (n == 0 || n >= sizeof ((struct address_hostport *)0)->host)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)s[i] <= ' ' || (unsigned char)s[i] >= 0x7f || strchr("[]/\\@?#\"'<>,;", s[i]))
+			return false;
+	return true;
+}
+
+int address_split(const char *text, bool ranges, struct address_hostport *hp)
+{
+	const char *host = text, *end, *rest;
+	struct address literal;
+
+	memset(hp, 0, sizeof *hp);
+	if (*text == '[') {
+		host = text + 1;
+		end = strchr(host, ']');
+		if (!end)
+			return ERROR_CONFIG;
+		rest = end + 1;
+	} else {
+		end = strchr(text, ':');
+		if (!end || strchr(end + 1, ':'))
+			end = text + strlen(text); /* a name or a bare IPv6 address, no port */
+		rest = end;
+	}
+	if (!address_host_ok(host, (size_t)(end - host)))
+		return ERROR_CONFIG;
+	memcpy(hp->host, host, (size_t)(end - host));
+	if (strchr(hp->host, ':') ? !address_literal(hp->host, 0, &literal) : host != text)
+		return ERROR_CONFIG;
+	if (*rest == '\0')
+		return 0;
+	return *rest == ':' ? address_ports(rest + 1, ranges, hp) : ERROR_CONFIG;
+}
+
+/* "fe80::1%eth0": the address and its zone. */
+static bool address_literal_v6(const char *host, struct sockaddr_in6 *sin6)
+{
+	char text[INET6_ADDRSTRLEN];
+	const char *zone = strchr(host, '%');
+	size_t n = zone ? (size_t)(zone - host) : strlen(host);
+
+	if (n >= sizeof text)
+		return false;
+	memcpy(text, host, n);
+	text[n] = '\0';
+	if (inet_pton(AF_INET6, text, &sin6->sin6_addr) != 1)
+		return false;
+	if (zone) {
+		sin6->sin6_scope_id = if_nametoindex(zone + 1);
+		return sin6->sin6_scope_id != 0;
+	}
+	return true;
+}
+
+bool address_literal(const char *host, uint16_t port, struct address *a)
+{
+	memset(a, 0, sizeof *a);
+	if (inet_pton(AF_INET, host, &address_v4(a)->sin_addr) == 1) {
+		a->sa.ss_family = AF_INET;
+		a->len = sizeof(struct sockaddr_in);
+	} else if (address_literal_v6(host, address_v6(a))) {
+		a->sa.ss_family = AF_INET6;
+		a->len = sizeof(struct sockaddr_in6);
+	} else {
+		memset(a, 0, sizeof *a);
+		return false;
+	}
+	address_set_port(a, port);
+	return true;
+}
+
+void address_set_port(struct address *a, uint16_t port)
+{
+	if (a->sa.ss_family == AF_INET)
+		address_v4(a)->sin_port = htons(port);
+	else if (a->sa.ss_family == AF_INET6)
+		address_v6(a)->sin6_port = htons(port);
+}
+
+uint16_t address_port(const struct address *a)
+{
+	if (a->sa.ss_family == AF_INET)
+		return ntohs(address_v4(a)->sin_port);
+	if (a->sa.ss_family == AF_INET6)
+		return ntohs(address_v6(a)->sin6_port);
+	return 0;
+}
+
+bool address_equal(const struct address *a, const struct address *b)
+{
+	if (a->sa.ss_family != b->sa.ss_family || address_port(a) != address_port(b))
+		return false;
+	if (a->sa.ss_family == AF_INET)
+		return address_v4(a)->sin_addr.s_addr == address_v4(b)->sin_addr.s_addr;
+	if (a->sa.ss_family == AF_INET6)
+		return address_v6(a)->sin6_scope_id == address_v6(b)->sin6_scope_id &&
+		       !memcmp(&address_v6(a)->sin6_addr, &address_v6(b)->sin6_addr, sizeof(struct in6_addr));
+	return a->len == b->len && !memcmp(&a->sa, &b->sa, a->len);
+}
+
+const char *address_text(const struct address *a, char *out)
+{
+	char host[INET6_ADDRSTRLEN], zone[IF_NAMESIZE];
+
+	*out = '\0';
+	if (a->sa.ss_family == AF_INET) {
+		inet_ntop(AF_INET, &address_v4(a)->sin_addr, host, sizeof host);
+		snprintf(out, ADDRESS_TEXT, "%s:%u", host, (unsigned)address_port(a));
+	} else if (a->sa.ss_family == AF_INET6) {
+		bool scoped = address_v6(a)->sin6_scope_id && if_indextoname(address_v6(a)->sin6_scope_id, zone);
+
+		inet_ntop(AF_INET6, &address_v6(a)->sin6_addr, host, sizeof host);
+		snprintf(out, ADDRESS_TEXT, "[%s%s%s]:%u", host, scoped ? "%" : "", scoped ? zone : "",
+			 (unsigned)address_port(a));
+	}
+	return out;
+}
+
+int address_of_socket(int fd, struct address *a)
+{
+	memset(a, 0, sizeof *a);
+	a->len = sizeof a->sa;
+	if (getsockname(fd, (struct sockaddr *)&a->sa, &a->len) < 0) {
+		a->len = 0;
+		return ERROR_SYSTEM;
+	}
+	return 0;
+}
