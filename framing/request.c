@@ -1,0 +1,190 @@
+/*
+ * Request targets. The server's router parses them, the helper's carriers
+ * format them. Parameters are strict: each at most once, plain digits, in range.
+ */
+#include "framing/request.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "framing/base64.h"
+#include "framing/error.h"
+
+static const char *const mode_names[] = { "hello", "poll", "up", "down", "duplex" };
+
+const char *request_mode_name(enum request_mode mode)
+{
+	return mode_names[mode];
+}
+
+void request_sid(char out[REQUEST_SID_LEN + 1], const uint8_t random[16])
+{
+	base64_encode(out, random, 16, true);
+}
+
+static bool span_is(struct span s, const char *text)
+{
+	return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
+}
+
+/* Takes everything up to the separator off the front of s. */
+static struct span take(struct span *s, uint8_t separator)
+{
+	const uint8_t *at = s->n ? memchr(s->p, separator, s->n) : NULL;
+	struct span head = { s->p, at ? (size_t)(at - s->p) : s->n };
+	size_t used = head.n + (at ? 1 : 0);
+
+	s->p += used;
+	s->n -= used;
+	return head;
+}
+
+static int number(struct span s, uint64_t max, uint64_t *v)
+{
+	*v = 0;
+	if (s.n < 1 || s.n > 16)
+		return ERROR_MALFORMED;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return ERROR_MALFORMED;
+		*v = *v * 10 + (uint64_t)(s.p[i] - '0');
+	}
+	return *v <= max ? 0 : ERROR_MALFORMED;
+}
+
+static int hex16(struct span s, uint64_t *v)
+{
+	*v = 0;
+	if (s.n != 16)
+		return ERROR_MALFORMED;
+	for (size_t i = 0; i < 16; i++) {
+		uint8_t c = s.p[i];
+		unsigned d;
+
+		if (c >= '0' && c <= '9')
+			d = c - '0';
+		else if (c >= 'a' && c <= 'f')
+			d = c - 'a' + 10U;
+		else
+			return ERROR_MALFORMED;
+		*v = *v << 4 | d;
+	}
+	return 0;
+}
+
+static int mode(struct span s, enum request_mode *m)
+{
+	for (size_t i = 0; i < sizeof mode_names / sizeof *mode_names; i++)
+		if (span_is(s, mode_names[i])) {
+			*m = (enum request_mode)i;
+			return 0;
+		}
+	return ERROR_MALFORMED;
+}
+
+/* One name=value; seen has a bit for each name so far. */
+static int parameter(struct request *r, struct span name, struct span value, unsigned *seen)
+{
+	static const char *const names[] = { "c", "x", "m", "hold", "k", "e" };
+	uint64_t v = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof *names; i++)
+		if (span_is(name, names[i]))
+			break;
+	if (i == sizeof names / sizeof *names)
+		return 0;	/* unknown: ignored */
+	if (*seen & 1U << i)
+		return ERROR_MALFORMED;
+	*seen |= 1U << i;
+	switch (i) {
+	case 0:
+		if (number(value, REQUEST_CARRIER_MAX, &v) < 0)
+			return ERROR_MALFORMED;
+		r->carrier = (uint32_t)v;
+		return 0;
+	case 1:
+		return number(value, REQUEST_X_MAX, &r->x);
+	case 2:
+		return mode(value, &r->mode);
+	case 3:
+		if (number(value, REQUEST_HOLD_MAX, &v) < 0)
+			return ERROR_MALFORMED;
+		r->hold_ms = (uint32_t)v;
+		return 0;
+	case 4:
+		if (number(value, REQUEST_KEEP_MAX, &v) < 0 || v == 0)
+			return ERROR_MALFORMED;
+		r->keep = (uint32_t)v;
+		return 0;
+	default:
+		r->has_epoch = true;
+		return hex16(value, &r->epoch);
+	}
+}
+
+static int query(struct request *r, struct span q)
+{
+	unsigned seen = 0;
+
+	r->keep = 1;
+	while (q.n) {
+		struct span value = take(&q, '&'), name = take(&value, '=');
+
+		if (parameter(r, name, value, &seen) < 0)
+			return ERROR_MALFORMED;
+	}
+	if ((seen & 7) != 7)	/* c, x and m are needed */
+		return ERROR_MALFORMED;
+	return r->has_epoch || r->mode == MODE_HELLO ? 0 : ERROR_MALFORMED;
+}
+
+/* "https://host/path" to "/path"; origin form stays. */
+static struct span path_of(struct span target)
+{
+	const uint8_t *scheme_end;
+
+	if (target.n && target.p[0] == '/')
+		return target;
+	scheme_end = memmem(target.p, target.n, "://", 3);
+	if (scheme_end) {
+		size_t skip = (size_t)(scheme_end - target.p) + 3;
+		const uint8_t *slash = memchr(target.p + skip, '/', target.n - skip);
+
+		if (slash)
+			return (struct span){ slash, target.n - (size_t)(slash - target.p) };
+	}
+	return (struct span){ target.p, 0 };
+}
+
+int request_parse(struct request *r, const char *base, struct span target, struct span *path_query)
+{
+	struct span rest = path_of(target), path;
+	size_t base_len = strlen(base);
+	uint8_t sid[16];
+
+	memset(r, 0, sizeof *r);
+	*path_query = rest;
+	path = take(&rest, '?');
+	if (path.n < base_len + 4 || memcmp(path.p, base, base_len) != 0 || memcmp(path.p + base_len, "/v1/", 4) != 0)
+		return ERROR_UNSUPPORTED;
+	path.p += base_len + 4;
+	path.n -= base_len + 4;
+	if (path.n != REQUEST_SID_LEN || base64_decode(sid, sizeof sid, (const char *)path.p, path.n, true) != 16)
+		return ERROR_MALFORMED;
+	memcpy(r->sid, path.p, REQUEST_SID_LEN);
+	return query(r, rest);
+}
+
+ssize_t request_put(const struct request *r, const char *base, char *out, size_t cap)
+{
+	int n = snprintf(out, cap, "%s/v1/%s?c=%" PRIu32 "&x=%" PRIu64 "&m=%s", base, r->sid, r->carrier, r->x,
+			 mode_names[r->mode]);
+
+	if (n > 0 && (size_t)n < cap && r->mode == MODE_POLL)
+		n += snprintf(out + n, cap - (size_t)n, "&hold=%" PRIu32 "&k=%" PRIu32, r->hold_ms, r->keep);
+	if (n > 0 && (size_t)n < cap && r->has_epoch)
+		n += snprintf(out + n, cap - (size_t)n, "&e=%016" PRIx64, r->epoch);
+	return n > 0 && (size_t)n < cap ? n : ERROR_LIMIT;
+}

@@ -1,0 +1,46 @@
+/*
+ * Arrivals: the records that came in on a carrier: which were seen, which are to be
+ * receipted (PROTOCOL.md section 4.1), and how late they were (section 4.3).
+ */
+#ifndef TUNNEL_ARRIVALS_H
+#define TUNNEL_ARRIVALS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "framing/message.h"
+#include "framing/ranges.h"
+#include "framing/window.h"
+
+#define ARRIVALS_BUCKETS 6	/* of 10 s each */
+
+struct arrivals {
+	struct window seen;
+	struct ranges ranges;
+	uint64_t stale;		/* ranges wholly below this are forgotten at the next tick */
+	int64_t tick_us;
+	int64_t newest_us;	/* arrival of the newest record */
+	int64_t owed_us;	/* since when a receipt is owed; 0: none */
+	bool news;		/* something arrived since the last receipt */
+	bool based;
+	uint32_t base;		/* transit of the first record: others are taken relative to it */
+	int32_t least[ARRIVALS_BUCKETS];
+	int64_t bucket_us;	/* start of the current bucket */
+	unsigned bucket;
+	uint32_t latest_ms;	/* lateness of the newest record */
+};
+
+void arrivals_init(struct arrivals *, int64_t now_us);
+bool arrivals_seen(const struct arrivals *, uint64_t number);
+/* A record begins to arrive: its lateness in ms. */
+uint32_t arrivals_lateness(struct arrivals *, uint32_t clock_ms, uint32_t now_ms, int64_t now_us);
+/* A record arrived whole and is to be receipted. */
+void arrivals_note(struct arrivals *, uint64_t number, int64_t now_us);
+/* An accountable record arrived: a receipt is owed from now on. */
+void arrivals_owe(struct arrivals *, int64_t now_us);
+/* Fills the receipt to send; false when there is nothing to tell. */
+bool arrivals_receipt(struct arrivals *, uint64_t carrier, int64_t now_us, struct message_receipt *);
+/* That receipt was put into a record. */
+void arrivals_told(struct arrivals *);
+
+#endif

@@ -1,0 +1,233 @@
+/*
+ * Ledger. Called by the outbox for each record sent and by the inbox for each
+ * receipt; calls back for capsules that are lost or known to have arrived. A
+ * callback only sets flags in channels, it never sends.
+ */
+#include "tunnel/ledger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "framing/error.h"
+#include "tunnel/counters.h"
+#include "tunnel/loop.h"
+
+#define RECORDS_INITIAL 64
+#define ITEMS_INITIAL 128
+#define PTO_MIN (200 * LOOP_MS)
+#define PTO_INITIAL LOOP_SECOND
+#define PTO_MAX (10 * LOOP_SECOND)
+#define RECEIPT_DELAY (100 * LOOP_MS)
+#define PROBE_RECORDS 2		/* found lost by one probe time-out */
+
+void ledger_init(struct ledger *l, const struct ledger_events *events, void *ctx)
+{
+	memset(l, 0, sizeof *l);
+	l->events = events;
+	l->ctx = ctx;
+}
+
+void ledger_fini(struct ledger *l)
+{
+	free(l->record);
+	free(l->item);
+	l->record = NULL;
+	l->item = NULL;
+}
+
+static struct ledger_record *record_at(const struct ledger *l, uint64_t number)
+{
+	return &l->record[number & (l->record_cap - 1)];
+}
+
+static struct ledger_item *item_at(const struct ledger *l, uint64_t index)
+{
+	return &l->item[index & (l->item_cap - 1)];
+}
+
+/* Doubles a ring of elements in use at [first, next). */
+static void *grow(void *ring, size_t *cap, size_t initial, size_t size, uint64_t first, uint64_t next)
+{
+	size_t bigger = *cap ? *cap * 2 : initial;
+	char *fresh = malloc(bigger * size);
+
+	if (!fresh)
+		abort();
+	for (uint64_t i = first; i < next; i++)
+		memcpy(fresh + (i & (bigger - 1)) * size, (char *)ring + (i & (*cap - 1)) * size, size);
+	free(ring);
+	*cap = bigger;
+	return fresh;
+}
+
+static void forget_done(struct ledger *l)
+{
+	while (l->first < l->next && record_at(l, l->first)->done) {
+		const struct ledger_record *r = record_at(l, l->first++);
+
+		if (r->items)
+			l->item_first = r->item + r->items;
+	}
+	if (l->first == l->next)
+		l->item_first = l->item_next;
+}
+
+bool ledger_ready(struct ledger *l)
+{
+	if (l->next - l->first >= LEDGER_RECORDS_MAX ||
+	    l->item_next - l->item_first + LEDGER_RECORD_ITEMS_MAX > LEDGER_ITEMS_MAX)
+		return false;
+	if (l->next - l->first == l->record_cap)
+		l->record = grow(l->record, &l->record_cap, RECORDS_INITIAL, sizeof *l->record, l->first, l->next);
+	return true;
+}
+
+bool ledger_note(struct ledger *l, const struct ledger_item *item)
+{
+	uint64_t end = l->item_next + l->open_items;
+
+	if (l->open_items == LEDGER_RECORD_ITEMS_MAX)
+		return false;
+	if (end - l->item_first == l->item_cap)
+		l->item = grow(l->item, &l->item_cap, ITEMS_INITIAL, sizeof *l->item, l->item_first, end);
+	*item_at(l, end) = *item;
+	l->open_items++;
+	return true;
+}
+
+void ledger_commit(struct ledger *l, uint64_t leg, int64_t now_us, bool accountable)
+{
+	struct ledger_record *r = record_at(l, l->next);
+
+	*r = (struct ledger_record){ .at_us = now_us, .leg = leg, .item = l->item_next,
+				     .items = (uint16_t)l->open_items, .done = !accountable };
+	l->item_next += l->open_items;
+	l->open_items = 0;
+	l->next++;
+	forget_done(l);
+}
+
+void ledger_cancel(struct ledger *l)
+{
+	l->open_items = 0;
+}
+
+static void settle(struct ledger *l, struct ledger_record *r, void (*fn)(void *, const struct ledger_item *))
+{
+	r->done = true;
+	for (uint16_t i = 0; i < r->items; i++) {
+		struct ledger_item item = *item_at(l, r->item + i);
+
+		fn(l->ctx, &item);
+	}
+}
+
+static void settle_lost(struct ledger *l, struct ledger_record *r)
+{
+	if (r->items) {
+		l->lost++;
+		count(records_lost);
+	}
+	settle(l, r, l->events->lost);
+}
+
+/* RFC 9002 section 5.3, without its ack delay limits: the receiver reports its delay exactly. */
+static void sample(struct ledger *l, int64_t rtt)
+{
+	if (rtt < 1)
+		rtt = 1;
+	l->latest_us = rtt;
+	if (!l->srtt_us) {
+		l->srtt_us = rtt;
+		l->rttvar_us = rtt / 2;
+		return;
+	}
+	int64_t diff = l->srtt_us > rtt ? l->srtt_us - rtt : rtt - l->srtt_us;
+
+	l->rttvar_us = (3 * l->rttvar_us + diff) / 4;
+	l->srtt_us = (7 * l->srtt_us + rtt) / 8;
+}
+
+int ledger_receipt(struct ledger *l, const struct message_receipt *m, int64_t now_us)
+{
+	const struct ranges *ranges = &m->ranges;
+	bool any = false;
+
+	if (ranges->n == 0 || ranges->r[ranges->n - 1].last >= l->next)
+		return ERROR_MALFORMED;
+	for (size_t i = 0; i < ranges->n; i++) {
+		uint64_t from = ranges->r[i].first > l->first ? ranges->r[i].first : l->first;
+
+		for (uint64_t n = from; n <= ranges->r[i].last; n++) {
+			struct ledger_record *r = record_at(l, n);
+
+			if (r->done)
+				continue;
+			if (n == ranges->r[ranges->n - 1].last)
+				sample(l, now_us - r->at_us - (int64_t)m->delay_us);
+			settle(l, r, l->events->receipted);
+			any = true;
+		}
+	}
+	if (any)
+		l->backoff = 0;
+	forget_done(l);
+	return 0;
+}
+
+void ledger_leg_lost(struct ledger *l, uint64_t leg)
+{
+	for (uint64_t n = l->first; n < l->next; n++) {
+		struct ledger_record *r = record_at(l, n);
+
+		if (!r->done && r->leg == leg)
+			settle_lost(l, r);
+	}
+	forget_done(l);
+}
+
+void ledger_all_lost(struct ledger *l)
+{
+	for (uint64_t n = l->first; n < l->next; n++)
+		if (!record_at(l, n)->done)
+			settle_lost(l, record_at(l, n));
+	forget_done(l);
+}
+
+int64_t ledger_pto(const struct ledger *l)
+{
+	int64_t pto = l->srtt_us ? 2 * l->srtt_us + 4 * l->rttvar_us + RECEIPT_DELAY : PTO_INITIAL;
+
+	if (pto < PTO_MIN)
+		pto = PTO_MIN;
+	for (unsigned i = 0; i < l->backoff && pto < PTO_MAX; i++)
+		pto *= 2;
+	return pto < PTO_MAX ? pto : PTO_MAX;
+}
+
+int64_t ledger_deadline(const struct ledger *l)
+{
+	return l->first < l->next ? record_at(l, l->first)->at_us + ledger_pto(l) : 0;
+}
+
+void ledger_timeout(struct ledger *l, int64_t now_us)
+{
+	int64_t before = now_us - ledger_pto(l);
+	unsigned found = 0;
+
+	for (uint64_t n = l->first; n < l->next && found < PROBE_RECORDS; n++) {
+		struct ledger_record *r = record_at(l, n);
+
+		if (r->done)
+			continue;
+		if (r->at_us > before)
+			break;
+		found += r->items > 0;
+		settle_lost(l, r);
+	}
+	if (found) {
+		l->backoff++;
+		count(probe_timeouts);
+	}
+	forget_done(l);
+}

@@ -1,0 +1,79 @@
+/*
+ * Ledger: the records that a carrier has sent and that were not receipted yet,
+ * with the reliable capsules they carried (PROTOCOL.md section 4.2), and the
+ * round trip learned from receipts. Two rings; no allocation in steady state.
+ */
+#ifndef TUNNEL_LEDGER_H
+#define TUNNEL_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "framing/message.h"
+
+#define LEDGER_RECORDS_MAX 16384
+#define LEDGER_ITEMS_MAX 65536
+#define LEDGER_RECORD_ITEMS_MAX 256
+
+/* A reliable capsule as it is remembered: enough to send its current state again. */
+struct ledger_item {
+	uint64_t channel;	/* 0: of the session */
+	uint64_t offset;	/* STREAM, ACK */
+	uint32_t len;		/* STREAM */
+	uint8_t type;
+	bool fin;
+};
+
+struct ledger_record {
+	int64_t at_us;
+	uint64_t leg;		/* number of the exchange it went out on */
+	uint64_t item;		/* index of its first item */
+	uint16_t items;
+	bool done;		/* receipted, lost, or owes no receipt */
+};
+
+struct ledger_events {
+	void (*lost)(void *ctx, const struct ledger_item *);
+	void (*receipted)(void *ctx, const struct ledger_item *);
+};
+
+struct ledger {
+	const struct ledger_events *events;
+	void *ctx;
+	uint64_t first, next;	/* numbers of the records kept: [first, next) */
+	struct ledger_record *record;
+	size_t record_cap;
+	uint64_t item_first, item_next;
+	struct ledger_item *item;
+	size_t item_cap;
+	size_t open_items;	/* items of the record being built */
+	unsigned backoff;	/* probe time-outs in a row */
+	int64_t srtt_us, rttvar_us, latest_us; /* srtt 0: no sample */
+	uint64_t lost;		/* records found lost */
+};
+
+void ledger_init(struct ledger *, const struct ledger_events *, void *ctx);
+void ledger_fini(struct ledger *);
+
+/* False when a cap is reached: nothing may be sent until receipts come. */
+bool ledger_ready(struct ledger *);
+/* Remembers a reliable capsule of the record being built; false when the record is full. */
+bool ledger_note(struct ledger *, const struct ledger_item *);
+/* The record with number `next` was sent on this exchange. */
+void ledger_commit(struct ledger *, uint64_t leg, int64_t now_us, bool accountable);
+/* The record being built was not sent. */
+void ledger_cancel(struct ledger *);
+
+/* A receipt came. ERROR_MALFORMED when it names a record never sent. */
+int ledger_receipt(struct ledger *, const struct message_receipt *, int64_t now_us);
+/* The exchange failed, or ended without its receipts: its records are lost. */
+void ledger_leg_lost(struct ledger *, uint64_t leg);
+void ledger_all_lost(struct ledger *);
+/* When the next probe time-out is due; 0: nothing is outstanding. */
+int64_t ledger_deadline(const struct ledger *);
+/* Declares the oldest records that are past it lost. */
+void ledger_timeout(struct ledger *, int64_t now_us);
+int64_t ledger_pto(const struct ledger *);
+
+#endif

@@ -1,0 +1,257 @@
+/*
+ * Outbox: builds records out of what waits in a session: receipts and control
+ * first, then datagrams, then stream bytes, with a share kept for streams so that
+ * nothing starves. Called by legs when they can write; pulls from channels.
+ */
+#include <string.h>
+
+#include "framing/capsule.h"
+#include "framing/record.h"
+#include "tunnel/counters.h"
+#include "tunnel/session_internal.h"
+
+#define STREAM_SHARE 4		/* one part in this many of a record is the streams' when both wait */
+#define RECEIPT_WAIT (100 * LOOP_MS)
+#define CLOSE_PIECE 256		/* less room than this is not worth a piece of a stream */
+
+struct fill {
+	struct session *s;
+	struct carrier *c;
+	struct record_builder b;
+	struct ledger *ledger;
+	unsigned flags;
+	bool accountable;	/* something in it owes a receipt */
+	bool anything;
+};
+
+static bool receipt_overdue(const struct session *s)
+{
+	int64_t now = loop_now(s->loop);
+
+	for (unsigned i = 0; i < s->carriers; i++) {
+		const struct arrivals *a = &s->carrier[i]->arrivals;
+
+		if (a->owed_us && now - a->owed_us >= RECEIPT_WAIT)
+			return true;
+	}
+	return false;
+}
+
+static bool own_work(const struct carrier *c, unsigned flags)
+{
+	if (c->seens && (flags & OUTBOX_STREAMED || !c->streamed_answers))
+		return true;
+	return c->marks_due || c->pongs || c->ping_due;
+}
+
+bool outbox_has(const struct session *s, const struct carrier *c, unsigned flags)
+{
+	if (flags & OUTBOX_HELLO)
+		return true;
+	if (s->state == SESSION_ENDED && !s->bye_due)
+		return false;
+	if (own_work(c, flags) || s->bye_due)
+		return true;
+	if (flags & OUTBOX_OWN || s->state != SESSION_OPEN)
+		return false;
+	return s->window_due || s->goaway_due || !list_empty(&s->control) || !list_empty(&s->datagrams) ||
+	       !list_empty(&s->streams) || receipt_overdue(s);
+}
+
+size_t outbox_want(const struct session *s)
+{
+	const struct channel *ch;
+
+	if (list_empty(&s->datagrams))
+		return 1024;
+	ch = list_entry(s->datagrams.next, struct channel, ready);
+	return 1024 + (ch->queue.head ? ch->queue.head->len : 0);
+}
+
+static void put_receipts(struct fill *f)
+{
+	int64_t now = loop_now(f->s->loop);
+
+	for (unsigned i = 0; i < f->s->carriers; i++) {
+		struct arrivals *a = &f->s->carrier[i]->arrivals;
+		struct message_receipt m;
+
+		if (!a->news && !(f->flags & OUTBOX_FORCE && f->s->carrier[i] == f->c))
+			continue;
+		if (arrivals_receipt(a, f->s->carrier[i]->id, now, &m) && message_receipt_put(&f->b.w, &m)) {
+			f->anything = true;
+			arrivals_told(a);
+		}
+	}
+}
+
+static void put_hello(struct fill *f)
+{
+	struct session *s = f->s;
+	struct message_params p = {
+		.has = 1U << PARAM_MAX_CHANNELS | 1U << PARAM_SESSION_WINDOW | 1U << PARAM_CHANNEL_WINDOW |
+		       1U << PARAM_AGENT,
+		.max_channels = s->config.max_channels,
+		.session_window = s->config.session_window,
+		.channel_window = s->config.channel_window,
+		.agent = { (const uint8_t *)"culvert/" CULVERT_VERSION, sizeof "culvert/" CULVERT_VERSION - 1 },
+	};
+
+	if (s->role == SESSION_HELPER) {
+		p.has |= 1U << PARAM_KEEPALIVE;
+		p.keepalive_ms = s->config.keepalive_ms;
+		message_hello_put(&f->b.w, &(struct message_hello){ .version_min = 1, .version_max = 1, .params = p });
+	} else {
+		p.has |= 1U << PARAM_MAX_HOLD;
+		p.max_hold_ms = REQUEST_HOLD_MAX;
+		message_welcome_put(&f->b.w, &(struct message_welcome){ .version = 1, .node = s->node,
+									.epoch = s->epoch, .params = p });
+	}
+	f->anything = f->accountable = true;
+}
+
+static void put_marks(struct fill *f)
+{
+	struct carrier *c = f->c;
+
+	while (c->marks_due && message_mark_put(&f->b.w, &(struct message_mark){ .id = c->id, .n = c->mark_next,
+								.time_ms = loop_clock(f->s->loop) })) {
+		c->marks_due--;
+		c->mark_next++;
+		f->accountable = true;
+	}
+	if (!(f->flags & OUTBOX_STREAMED) && c->streamed_answers)
+		return;
+	while (c->seens) {
+		struct seen_due *d = &c->seen[0];
+
+		if (!message_seen_put(&f->b.w, &(struct message_seen){ .id = d->id, .n = d->n,
+						.arrival_ms = d->arrival_ms, .intact = d->intact }))
+			return;
+		memmove(d, d + 1, --c->seens * sizeof *d);
+		f->accountable = true;
+	}
+}
+
+static void put_own(struct fill *f)
+{
+	struct carrier *c = f->c;
+
+	put_marks(f);
+	if (c->ping_due && message_token_put(&f->b.w, CAPSULE_PING, loop_clock(f->s->loop))) {
+		c->ping_due = false;
+		f->accountable = true;
+	}
+	while (c->pongs && message_token_put(&f->b.w, CAPSULE_PONG, c->pong[c->pongs - 1])) {
+		c->pongs--;
+		f->anything = true;
+	}
+}
+
+static void put_session(struct fill *f)
+{
+	struct session *s = f->s;
+	struct ledger_item item = { 0 };
+
+	if (s->bye_due || s->goaway_due) {
+		struct message_farewell m = { .code = s->farewell_code, .delay_ms = s->farewell_delay_ms,
+			.reason = { (const uint8_t *)s->farewell_reason, strlen(s->farewell_reason) } };
+
+		item.type = s->bye_due ? CAPSULE_BYE : CAPSULE_GOAWAY;
+		if (ledger_note(f->ledger, &item) && message_farewell_put(&f->b.w, item.type, &m)) {
+			s->bye_due = s->goaway_due = false;
+			f->accountable = true;
+		}
+	}
+	item.type = CAPSULE_WINDOW;
+	if (s->window_due && ledger_note(f->ledger, &item) &&
+	    message_window_put(&f->b.w, &(struct message_window){ s->limit, s->peer_open_limit })) {
+		s->window_due = false;
+		f->accountable = true;
+	}
+}
+
+static void put_control(struct fill *f)
+{
+	while (!list_empty(&f->s->control)) {
+		struct channel *ch = list_entry(f->s->control.next, struct channel, control);
+
+		if (!channel_put_due(ch, &f->b.w, f->ledger))
+			return;
+		f->accountable = true;
+	}
+}
+
+/* Round robin, one packet of each channel in turn, as long as more than `keep` bytes stay free. */
+static void put_datagrams(struct fill *f, size_t keep)
+{
+	struct session *s = f->s;
+
+	while (!list_empty(&s->datagrams) && writer_left(&f->b.w) > keep) {
+		struct channel *ch = list_entry(s->datagrams.next, struct channel, ready);
+		size_t before = writer_len(&f->b.w);
+
+		if (!channel_datagram_put(ch, &f->b.w))
+			return;
+		f->accountable |= writer_len(&f->b.w) > before;
+		link_remove(&ch->ready);
+		if (ch->queue.head)
+			list_append(&s->datagrams, &ch->ready);
+	}
+}
+
+static void put_streams(struct fill *f)
+{
+	struct session *s = f->s;
+
+	while (!list_empty(&s->streams) && writer_left(&f->b.w) > CLOSE_PIECE) {
+		struct channel *ch = list_entry(s->streams.next, struct channel, ready);
+		size_t left = writer_left(&f->b.w), share = left / 2 > CLOSE_PIECE ? left / 2 : left;
+		bool alone = s->streams.next == s->streams.prev;
+
+		link_remove(&ch->ready);
+		if (!channel_stream_put(ch, &f->b.w, f->ledger, alone ? left : share)) {
+			if (channel_stream_sendable(ch)) {	/* no room, not nothing to send */
+				list_append(&s->streams, &ch->ready);
+				return;
+			}
+			continue;
+		}
+		f->accountable = true;
+		channel_stream_schedule(ch);
+	}
+}
+
+size_t outbox_fill(struct session *s, struct carrier *c, unsigned flags, uint64_t leg, uint8_t *buf, size_t cap)
+{
+	struct fill f = { .s = s, .c = c, .ledger = &c->ledger, .flags = flags };
+	size_t keep;
+
+	if (!ledger_ready(&c->ledger) || cap <= RECORD_HEAD_MAX)
+		return 0;
+	record_begin(&f.b, buf, cap, c->ledger.next, loop_clock(s->loop));
+	if (flags & OUTBOX_HELLO) {
+		if (s->role == SESSION_SERVER)
+			put_receipts(&f);
+		put_hello(&f);
+	} else {
+		put_receipts(&f);
+		put_own(&f);
+		put_session(&f);
+	}
+	if (!(flags & (OUTBOX_HELLO | OUTBOX_OWN)) && s->state == SESSION_OPEN) {
+		put_control(&f);
+		keep = list_empty(&s->streams) ? 0 : writer_left(&f.b.w) / STREAM_SHARE;
+		put_datagrams(&f, keep);
+		put_streams(&f);
+	}
+	if (!f.accountable && !f.anything && !(flags & OUTBOX_FORCE)) {
+		ledger_cancel(&c->ledger);
+		return 0;
+	}
+	ledger_commit(&c->ledger, leg, loop_now(s->loop), f.accountable);
+	c->records_out++;
+	count(records_out);
+	session_watch(s);
+	return record_finish(&f.b);
+}

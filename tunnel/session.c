@@ -1,0 +1,363 @@
+/*
+ * Session: life and death, its carriers and its timers. What comes in is in
+ * inbox.c, what goes out in outbox.c, channels in channel*.c. Owned by the
+ * helper or the server's session table.
+ */
+#include "tunnel/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "framing/capsule.h"
+#include "framing/error.h"
+#include "tunnel/counters.h"
+#include "tunnel/log.h"
+#include "tunnel/session_internal.h"
+
+#define RECEIPT_WAIT (100 * LOOP_MS)
+
+const struct session_config session_config_default = {
+	.max_channels = 1024,
+	.session_window = 4 << 20,
+	.channel_window = 1 << 20,
+	.send_buffer = 1 << 20,
+	.queue_packets = 4096,
+	.queue_bytes = 4 << 20,
+	.keepalive_ms = 8000,
+	.expire_ms = 330000,
+	.expire_empty_ms = 45000,
+};
+
+/* ---- what the ledger calls back ---- */
+
+static void on_lost(void *ctx, const struct ledger_item *item)
+{
+	struct session *s = ctx;
+
+	if (s->state == SESSION_ENDED)
+		return;
+	if (item->type == CAPSULE_WINDOW)
+		s->window_due = true;
+	else if (item->type == CAPSULE_GOAWAY)
+		s->goaway_due = true;
+	else if (item->channel)
+		channel_lost(s, item);
+	session_kick(s);
+}
+
+static void on_receipted(void *ctx, const struct ledger_item *item)
+{
+	channel_receipted(ctx, item);
+}
+
+const struct ledger_events session_ledger_events = { on_lost, on_receipted };
+
+/* ---- flushing ---- */
+
+/* One record on the picked carrier, or on the first that can. */
+static bool send_one(struct session *s)
+{
+	struct carrier *first = s->pick ? s->pick(s->pick_ctx, s->carrier, s->carriers) : NULL;
+
+	if (first && first->ops->send(first))
+		return true;
+	for (unsigned i = 0; i < s->carriers; i++)
+		if (s->carrier[i] != first && s->carrier[i]->ops->send(s->carrier[i]))
+			return true;
+	return false;
+}
+
+static void flush(void *ctx)
+{
+	struct session *s = ctx;
+
+	while (send_one(s))
+		;
+	session_watch(s);
+}
+
+void session_kick(struct session *s)
+{
+	loop_later(s->loop, &s->flush);
+}
+
+/* ---- timers ---- */
+
+void session_watch(struct session *s)
+{
+	for (unsigned i = 0; i < s->carriers; i++) {
+		struct carrier *c = s->carrier[i];
+		int64_t at = ledger_deadline(&c->ledger);
+
+		if (at)
+			timer_sooner(&s->probe, at);
+		if (c->arrivals.owed_us)
+			timer_sooner(&s->receipt, c->arrivals.owed_us + RECEIPT_WAIT);
+	}
+}
+
+static void probe_due(void *ctx)
+{
+	struct session *s = ctx;
+	int64_t now = loop_now(s->loop);
+
+	for (unsigned i = 0; i < s->carriers; i++) {
+		struct ledger *l = &s->carrier[i]->ledger;
+		int64_t at = ledger_deadline(l);
+
+		if (at && at <= now)
+			ledger_timeout(l, now);
+	}
+	session_watch(s);
+}
+
+static void receipt_due(void *ctx)
+{
+	struct session *s = ctx;
+	int64_t now = loop_now(s->loop);
+
+	for (struct link *l = s->channels.next; l != &s->channels; l = l->next) {
+		struct channel *ch = list_entry(l, struct channel, all);
+
+		if (ch->params.kind != KIND_STREAM || !ch->receive.ack_at_us)
+			continue;
+		if (ch->receive.ack_at_us <= now)
+			channel_due(ch, DUE_ACK);
+		else
+			timer_sooner(&s->receipt, ch->receive.ack_at_us);
+	}
+	while (send_one(s))
+		;
+	/* What is still owed waits for a leg that can carry it: legs look when they come. */
+	for (unsigned i = 0; i < s->carriers; i++) {
+		struct arrivals *a = &s->carrier[i]->arrivals;
+
+		if (a->owed_us && a->owed_us + RECEIPT_WAIT > now)
+			timer_sooner(&s->receipt, a->owed_us + RECEIPT_WAIT);
+	}
+}
+
+static void expired(void *ctx)
+{
+	session_end(ctx, CODE_EXPIRED, "no exchange for too long");
+}
+
+void session_attached(struct session *s)
+{
+	unsigned legs = 0;
+
+	for (unsigned i = 0; i < s->carriers; i++)
+		legs += s->carrier[i]->leg_count;
+	if (s->role != SESSION_SERVER || s->state == SESSION_ENDED)
+		return;
+	if (legs > 0)
+		timer_stop(&s->expiry);
+	else
+		timer_in(&s->expiry, (s->channel_count ? s->config.expire_ms : s->config.expire_empty_ms) * LOOP_MS);
+}
+
+/* ---- carriers ---- */
+
+bool session_add_carrier(struct session *s, struct carrier *c)
+{
+	if (s->carriers == SESSION_CARRIERS_MAX)
+		return false;
+	s->carrier[s->carriers++] = c;
+	return true;
+}
+
+void session_drop_carrier(struct session *s, struct carrier *c)
+{
+	unsigned i = 0;
+
+	while (i < s->carriers && s->carrier[i] != c)
+		i++;
+	if (i == s->carriers)
+		return;
+	memmove(&s->carrier[i], &s->carrier[i + 1], (--s->carriers - i) * sizeof *s->carrier);
+	session_attached(s);
+}
+
+unsigned session_carriers(const struct session *s, struct carrier **out, unsigned max)
+{
+	unsigned n = s->carriers < max ? s->carriers : max;
+
+	memcpy(out, s->carrier, n * sizeof *out);
+	return n;
+}
+
+/* ---- life ---- */
+
+struct session *session_new(struct loop *loop, enum session_role role, const struct session_config *config,
+			    struct packet_pool *pool, const char *sid, const struct session_events *events, void *ctx)
+{
+	struct session *s = calloc(1, sizeof *s);
+	uint8_t random[16];
+
+	if (!s)
+		abort();
+	s->loop = loop;
+	s->role = role;
+	s->config = *config;
+	s->pool = pool;
+	s->events = events;
+	s->ctx = ctx;
+	s->born_us = loop_now(loop);
+	if (sid) {
+		memcpy(s->sid, sid, REQUEST_SID_LEN);
+	} else {
+		loop_random(loop, random, sizeof random);
+		request_sid(s->sid, random);
+	}
+	memcpy(s->tag, s->sid, sizeof s->tag - 1);
+	s->next_id = role == SESSION_HELPER ? 2 : 1;
+	s->limit = config->session_window;
+	s->peer_open_limit = role == SESSION_SERVER ? config->max_channels : 0;
+	window_init(&s->peer_ids);
+	list_init(&s->channels);
+	list_init(&s->control);
+	list_init(&s->datagrams);
+	list_init(&s->streams);
+	timer_init(&s->probe, loop, probe_due, s);
+	timer_init(&s->receipt, loop, receipt_due, s);
+	timer_init(&s->idle, loop, channel_sweep_idle, s);
+	timer_init(&s->expiry, loop, expired, s);
+	later_init(&s->flush, flush, s);
+	session_attached(s);
+	count(sessions_opened);
+	return s;
+}
+
+/* Tells every endpoint, frees every channel. */
+static void drop_channels(struct session *s, uint64_t code, const char *reason)
+{
+	while (!list_empty(&s->channels))
+		channel_end(list_entry(s->channels.next, struct channel, all), code, reason);
+	early_clear(s);
+}
+
+void session_end(struct session *s, uint64_t code, const char *reason)
+{
+	char why[MESSAGE_TEXT_MAX + 1];
+
+	if (s->state == SESSION_ENDED)
+		return;
+	snprintf(why, sizeof why, "%s", reason && *reason ? reason : capsule_code_text(code));
+	s->state = SESSION_ENDED;
+	s->farewell_code = code;
+	count(sessions_ended);
+	log_debug("session", s->tag, "ends: %s", why);
+	timer_stop(&s->probe);
+	timer_stop(&s->receipt);
+	timer_stop(&s->idle);
+	timer_stop(&s->expiry);
+	drop_channels(s, CODE_SESSION_LOST, why);
+	if (s->events->ended)
+		s->events->ended(s->ctx, code, why);
+}
+
+void session_free(struct session *s)
+{
+	if (!s)
+		return;
+	if (s->state != SESSION_ENDED)
+		count(sessions_ended);
+	s->state = SESSION_ENDED;
+	while (s->carriers)
+		carrier_free(s->carrier[s->carriers - 1]);
+	drop_channels(s, CODE_SESSION_LOST, "the session was ended here");
+	timer_stop(&s->probe);
+	timer_stop(&s->receipt);
+	timer_stop(&s->idle);
+	timer_stop(&s->expiry);
+	later_cancel(s->loop, &s->flush);
+	loop_free_later(s->loop, s);
+}
+
+void session_bye(struct session *s, uint64_t code, const char *reason)
+{
+	if (s->state == SESSION_ENDED)
+		return;
+	s->state = SESSION_ENDED;
+	count(sessions_ended);
+	s->farewell_code = code;
+	snprintf(s->farewell_reason, sizeof s->farewell_reason, "%s", reason);
+	s->bye_due = true;
+	drop_channels(s, code, reason);
+	timer_stop(&s->idle);
+	session_kick(s);
+}
+
+void session_goaway(struct session *s, uint64_t code, uint32_t delay_ms)
+{
+	if (s->state != SESSION_OPEN || s->goaway)
+		return;
+	s->goaway = s->goaway_due = true;
+	s->farewell_code = code;
+	s->farewell_delay_ms = delay_ms;
+	session_kick(s);
+}
+
+void session_identify(struct session *s, uint64_t node, uint64_t epoch)
+{
+	s->node = node;
+	s->epoch = epoch;
+}
+
+void session_set_pick(struct session *s, session_pick *pick, void *ctx)
+{
+	s->pick = pick;
+	s->pick_ctx = ctx;
+}
+
+/* ---- questions ---- */
+
+const char *session_sid(const struct session *s)
+{
+	return s->sid;
+}
+
+const char *session_tag(const struct session *s)
+{
+	return s->tag;
+}
+
+bool session_is_open(const struct session *s)
+{
+	return s->state == SESSION_OPEN && !s->goaway;
+}
+
+bool session_is_ended(const struct session *s)
+{
+	return s->state == SESSION_ENDED;
+}
+
+uint64_t session_epoch(const struct session *s)
+{
+	return s->epoch;
+}
+
+void session_stats(const struct session *s, struct session_stats *out)
+{
+	memset(out, 0, sizeof *out);
+	out->carriers = s->carriers;
+	out->channels = s->channel_count;
+	out->queued_packets = s->queued_packets;
+	out->queued_bytes = s->queued_bytes;
+	out->age_us = loop_now(s->loop) - s->born_us;
+	for (unsigned i = 0; i < s->carriers; i++) {
+		const struct carrier *c = s->carrier[i];
+		uint32_t rtt = (uint32_t)c->ledger.srtt_us;
+
+		out->legs += c->leg_count;
+		if (rtt && (!out->rtt_us || rtt < out->rtt_us))
+			out->rtt_us = rtt;
+	}
+}
+
+void session_each_channel(const struct session *s, void (*fn)(void *arg, const struct channel *), void *arg)
+{
+	for (const struct link *l = s->channels.next; l != &s->channels; l = l->next)
+		fn(arg, list_entry(l, const struct channel, all));
+}
