@@ -174,16 +174,14 @@ static bool in_section(cfg_t *cfg)
 	return strcmp(cfg_name(cfg), "root") != 0;
 }
 
-/* The options that may stand where cfg is. */
-static const struct config_option *options_at(cfg_t *cfg)
+/* The kind of the section that cfg is. */
+static const struct config_option *section_kind(cfg_t *cfg)
 {
 	const struct config_option *o = reading->config->options;
 
-	if (!in_section(cfg))
-		return o;
-	while (strcmp(o->name, cfg_name(cfg)))
+	while (o->type != CONFIG_SECTIONS || strcmp(o->name, cfg_name(cfg)))
 		o++;
-	return o->options;
+	return o;
 }
 
 static struct config_section *section_open(cfg_t *cfg)
@@ -195,9 +193,7 @@ static struct config_section *section_open(cfg_t *cfg)
 	s = calloc(1, sizeof *s);
 	if (!s)
 		abort();
-	s->option = reading->config->options;
-	while (strcmp(s->option->name, cfg_name(cfg)))
-		s->option++;
+	s->option = section_kind(cfg);
 	s->n = config_count(s->option->options);
 	s->values = config_values_new(s->option->options, s->n);
 	return reading->open = s;
@@ -215,7 +211,7 @@ static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 		end = strrchr(name, '\'');
 		if (end)
 			*end = 0;
-		near = config_nearest(options_at(cfg), name, true);
+		near = config_nearest(in_section(cfg) ? section_kind(cfg)->options : reading->config->options, name, true);
 		if (config_value_find(reading->config->values, reading->config->n, name) && !in_section(cfg))
 			fail(cfg->line, "'%s' is for the command line only", name);
 		else if (near)

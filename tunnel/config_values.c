@@ -60,7 +60,7 @@ void config_values_free(struct config_value *v, size_t n)
 struct config_value *config_value_find(struct config_value *v, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!strcmp(v[i].option->name, name))
+		if (!strcmp(v[i].option->name, name) && v[i].option->type != CONFIG_SECTIONS)
 			return &v[i];
 	return NULL;
 }
@@ -193,9 +193,7 @@ static struct config_value *line_value(struct config *c, const char *arg, const 
 	for (size_t i = 0; i < c->n && !is_long; i++)
 		if (c->values[i].option->letter == arg[1])
 			v = &c->values[i];
-	if (v && v->option->type != CONFIG_SECTIONS)
-		return v;
-	return line_unknown(c, shown, error, size);
+	return v ? v : line_unknown(c, shown, error, size);
 }
 
 /* "-c FILE" is known even when the table does not list it. */

@@ -44,6 +44,7 @@ struct config {
 size_t config_count(const struct config_option *);
 struct config_value *config_values_new(const struct config_option *, size_t n);
 void config_values_free(struct config_value *, size_t n);
+/* An option by name, but no sections: those may share the name of a list of the command line. */
 struct config_value *config_value_find(struct config_value *, size_t n, const char *name);
 /* Adds (lists) or sets a value from its text. False and a sentence without its place
  * in error when the text does not fit the option. */

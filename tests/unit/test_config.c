@@ -26,6 +26,7 @@ static const struct config_option options[] = {
 	{ .name = "listen-backlog", .type = CONFIG_INT, .min = 1, .max = 4096, .initial = 64 },
 	{ .name = "log-json", .type = CONFIG_BOOL },
 	{ .name = "check", .type = CONFIG_FLAG },
+	{ .name = "service", .type = CONFIG_LIST, .only_command_line = true, .metavar = "NAME=URL" },
 	{ .name = "service", .type = CONFIG_SECTIONS, .options = service_options },
 	{ .name = NULL },
 };
@@ -135,8 +136,9 @@ static void test_line_wins(void **state)
 	struct config *c;
 
 	(void)state;
-	write_file("token-file = a\nlisten-backlog = 9\nlisten = { f:1, g:2 }\n");
-	c = READ("--token-file=b", "-l", "x:1", "--config", file, "-ly:2", "--log-json", "--check", "--", "-z");
+	write_file("token-file = a\nlisten-backlog = 9\nlisten = { f:1, g:2 }\nservice a { }\n");
+	c = READ("--token-file=b", "-l", "x:1", "--config", file, "-ly:2", "--log-json", "--check", "--service=b=c", "--",
+		 "-z");
 	if (!c)
 		fail_msg("%s", error);
 	assert_string_equal(config_string(c, "token-file"), "b");
@@ -146,7 +148,10 @@ static void test_line_wins(void **state)
 	assert_string_equal(config_list(c, "listen", 1), "y:2");
 	assert_true(config_bool(c, "log-json"));
 	assert_true(config_bool(c, "check"));
-	assert_int_equal(config_rest(c), 10);
+	assert_int_equal(config_rest(c), 11);
+	assert_int_equal(config_list_size(c, "service"), 1);
+	assert_string_equal(config_list(c, "service", 0), "b=c");
+	assert_int_equal(config_sections(c, "service"), 1);
 	config_free(c);
 	c = READ("--log-json=no", "--token-file", "a", "--token-file", "z", "sub", "--foo");
 	assert_non_null(c);
@@ -161,8 +166,6 @@ static void test_line_errors(void **state)
 	(void)state;
 	assert_null(READ("--token-fiel", "x"));
 	assert_string_equal(error, "--token-fiel: unknown option; did you mean '--token-file'?");
-	assert_null(READ("--service", "x"));
-	assert_string_equal(error, "--service: unknown option; see --help");
 	assert_null(READ("-q"));
 	assert_string_equal(error, "-q: unknown option; see --help");
 	assert_null(READ("--token-file"));
