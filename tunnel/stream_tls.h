@@ -1,8 +1,9 @@
 /*
- * TLS 1.2 and 1.3 over any stream (OpenSSL 3; the only file that sees its TLS).
+ * TLS 1.2 and 1.3 over any stream (OpenSSL 3; only stream_tls.c and tls_context.c see its TLS).
  * The lower stream belongs to the TLS stream from the call on. Non-blocking;
  * never re-entered from a callback. The peer is always verified by a client:
  * chain, host name or IP address (there is no switch to turn it off).
+ * After a write that gave ERROR_AGAIN the next write begins with the same bytes.
  */
 #ifndef TUNNEL_STREAM_TLS_H
 #define TUNNEL_STREAM_TLS_H

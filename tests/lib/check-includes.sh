@@ -25,7 +25,7 @@ only() { # header file...: nobody but these files includes it
 }
 only http_parser.h framing/http1.c
 only ev.h tunnel/loop.c tunnel/loop.h
-only openssl/ssl.h tunnel/stream_tls.c
+only openssl/ssl.h tunnel/stream_tls.c tunnel/tls_context.c
 only ares.h client/resolve.c tunnel/resolve.c
 only confuse.h tunnel/config.c
 exit $bad

@@ -1,0 +1,142 @@
+/*
+ * Certificates: why one is not accepted, in a sentence for a person. Called by
+ * the verification of tls_context; sees X.509, not TLS.
+ */
+#include "tunnel/certificate.h"
+
+#include <arpa/inet.h>
+#include <openssl/x509v3.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define CERTIFICATE_NAME_MAX 128	/* bytes of one name in a sentence */
+
+/* Names of a certificate may hold anything: keep logs and terminals safe. */
+static void clean(char *s, unsigned char last)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f || (unsigned char)*s > last)
+			*s = '?';
+}
+
+/* The common name, else the organisation, else everything. */
+static void common_name(X509_NAME *name, char *out, size_t size)
+{
+	static const int nids[] = { NID_commonName, NID_organizationName };
+	unsigned char *text = NULL;
+
+	for (size_t i = 0; i < sizeof nids / sizeof *nids; i++) {
+		int at = X509_NAME_get_index_by_NID(name, nids[i], -1);
+
+		if (at < 0 || ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at))) < 0)
+			continue;
+		snprintf(out, size, "%s", (char *)text);
+		OPENSSL_free(text);
+		clean(out, 0xff);
+		return;
+	}
+	X509_NAME_oneline(name, out, (int)size);
+	clean(out, 0x7e);
+}
+
+static void time_text(const ASN1_TIME *when, char *out, size_t size)
+{
+	struct tm tm;
+
+	if (!ASN1_TIME_to_tm(when, &tm) || strftime(out, size, "%Y-%m-%d %H:%M UTC", &tm) == 0)
+		snprintf(out, size, "an unreadable date");
+}
+
+/* One subject alternative name; false when it is of no kind that is verified. */
+static bool alternative(const GENERAL_NAME *name, char *out, size_t size)
+{
+	int type;
+	ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
+	const unsigned char *data;
+	char address[INET6_ADDRSTRLEN];
+	int n;
+
+	if (type != GEN_DNS && type != GEN_IPADD)
+		return false;
+	data = ASN1_STRING_get0_data(value);
+	n = ASN1_STRING_length(value);
+	if (type == GEN_DNS)
+		snprintf(out, size, "%.*s", n < CERTIFICATE_NAME_MAX ? n : CERTIFICATE_NAME_MAX, (const char *)data);
+	else if ((n == 4 || n == 16) && inet_ntop(n == 4 ? AF_INET : AF_INET6, data, address, sizeof address))
+		snprintf(out, size, "%s", address);
+	else
+		return false;
+	clean(out, 0x7e);
+	return true;
+}
+
+/* "a.example, b.example" or the common name of a certificate without alternative names. */
+static void names_of(X509 *cert, char *out, size_t size)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+	int count = names ? sk_GENERAL_NAME_num(names) : 0;
+	size_t at = 0;
+
+	*out = '\0';
+	for (int i = 0; i < count; i++) {
+		char one[CERTIFICATE_NAME_MAX + 1];
+
+		if (!alternative(sk_GENERAL_NAME_value(names, i), one, sizeof one))
+			continue;
+		if (at + strlen(one) + 8 > size) {
+			snprintf(out + at, size - at, ", ...");
+			break;
+		}
+		at += (size_t)snprintf(out + at, size - at, "%s%s", at ? ", " : "", one);
+	}
+	GENERAL_NAMES_free(names);
+	if (at == 0)
+		common_name(X509_get_subject_name(cert), out, size);
+}
+
+/* No way from the certificate to a trusted one. */
+static bool untrusted(int error)
+{
+	return error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT || error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+	       error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE || error == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN;
+}
+
+void certificate_explain(X509_STORE_CTX *store, const char *host, char *out, size_t size)
+{
+	X509 *cert = X509_STORE_CTX_get_current_cert(store), *leaf = X509_STORE_CTX_get0_cert(store);
+	int error = X509_STORE_CTX_get_error(store);
+	char subject[CERTIFICATE_NAME_MAX] = "?", issuer[CERTIFICATE_NAME_MAX] = "?";
+	char of[CERTIFICATE_NAME_MAX + 8] = "", date[40], names[256] = "?";
+
+	if (cert) {
+		common_name(X509_get_subject_name(cert), subject, sizeof subject);
+		common_name(X509_get_issuer_name(cert), issuer, sizeof issuer);
+	}
+	if (X509_STORE_CTX_get_error_depth(store) > 0)
+		snprintf(of, sizeof of, " of '%s'", subject);
+	if (untrusted(error)) {
+		snprintf(out, size, "the certificate for %s is signed by '%s', which is not trusted: "
+			 "give its certificate with --cafile", host, issuer);
+	} else if (error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT) {
+		snprintf(out, size, "the certificate for %s is self-signed ('%s') and not trusted: "
+			 "if it is the right one, give it with --cafile", host, subject);
+	} else if (error == X509_V_ERR_CERT_HAS_EXPIRED && cert) {
+		time_text(X509_get0_notAfter(cert), date, sizeof date);
+		snprintf(out, size, "the certificate%s for %s expired on %s: it must be renewed, "
+			 "or this machine's clock is wrong", of, host, date);
+	} else if (error == X509_V_ERR_CERT_NOT_YET_VALID && cert) {
+		time_text(X509_get0_notBefore(cert), date, sizeof date);
+		snprintf(out, size, "the certificate%s for %s is not valid before %s: is this machine's clock right?",
+			 of, host, date);
+	} else if (error == X509_V_ERR_HOSTNAME_MISMATCH || error == X509_V_ERR_IP_ADDRESS_MISMATCH) {
+		if (leaf)
+			names_of(leaf, names, sizeof names);
+		snprintf(out, size, "the certificate shown for %s is for %s: the name is wrong, "
+			 "or another server answers there", host, names);
+	} else {
+		snprintf(out, size, "the certificate%s for %s (issued by '%s') is not accepted: %s", of, host, issuer,
+			 X509_verify_cert_error_string(error));
+	}
+}

@@ -1,0 +1,294 @@
+/*
+ * TLS contexts: trust, keys, ciphers, ALPN, and the sessions that a client keeps
+ * for resumption. Behind tunnel/stream_tls.h; used by stream_tls.
+ */
+#include "tunnel/tls_context.h"
+
+#include <errno.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined __aarch64__
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
+#include "framing/error.h"
+#include "tunnel/certificate.h"
+#include "tunnel/stream_tls.h"
+
+static int tls_verify(int ok, X509_STORE_CTX *store)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct tls_peer *peer = SSL_get_app_data(ssl);
+
+	if (!ok && !peer->reason[0])
+		certificate_explain(store, peer->host, peer->reason, sizeof peer->reason);
+	return ok;
+}
+
+/* Sessions kept by a client. */
+
+static void tls_ticket_remove(struct tls_context *c, size_t i)
+{
+	memmove(&c->tickets[i], &c->tickets[i + 1], (--c->ticket_count - i) * sizeof *c->tickets);
+}
+
+/* A new session: a copy is kept, because OpenSSL spoils its own when a connection is cut. */
+static int tls_ticket_new(SSL *ssl, SSL_SESSION *session)
+{
+	struct tls_peer *peer = SSL_get_app_data(ssl);
+	struct tls_context *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	struct tls_ticket *k;
+
+	if (!SSL_SESSION_is_resumable(session) || !(session = SSL_SESSION_dup(session)))
+		return 0;
+	if (c->ticket_count == TLS_TICKETS) {
+		SSL_SESSION_free(c->tickets[0].session);
+		tls_ticket_remove(c, 0);
+	}
+	k = &c->tickets[c->ticket_count++];
+	k->session = session;
+	memcpy(k->host, peer->host, sizeof k->host);
+	return 0;
+}
+
+/* A TLS 1.3 ticket is used once (RFC 8446 appendix C.4). */
+void tls_context_offer(struct tls_context *c, SSL *ssl, const char *host)
+{
+	for (size_t i = c->ticket_count; i-- > 0;) {
+		SSL_SESSION *session = c->tickets[i].session;
+
+		if (strcmp(c->tickets[i].host, host) != 0)
+			continue;
+		SSL_set_session(ssl, session);
+		if (SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION) {
+			SSL_SESSION_free(session);
+			tls_ticket_remove(c, i);
+		}
+		return;
+	}
+}
+
+/* Contexts. */
+
+/* "h2,http/1.1" to names behind their lengths; false when it is too long. */
+static bool tls_alpn_parse(struct tls_context *c, const char *list)
+{
+	while (list && *list) {
+		size_t n = strcspn(list, ",");
+
+		if (n == 0 || c->alpn_len + n + 1 > sizeof c->alpn)
+			return false;
+		c->alpn[c->alpn_len] = (uint8_t)n;
+		memcpy(c->alpn + c->alpn_len + 1, list, n);
+		c->alpn_len += (unsigned)n + 1;
+		list += n + (list[n] == ',');
+	}
+	return true;
+}
+
+/* The server's order decides; without a common name it goes on without ALPN. */
+static int tls_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
+			   unsigned in_len, void *ctx)
+{
+	struct tls_context *c = ctx;
+
+	(void)ssl;
+	if (SSL_select_next_proto((unsigned char **)out, out_len, c->alpn, c->alpn_len, in, in_len) ==
+	    OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_OK;
+	return SSL_TLSEXT_ERR_NOACK;
+}
+
+static bool tls_hardware_aes(void)
+{
+#if defined __x86_64__ || defined __i386__
+	return __builtin_cpu_supports("aes");
+#elif defined __aarch64__
+	return getauxval(AT_HWCAP) & HWCAP_AES;
+#else
+	return false;
+#endif
+}
+
+/* Authenticated encryption only, the faster of the two 128-bit choices first. A client also offers what old
+ * intercepting proxies need; they choose it only when they have nothing better. */
+static void tls_ciphers(SSL_CTX *ctx, bool server)
+{
+	bool aes = tls_hardware_aes();
+	char list[160];
+
+	snprintf(list, sizeof list, "%s:ECDHE+AESGCM%s:!aNULL:!PSK:!SRP",
+		 aes ? "ECDHE+AESGCM+AES128:ECDHE+CHACHA20" : "ECDHE+CHACHA20:ECDHE+AESGCM+AES128",
+		 server ? "" : ":DHE+AESGCM:ECDHE+AES:RSA+AESGCM:RSA+AES");
+	if (!SSL_CTX_set_cipher_list(ctx, list) ||
+	    !SSL_CTX_set_ciphersuites(ctx, aes ?
+		    "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384" :
+		    "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384"))
+		abort();
+}
+
+static struct tls_context *tls_context_new(const SSL_METHOD *method, const char *alpn, char *error, size_t size)
+{
+	struct tls_context *c = calloc(1, sizeof *c);
+
+	if (!c || !(c->ctx = SSL_CTX_new(method)))
+		abort();
+	c->references = 1;
+	SSL_CTX_set_app_data(c->ctx, c);
+	SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION);
+	SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_mode(c->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_read_ahead(c->ctx, 1); /* a record in one read, not its header and its body */
+	if (tls_alpn_parse(c, alpn))
+		return c;
+	snprintf(error, size, "ALPN list \"%s\" is malformed", alpn);
+	tls_context_release(c);
+	return NULL;
+}
+
+/* The cause of the last failure of OpenSSL in a few words. */
+static const char *tls_cause(void)
+{
+	unsigned long e = ERR_peek_error();
+
+	if (ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE)
+		return "nothing in PEM format of this kind is in it";
+	if (ERR_SYSTEM_ERROR(e))
+		return strerror(ERR_GET_REASON(e));
+	return e && ERR_reason_error_string(e) ? ERR_reason_error_string(e) : "unknown error";
+}
+
+/* Opens a file for its error: OpenSSL does not tell all of them. */
+static FILE *tls_open(const char *what, const char *file, char *error, size_t size)
+{
+	FILE *f = fopen(file, "re");
+
+	if (!f)
+		snprintf(error, size, "cannot read %s %s: %s", what, file, strerror(errno));
+	return f;
+}
+
+struct tls_context *tls_context_client(const char *cafile, const char *alpn, char *error, size_t size)
+{
+	struct tls_context *c = tls_context_new(TLS_client_method(), alpn, error, size);
+	FILE *f;
+
+	if (!c)
+		return NULL;
+	ERR_clear_error();
+	tls_ciphers(c->ctx, false);
+	SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, tls_verify);
+	/* What --cafile names is trusted as it is, also when it is not a root. */
+	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(c->ctx), X509_V_FLAG_PARTIAL_CHAIN);
+	SSL_CTX_set_default_verify_paths(c->ctx);
+	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(c->ctx, tls_ticket_new);
+	if (c->alpn_len)
+		SSL_CTX_set_alpn_protos(c->ctx, c->alpn, c->alpn_len);
+	if (cafile) {
+		if (!(f = tls_open("CA certificates", cafile, error, size)))
+			goto fail;
+		fclose(f);
+		ERR_clear_error();
+		if (!SSL_CTX_load_verify_file(c->ctx, cafile)) {
+			snprintf(error, size, "cannot read CA certificates %s: %s", cafile, tls_cause());
+			goto fail;
+		}
+	}
+	return c;
+fail:
+	tls_context_release(c);
+	return NULL;
+}
+
+/* Nobody is asked for a passphrase. */
+static int tls_no_passphrase(char *p, int size, int writing, void *asked)
+{
+	(void)p;
+	(void)size;
+	(void)writing;
+	*(bool *)asked = true;
+	return -1;
+}
+
+static int tls_load_key(SSL_CTX *ctx, const char *certfile, const char *keyfile, char *error, size_t size)
+{
+	bool encrypted = false;
+	FILE *f = tls_open("key", keyfile, error, size);
+	EVP_PKEY *key;
+	int ok;
+
+	if (!f)
+		return ERROR_CONFIG;
+	ERR_clear_error();
+	key = PEM_read_PrivateKey(f, NULL, tls_no_passphrase, &encrypted);
+	fclose(f);
+	if (!key) {
+		snprintf(error, size, "cannot read key %s: %s", keyfile,
+			 encrypted ? "it is protected by a passphrase; give one without" : tls_cause());
+		return ERROR_CONFIG;
+	}
+	ok = SSL_CTX_use_PrivateKey(ctx, key) && SSL_CTX_check_private_key(ctx);
+	EVP_PKEY_free(key);
+	if (ok)
+		return 0;
+	snprintf(error, size, "key %s does not belong to certificate %s", keyfile, certfile);
+	return ERROR_CONFIG;
+}
+
+static int tls_load_certificate(SSL_CTX *ctx, const char *certfile, char *error, size_t size)
+{
+	FILE *f = tls_open("certificate", certfile, error, size);
+
+	if (!f)
+		return ERROR_CONFIG;
+	fclose(f);
+	ERR_clear_error();
+	if (SSL_CTX_use_certificate_chain_file(ctx, certfile))
+		return 0;
+	snprintf(error, size, "cannot read certificate %s: %s", certfile, tls_cause());
+	return ERROR_CONFIG;
+}
+
+struct tls_context *tls_context_server(const char *certfile, const char *keyfile, const char *alpn,
+				       char *error, size_t size)
+{
+	static const unsigned char id[] = "culvert";
+	struct tls_context *c = tls_context_new(TLS_server_method(), alpn, error, size);
+
+	if (!c)
+		return NULL;
+	if (tls_load_certificate(c->ctx, certfile, error, size) < 0 ||
+	    tls_load_key(c->ctx, certfile, keyfile, error, size) < 0) {
+		tls_context_release(c);
+		return NULL;
+	}
+	tls_ciphers(c->ctx, true);
+	SSL_CTX_set_options(c->ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+	/* Tickets hold the sessions: clients cannot make a cache grow here. */
+	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_session_id_context(c->ctx, id, sizeof id - 1);
+	SSL_CTX_set_num_tickets(c->ctx, 2);
+	if (c->alpn_len)
+		SSL_CTX_set_alpn_select_cb(c->ctx, tls_alpn_select, c);
+	return c;
+}
+
+void tls_context_release(struct tls_context *c)
+{
+	if (!c || --c->references > 0)
+		return;
+	for (size_t i = 0; i < c->ticket_count; i++)
+		SSL_SESSION_free(c->tickets[i].session);
+	SSL_CTX_free(c->ctx);
+	BIO_meth_free(c->bio);
+	free(c);
+}
+

@@ -1,0 +1,40 @@
+/*
+ * The inside of a TLS context: only for stream_tls.c and tls_context.c. Everybody
+ * else uses tunnel/stream_tls.h.
+ */
+#ifndef TUNNEL_TLS_CONTEXT_H
+#define TUNNEL_TLS_CONTEXT_H
+
+#include <openssl/types.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TLS_TICKETS 8		/* sessions kept per context for resumption */
+#define TLS_HOST_MAX 256
+#define TLS_ALPN_MAX 64
+
+struct tls_ticket {
+	struct ssl_session_st *session; /* SSL_SESSION */
+	char host[TLS_HOST_MAX]; /* a resumed session is not verified again: it serves only its own host */
+};
+
+struct tls_context {
+	unsigned references;
+	SSL_CTX *ctx;
+	struct bio_method_st *bio;	/* made with the first stream */
+	uint8_t alpn[TLS_ALPN_MAX];	/* as on the wire: each name behind its length */
+	unsigned alpn_len;
+	struct tls_ticket tickets[TLS_TICKETS]; /* oldest first */
+	size_t ticket_count;
+};
+
+/* What the callbacks of a context must know of a connection: the application data of its SSL. */
+struct tls_peer {
+	char host[TLS_HOST_MAX]; /* client: whom we want to reach; "" at a server */
+	char reason[512];	/* why it failed, "" so far */
+};
+
+/* Offers the newest session kept for the host, if there is one. */
+void tls_context_offer(struct tls_context *, SSL *, const char *host);
+
+#endif
