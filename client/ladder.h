@@ -1,0 +1,54 @@
+/*
+ * Ladder: keeps one carrier of a session alive, on the best rung that the path can
+ * pass. It starts with the rung that worked last (or the first), goes on to the next one
+ * when a rung's marks do not come back, stays on a rung while no connection can
+ * be made at all, and never gives up. Pure logic over carrier_open and timers.
+ *
+ *   what failed                                   what follows
+ *   no connection (resolve, proxy, trust ...)     the same rung, with back-off
+ *   HELLO was not answered with WELCOME           the same rung, with back-off
+ *   the carrier, before it was proven             the next rung, at once (foreign answers on
+ *                                                 the rung that worked last: after 3 tries)
+ *   a proven carrier                              the same rung, at once
+ *   two proven carriers within 5 s each           the next rung, at once
+ *   the last rung                                 the first one, with back-off
+ */
+#ifndef CLIENT_LADDER_H
+#define CLIENT_LADDER_H
+
+#include <stdint.h>
+
+#include "tunnel/carrier.h"
+#include "tunnel/loop.h"
+
+struct ladder;
+
+struct ladder_config {
+	const struct rung *only; /* NULL: all rungs */
+	unsigned connections;
+	const struct carrier_path *path;
+	const struct pool_dialler *dialler;
+	/* The rung proven last, NULL at first; shared by the ladders of a process. */
+	const struct rung **proven;
+};
+
+struct ladder_events {
+	/* Marks came back in time. */
+	void (*proven)(void *ctx, struct carrier *);
+	/* An attempt failed; the next one, on rung `next`, begins in retry_us. why is valid during the call. */
+	void (*trouble)(void *ctx, const struct rung *failed, const struct rung *next, int error, const char *why,
+			int64_t retry_us);
+};
+
+/* Begins at once, in the next turn. config belongs to the caller and outlives the ladder. */
+struct ladder *ladder_new(struct loop *, struct session *, const struct ladder_config *, const struct ladder_events *,
+			  void *ctx);
+/* Ends its carrier. Before session_free. NULL is fine. */
+void ladder_free(struct ladder *);
+/* The carrier if it is proven, else NULL. */
+struct carrier *ladder_carrier(const struct ladder *);
+
+/* The n-th wait of a row of failures (n from 0): 0, 250, 500 ms ... 10 s, +-25 %. */
+int64_t ladder_delay(struct loop *, unsigned n);
+
+#endif
