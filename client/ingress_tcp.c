@@ -1,0 +1,368 @@
+/*
+ * TCP ingress: a listening port; one stream channel for each connection. Bytes
+ * go straight from the socket into the channel's buffer and back, so a side that
+ * does not take them stops the other. The halves close one by one. A connection
+ * that comes while there is no session waits for one. Made by helper.c; calls
+ * channel_* and stream_*.
+ */
+#include "client/ingress.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "framing/capsule.h"
+#include "framing/error.h"
+#include "tunnel/channel.h"
+#include "tunnel/log.h"
+#include "tunnel/stream_tcp.h"
+
+#define WAIT_US (10 * LOOP_SECOND)	/* for a session */
+#define ACCEPT_PAUSE_US LOOP_SECOND	/* after accept failed for want of descriptors */
+#define ACCEPT_BATCH 16			/* connections per turn */
+#define READ_ROUNDS 8			/* portions per turn */
+
+struct conn;
+
+struct port {
+	struct ingress ingress;
+	int fd;
+	struct io io;
+	struct timer pause;
+	struct conn *conns;
+	unsigned count;
+};
+
+struct conn {
+	struct conn *next, **link;
+	struct port *port;
+	struct stream *stream;
+	struct channel *channel; /* NULL: waits for a session */
+	struct timer wait;
+	struct later broken;	/* the socket failed within a call of the channel */
+	bool eof;		/* the local side has ended its half */
+	bool no_room;		/* the channel takes nothing more for now */
+	bool full;		/* the socket takes nothing more for now */
+	char peer[ADDRESS_TEXT];
+};
+
+static const struct endpoint_ops endpoint;
+static const struct stream_events stream_events;
+
+/* The one place where interest is set. */
+static void conn_update(struct conn *c)
+{
+	stream_want(c->stream, c->channel && !c->eof && !c->no_room, c->channel && c->full);
+}
+
+/* Unlinks it and closes the socket, in order or by reset. The channel is done with. */
+static void conn_free(struct conn *c, bool reset)
+{
+	timer_stop(&c->wait);
+	later_cancel(c->port->ingress.host->loop, &c->broken);
+	*c->link = c->next;
+	if (c->next)
+		c->next->link = c->link;
+	c->port->count--;
+	if (reset)
+		stream_tcp_abort(c->stream);
+	else
+		stream_close(c->stream);
+	loop_free_later(c->port->ingress.host->loop, c);
+}
+
+/* The local side is gone. */
+static void conn_broken(void *ctx)
+{
+	struct conn *c = ctx;
+
+	log_debug("tcp", c->peer, "the local connection to %s was reset", c->port->ingress.local);
+	if (c->channel)
+		channel_close(c->channel, CODE_LOCAL_RESET, "the local connection was reset");
+	conn_free(c, true);
+}
+
+static void refuse(struct conn *c, const char *why)
+{
+	log_limited(LOG_LEVEL_WARN, "tcp", c->peer, "connection to %s (service %s) reset: %s", c->port->ingress.local,
+		    c->port->ingress.service, why);
+	conn_free(c, true);
+}
+
+/* False when it is gone. */
+static bool conn_open(struct conn *c, struct session *s)
+{
+	const struct ingress *i = &c->port->ingress;
+	const struct channel_params params = {
+		.kind = KIND_STREAM,
+		.service = i->service,
+		.port_index = i->port_index,
+	};
+
+	c->channel = channel_open(s, &params, &endpoint, c);
+	if (!c->channel) {
+		refuse(c, "the server allows no more channels in this session");
+		return false;
+	}
+	timer_stop(&c->wait);
+	log_debug("tcp", c->peer, "connection to %s is channel %llu of session %s", i->local,
+		  (unsigned long long)channel_id(c->channel), session_tag(s));
+	conn_update(c);
+	return true;
+}
+
+static void on_wait(void *ctx)
+{
+	refuse(ctx, "there was no session with the server for 10 s");
+}
+
+/* From the socket into the channel. */
+
+static void on_readable(void *ctx)
+{
+	struct conn *c = ctx;
+	unsigned round;
+
+	for (round = 0; round < READ_ROUNDS; round++) {
+		size_t room;
+		uint8_t *p = channel_reserve(c->channel, &room);
+		ssize_t n;
+
+		if (room == 0) {
+			c->no_room = true;
+			break;
+		}
+		n = stream_read(c->stream, p, room);
+		if (n == ERROR_AGAIN)
+			break;
+		if (n == 0) {
+			c->eof = true;
+			channel_finish(c->channel);
+			break;
+		}
+		if (n < 0) {
+			conn_broken(c);
+			return;
+		}
+		channel_commit(c->channel, (size_t)n);
+	}
+	conn_update(c);
+}
+
+static void on_channel_writable(void *ctx)
+{
+	struct conn *c = ctx;
+
+	c->no_room = false;
+	conn_update(c);
+}
+
+/* From the channel into the socket. */
+
+static size_t on_bytes(void *ctx, const uint8_t *p, size_t n)
+{
+	struct conn *c = ctx;
+	ssize_t taken = c->full ? ERROR_AGAIN : stream_write(c->stream, p, n);
+
+	if (taken < 0 && taken != ERROR_AGAIN) {
+		loop_later(c->port->ingress.host->loop, &c->broken);
+		return n;
+	}
+	if (taken < 0)
+		taken = 0;
+	c->full = (size_t)taken < n;
+	conn_update(c);
+	return (size_t)taken;
+}
+
+static void on_writable(void *ctx)
+{
+	struct conn *c = ctx;
+
+	c->full = false;
+	conn_update(c);
+	channel_resume(c->channel);
+}
+
+static void on_finish(void *ctx)
+{
+	struct conn *c = ctx;
+
+	stream_tcp_finish(c->stream);
+}
+
+static void on_failed(void *ctx, int error)
+{
+	(void)error;
+	conn_broken(ctx);
+}
+
+static void on_closed(void *ctx, uint64_t code, const char *reason)
+{
+	struct conn *c = ctx;
+
+	c->channel = NULL;
+	if (code == CODE_NONE)
+		conn_free(c, false);
+	else
+		refuse(c, reason && reason[0] ? reason : capsule_code_text(code));
+}
+
+static const struct endpoint_ops endpoint = {
+	.bytes = on_bytes,
+	.finish = on_finish,
+	.writable = on_channel_writable,
+	.closed = on_closed,
+};
+
+static const struct stream_events stream_events = {
+	.readable = on_readable,
+	.writable = on_writable,
+	.failed = on_failed,
+};
+
+/* The listener. */
+
+static void conn_new(struct port *port, int fd, const struct address *from)
+{
+	const struct ingress_host *host = port->ingress.host;
+	struct conn *c = calloc(1, sizeof *c);
+	struct session *s;
+
+	if (!c)
+		abort();
+	c->port = port;
+	address_text(from, c->peer);
+	timer_init(&c->wait, host->loop, on_wait, c);
+	later_init(&c->broken, conn_broken, c);
+	c->stream = stream_tcp_adopt(host->loop, fd, &stream_events, c);
+	c->link = &port->conns;
+	c->next = port->conns;
+	if (c->next)
+		c->next->link = &c->next;
+	port->conns = c;
+	port->count++;
+	s = host->session(host->ctx);
+	if (s) {
+		conn_open(c, s);
+		return;
+	}
+	log_debug("tcp", c->peer, "connection to %s waits for a session", port->ingress.local);
+	timer_in(&c->wait, WAIT_US);
+	conn_update(c);
+}
+
+/* Closes so that the other side sees a reset, not an orderly end. */
+static void turn_away(int fd)
+{
+	const struct linger hard = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+	close(fd);
+}
+
+static void on_accept(void *ctx, bool readable, bool writable)
+{
+	struct port *port = ctx;
+	unsigned i;
+
+	(void)readable;
+	(void)writable;
+	for (i = 0; i < ACCEPT_BATCH; i++) {
+		struct address from = { .len = sizeof from.sa };
+		int fd = accept4(port->fd, (struct sockaddr *)&from.sa, &from.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0 && port->count >= port->ingress.host->max_flows) {
+			log_limited(LOG_LEVEL_WARN, "tcp", port->ingress.local,
+				    "connection reset: %u are open already (max-flows)", port->count);
+			turn_away(fd);
+		} else if (fd >= 0) {
+			conn_new(port, fd, &from);
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			log_limited(LOG_LEVEL_ERROR, "tcp", port->ingress.local, "cannot accept: %s", strerror(errno));
+			io_want(&port->io, false, false);
+			timer_in(&port->pause, ACCEPT_PAUSE_US);
+			return;
+		} else if (errno == EAGAIN) {
+			return;
+		}
+	}
+}
+
+static void on_pause(void *ctx)
+{
+	struct port *port = ctx;
+
+	io_want(&port->io, true, false);
+}
+
+/* A port whose old connections are in TIME_WAIT is free. */
+static int tcp_bind(const struct address *a)
+{
+	int fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const int on = 1;
+	int e;
+
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+	    (a->sa.ss_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0) &&
+	    bind(fd, (const struct sockaddr *)&a->sa, a->len) == 0 && listen(fd, SOMAXCONN) == 0)
+		return fd;
+	e = errno;
+	close(fd);
+	errno = e;
+	return -1;
+}
+
+static struct ingress *tcp_open(const struct ingress_host *host, int fd, const char *service, unsigned port_index)
+{
+	struct port *port = calloc(1, sizeof *port);
+
+	if (!port)
+		abort();
+	ingress_init(&port->ingress, &ingress_tcp, host, fd, service, port_index);
+	port->fd = fd;
+	timer_init(&port->pause, host->loop, on_pause, port);
+	io_init(&port->io, host->loop, fd, on_accept, port);
+	io_want(&port->io, true, false);
+	return &port->ingress;
+}
+
+static void tcp_welcome(struct ingress *i)
+{
+	struct port *port = (struct port *)i;
+	struct conn *c, *next;
+
+	for (c = port->conns; c; c = next) {
+		struct session *s = i->host->session(i->host->ctx);
+
+		next = c->next;
+		if (s && !c->channel && !c->broken.queued)
+			conn_open(c, s);
+	}
+}
+
+static void tcp_close(struct ingress *i)
+{
+	struct port *port = (struct port *)i;
+
+	while (port->conns) {
+		assert(!port->conns->channel);
+		conn_free(port->conns, true);
+	}
+	timer_stop(&port->pause);
+	io_stop(&port->io);
+	close(port->fd);
+	free(port);
+}
+
+const struct ingress_kind ingress_tcp = {
+	.scheme = "tcp",
+	.bind = tcp_bind,
+	.open = tcp_open,
+	.welcome = tcp_welcome,
+	.close = tcp_close,
+};
