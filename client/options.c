@@ -1,0 +1,321 @@
+/*
+ * Options of the helper: the table, and the checks behind it. Called by main.c;
+ * calls the config reader.
+ */
+#include "client/options.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "framing/error.h"
+#include "tunnel/config.h"
+
+#define BASE_DEFAULT "/culvert"
+#define HOLD_DEFAULT 20000
+
+static const struct config_option table[] = {
+	{ .name = "config", .letter = 'c', .type = CONFIG_STRING, .metavar = "FILE", .only_command_line = true,
+	  .help = "read options from FILE; the command line wins" },
+	{ .name = "server", .letter = 's', .type = CONFIG_STRING, .metavar = "URL",
+	  .help = "the server: https://HOST[:PORT][/BASE]" },
+	{ .name = "token-file", .letter = 't', .type = CONFIG_STRING, .metavar = "FILE",
+	  .help = "file with a name:token line" },
+	{ .name = "local", .letter = 'L', .type = CONFIG_LIST, .metavar = "FORWARD",
+	  .help = "udp://ADDRESS:PORTS=SERVICE or tcp://...; may be repeated" },
+	{ .name = "proxy", .letter = 'x', .type = CONFIG_STRING, .metavar = "URL",
+	  .help = "go through http://[USER@]HOST:PORT" },
+	{ .name = "proxy-password-file", .type = CONFIG_STRING, .metavar = "FILE",
+	  .help = "file with the password of the proxy's USER" },
+	{ .name = "cafile", .type = CONFIG_STRING, .metavar = "FILE",
+	  .help = "trust these CA certificates (PEM), too" },
+	{ .name = "rung", .type = CONFIG_STRING, .value = "auto", .metavar = "NAME",
+	  .help = "auto, or only one of duplex, split, push, poll" },
+	{ .name = "connections", .type = CONFIG_INT, .min = 1, .max = POOL_LIMIT_MAX, .initial = POOL_LIMIT_DEFAULT,
+	  .metavar = "N", .help = "connections at a time, 1 to 16 (default 6)" },
+	{ .name = "hold-ms", .type = CONFIG_INT, .min = 1000, .max = REQUEST_HOLD_MAX, .initial = HOLD_DEFAULT,
+	  .metavar = "MS", .help = "longest wait for the answer to a poll (default 20000)" },
+	{ .name = "max-flows", .type = CONFIG_INT, .min = 1, .max = 65535, .initial = 256, .metavar = "N",
+	  .help = "UDP sources or TCP connections per local port (default 256)" },
+	{ .name = "log-level", .type = CONFIG_STRING, .value = "info", .metavar = "LEVEL",
+	  .help = "error, warn, info or debug (default info)" },
+	{ .name = "log-json", .type = CONFIG_BOOL, .help = "log one JSON object per line" },
+	{ .name = "check", .type = CONFIG_FLAG, .help = "check the options and files, then exit" },
+	{ .name = "help", .letter = 'h', .type = CONFIG_FLAG, .help = "print this text" },
+	{ .name = "version", .letter = 'V', .type = CONFIG_FLAG, .help = "print the version" },
+	{ .name = NULL },
+};
+
+/* ---- URLs ---- */
+
+/* A host:port of n characters; the port may be missing if there is a default (not 0). */
+static const char *authority_parse(const char *s, size_t n, char host[256], uint16_t *port, uint16_t missing)
+{
+	struct address_hostport hp;
+	char text[320];
+
+	if (n == 0 || n >= sizeof text)
+		return "the host is missing or too long";
+	snprintf(text, sizeof text, "%.*s", (int)n, s);
+	if (address_split(text, false, &hp) < 0)
+		return "not a host name or address with an optional :port";
+	if (!hp.has_port && !missing)
+		return "the port is missing";
+	*port = hp.has_port ? hp.first : missing;
+	if (*port == 0)
+		return "port 0 is no place to connect to";
+	strcpy(host, hp.host);
+	return NULL;
+}
+
+static const char *base_parse(const char *s, char *base, size_t size)
+{
+	size_t n = strlen(s);
+
+	while (n > 0 && s[n - 1] == '/')
+		n--;
+	if (n == 0) {
+		snprintf(base, size, "%s", BASE_DEFAULT);
+		return NULL;
+	}
+	if (n >= size)
+		return "the base path is too long";
+	for (size_t i = 0; i < n; i++)
+		if (!isalnum((unsigned char)s[i]) && !strchr("/-._~%!$&'()*+,;=:@", s[i]))
+			return "the base path may hold letters, digits and /-._~% only, no ? or #";
+	snprintf(base, size, "%.*s", (int)n, s);
+	return NULL;
+}
+
+/* "[::1]:443", or without the port when it is the default one. */
+static void authority_text(const char *host, uint16_t port, uint16_t usual, char *out, size_t size)
+{
+	bool v6 = strchr(host, ':') != NULL;
+	int n = snprintf(out, size, "%s%s%s", v6 ? "[" : "", host, v6 ? "]" : "");
+
+	if (port != usual)
+		snprintf(out + n, size - (size_t)n, ":%u", port);
+}
+
+static const char *server_parse(const char *url, struct options_server *s)
+{
+	const char *rest = url + strlen("https://");
+	size_t n;
+	const char *why;
+
+	if (strncmp(url, "https://", strlen("https://")) != 0)
+		return "must begin with https:// (the server is always reached by TLS)";
+	n = strcspn(rest, "/");
+	if (memchr(rest, '@', n))
+		return "holds a user name; who you are is said by --token-file";
+	why = authority_parse(rest, n, s->host, &s->port, 443);
+	if (!why)
+		why = base_parse(rest + n, s->base, sizeof s->base);
+	if (why)
+		return why;
+	authority_text(s->host, s->port, 443, s->authority, sizeof s->authority);
+	snprintf(s->url, sizeof s->url, "https://%s%s", s->authority, s->base);
+	return NULL;
+}
+
+/* %40 and the like, in place. False when it is malformed or hides a control character. */
+static bool decode(char *s)
+{
+	char *out = s;
+
+	for (; *s; s++) {
+		unsigned v = (unsigned char)*s;
+		char digits[3];
+
+		if (*s == '%') {
+			if (!isxdigit((unsigned char)s[1]) || !isxdigit((unsigned char)s[2]))
+				return false;
+			snprintf(digits, sizeof digits, "%.2s", s + 1);
+			v = (unsigned)strtoul(digits, NULL, 16);
+			s += 2;
+		}
+		if (v < ' ' || v == 0x7f || v == ':')
+			return false;
+		*out++ = (char)v;
+	}
+	*out = 0;
+	return true;
+}
+
+static const char *proxy_parse(const char *url, struct options_proxy *p)
+{
+	const char *rest = url + strlen("http://");
+	const char *at, *why;
+	size_t n, user;
+
+	if (strncmp(url, "http://", strlen("http://")) != 0)
+		return "must be http://[USER@]HOST:PORT";
+	n = strcspn(rest, "/");
+	if (rest[n] && rest[n + 1])
+		return "has a path; http://[USER@]HOST:PORT is enough";
+	at = memrchr(rest, '@', n);
+	if (at) {
+		user = (size_t)(at - rest);
+		if (memchr(rest, ':', user))
+			return "holds a password, which everybody could see in the list of processes: "
+			       "write it into a file and name that with --proxy-password-file";
+		if (user == 0 || user >= sizeof p->user)
+			return "the user name is empty or too long";
+		memcpy(p->user, rest, user);
+		if (!decode(p->user))
+			return "the user name is malformed";
+		rest = at + 1;
+		n -= user + 1;
+	}
+	why = authority_parse(rest, n, p->host, &p->port, 0);
+	if (why)
+		return why;
+	p->given = true;
+	authority_text(p->host, p->port, 0, p->shown, sizeof p->shown);
+	return NULL;
+}
+
+/* ---- checks ---- */
+
+/* What is said about option `name`, in front of why. */
+static bool bad(const struct config *c, const char *name, size_t i, char *error, size_t size, const char *why)
+{
+	const char *where = config_where(c, name, i);
+
+	if (strncmp(where, "--", 2) == 0)
+		snprintf(error, size, "%s: %s", where, why);
+	else
+		snprintf(error, size, "%s: %s: %s", where, name, why);
+	return false;
+}
+
+/* An unset option that must be given. */
+static bool need(const struct config *c, const char *name, const char *what, char *error, size_t size)
+{
+	if (config_given(c, name))
+		return true;
+	snprintf(error, size, "--%s is missing: %s", name, what);
+	return false;
+}
+
+static bool read_path(struct options *o, char *error, size_t size)
+{
+	const struct config *c = o->config;
+	const char *why;
+
+	if (!need(c, "server", "say where the server is, as https://HOST[:PORT][/BASE]", error, size) ||
+	    !need(c, "token-file", "name the file with your name:token line (culvertd gen-token makes one)", error, size))
+		return false;
+	why = server_parse(config_string(c, "server"), &o->server);
+	if (why)
+		return bad(c, "server", 0, error, size, why);
+	why = config_given(c, "proxy") ? proxy_parse(config_string(c, "proxy"), &o->proxy) : NULL;
+	if (why)
+		return bad(c, "proxy", 0, error, size, why);
+	o->token_file = config_string(c, "token-file");
+	o->cafile = config_string(c, "cafile");
+	o->proxy_password_file = config_string(c, "proxy-password-file");
+	if (o->proxy_password_file && !o->proxy.user[0])
+		return bad(c, "proxy-password-file", 0, error, size, "needs a user: --proxy http://USER@HOST:PORT");
+	if (o->proxy.user[0] && !o->proxy_password_file)
+		return bad(c, "proxy", 0, error, size, "names a user: give the password with --proxy-password-file");
+	return true;
+}
+
+static bool read_rung(struct options *o, char *error, size_t size)
+{
+	const char *name = config_string(o->config, "rung");
+	char why[128] = "must be auto";
+	size_t n = strlen(why);
+
+	if (strcmp(name, "auto") == 0)
+		return true;
+	o->rung = rung_find(name);
+	if (o->rung)
+		return true;
+	for (const struct rung *r = rungs; r->name && n < sizeof why; r++)
+		n += (size_t)snprintf(why + n, sizeof why - n, "%s%s", r[1].name ? ", " : " or ", r->name);
+	return bad(o->config, "rung", 0, error, size, why);
+}
+
+static bool read_forwards(struct options *o, char *error, size_t size)
+{
+	size_t n = config_list_size(o->config, "local");
+	char why[512];
+
+	if (n == 0) {
+		snprintf(error, size, "--local (-L) is missing: say which local ports lead where, "
+				      "for example -L udp://127.0.0.1:5004-5013=rtp");
+		return false;
+	}
+	if (n > OPTIONS_FORWARDS_MAX)
+		return bad(o->config, "local", OPTIONS_FORWARDS_MAX, error, size, "more than 256 forwards");
+	for (size_t i = 0; i < n; i++)
+		if (forward_parse(config_list(o->config, "local", i), &o->forward[i], why, sizeof why) < 0)
+			return bad(o->config, "local", i, error, size, why);
+	o->n_forwards = n;
+	return true;
+}
+
+static bool read_rest(struct options *o, char *error, size_t size)
+{
+	const struct config *c = o->config;
+
+	o->connections = (unsigned)config_int(c, "connections");
+	o->max_flows = (unsigned)config_int(c, "max-flows");
+	o->hold_ms = (uint32_t)config_int(c, "hold-ms");
+	o->log_json = config_bool(c, "log-json");
+	o->check = config_bool(c, "check");
+	if (log_parse_level(config_string(c, "log-level"), &o->log_level) < 0)
+		return bad(c, "log-level", 0, error, size, "must be error, warn, info or debug");
+	return true;
+}
+
+static bool no_arguments(const struct options *o, int argc, char **argv, char *error, size_t size)
+{
+	int rest = config_rest(o->config);
+
+	if (rest >= argc)
+		return true;
+	snprintf(error, size, "%s: unexpected argument; see --help", argv[rest]);
+	return false;
+}
+
+struct options *options_read(int argc, char **argv, char *error, size_t size)
+{
+	struct options *o = calloc(1, sizeof *o);
+
+	if (!o)
+		abort();
+	o->config = config_read(table, argc, argv, error, size);
+	if (!o->config)
+		goto failed;
+	o->help = config_bool(o->config, "help");
+	o->version = config_bool(o->config, "version");
+	if (o->help || o->version)
+		return o;
+	if (no_arguments(o, argc, argv, error, size) && read_rest(o, error, size) && read_path(o, error, size) &&
+	    read_rung(o, error, size) && read_forwards(o, error, size))
+		return o;
+failed:
+	options_free(o);
+	return NULL;
+}
+
+void options_free(struct options *o)
+{
+	if (!o)
+		return;
+	config_free(o->config);
+	free(o);
+}
+
+void options_help(void)
+{
+	printf("usage: culvert --server URL --token-file FILE -L FORWARD ... [options]\n"
+	       "       culvert -c FILE [options]\n\n"
+	       "Carries local UDP and TCP ports to services of a culvertd, through HTTP proxies.\n\n");
+	config_help(table);
+	printf("\nManual: culvert(1), culvert.conf(5).\n");
+}

@@ -1,0 +1,58 @@
+/*
+ * Options of the helper: what a person said, checked. Strings belong to the
+ * options.
+ */
+#ifndef CLIENT_OPTIONS_H
+#define CLIENT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/forward.h"
+#include "tunnel/carrier.h"
+#include "tunnel/log.h"
+
+#define OPTIONS_FORWARDS_MAX 256
+
+/* Where the server is. */
+struct options_server {
+	char url[600];		/* "https://host:port/base", normalised, for messages */
+	char host[256];		/* name or address, without brackets */
+	char authority[264];	/* for the Host header: host, or host:port */
+	uint16_t port;
+	char base[REQUEST_BASE_MAX + 1];
+};
+
+struct options_proxy {
+	bool given;
+	char host[256];
+	uint16_t port;
+	char user[256];		/* "": none */
+	char shown[264];	/* "host:port", for messages */
+};
+
+struct config;
+
+struct options {
+	bool help, version, check;
+	struct options_server server;
+	struct options_proxy proxy;
+	const char *token_file, *cafile, *proxy_password_file; /* NULL: not given (the last two) */
+	const struct rung *rung; /* NULL: automatic */
+	unsigned connections, max_flows;
+	uint32_t hold_ms;
+	enum log_level log_level;
+	bool log_json;
+	size_t n_forwards;
+	struct forward forward[OPTIONS_FORWARDS_MAX];
+	struct config *config;
+};
+
+/* NULL and a sentence in error, which begins with the option or FILE:LINE. With --help or
+ * --version nothing else is checked. */
+struct options *options_read(int argc, char **argv, char *error, size_t size);
+void options_free(struct options *);
+void options_help(void);
+
+#endif
