@@ -1,0 +1,454 @@
+/*
+ * Credentials. Of a token only a keyed HMAC state is kept: the key of PROTOCOL.md
+ * section 2.2 is derived while the file is read, and the text is wiped. Each
+ * check copies that state, so nothing is shared between checks.
+ */
+#include "tunnel/credential.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+#include "framing/base64.h"
+#include "framing/error.h"
+#include "tunnel/daemon.h"
+#include "tunnel/log.h"
+
+#define FILE_MAX (1024 * 1024)
+#define TOKEN_MIN 16
+#define TOKEN_MAX 256
+#define MAC_BYTES 32
+#define MAC_TEXT 43
+#define TOKEN_BYTES 32		/* of a generated token */
+#define LABEL "culvert v1 request"
+
+struct entry {
+	const char *name;	/* of the first entry of the identity: canonical */
+	char text[CREDENTIAL_NAME_MAX + 1];
+	EVP_MAC_CTX *keyed;
+};
+
+struct credentials {
+	EVP_MAC *hmac;
+	struct entry **entry;
+	size_t count;
+};
+
+/* The parameters of an Authorization header. */
+struct claim {
+	struct span id;
+	int64_t seconds;
+	uint8_t mac[MAC_BYTES];
+};
+
+/* Names */
+
+static bool name_char(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+	       c == '-';
+}
+
+static bool name_valid(const char *s, size_t n)
+{
+	if (n == 0 || n > CREDENTIAL_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!name_char(s[i]))
+			return false;
+	return true;
+}
+
+/* MACs */
+
+static EVP_MAC_CTX *keyed_new(EVP_MAC *hmac, const void *key, size_t n)
+{
+	char digest[] = "SHA256";
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string("digest", digest, 0), OSSL_PARAM_construct_end() };
+	EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(hmac);
+
+	if (!ctx || !EVP_MAC_init(ctx, key, n, params))
+		abort();
+	return ctx;
+}
+
+static void mac_part(EVP_MAC_CTX *ctx, const void *p, size_t n)
+{
+	if (!EVP_MAC_update(ctx, p, n))
+		abort();
+}
+
+static void mac_end(EVP_MAC_CTX *ctx, uint8_t *out)
+{
+	size_t n;
+
+	if (!EVP_MAC_final(ctx, out, &n, MAC_BYTES) || n != MAC_BYTES)
+		abort();
+}
+
+/* Path and query of a request target, which may be in absolute form. */
+static void target_split(struct span target, struct span *path, struct span *query)
+{
+	const uint8_t *p = target.p, *end, *mark;
+
+	*path = *query = (struct span){ (const uint8_t *)"", 0 };
+	if (target.n == 0)
+		return;
+	end = p + target.n;
+	if (*p != '/') {
+		p = memmem(p, target.n, "://", 3);
+		p = p ? memchr(p + 3, '/', (size_t)(end - p - 3)) : NULL;
+		if (!p)
+			p = end;
+	}
+	mark = p < end ? memchr(p, '?', (size_t)(end - p)) : NULL;
+	*path = (struct span){ p, (size_t)((mark ? mark : end) - p) };
+	if (mark)
+		*query = (struct span){ mark + 1, (size_t)(end - mark - 1) };
+}
+
+static void request_mac(const struct entry *e, struct span method, struct span target, int64_t seconds, uint8_t *out)
+{
+	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(e->keyed);
+	struct span path, query;
+	char text[24];
+	int n = snprintf(text, sizeof text, "%lld", (long long)seconds);
+
+	if (!ctx)
+		abort();
+	target_split(target, &path, &query);
+	mac_part(ctx, method.p, method.n);
+	mac_part(ctx, "\n", 1);
+	mac_part(ctx, path.p, path.n);
+	mac_part(ctx, "\n", 1);
+	mac_part(ctx, query.p, query.n);
+	mac_part(ctx, "\n", 1);
+	mac_part(ctx, text, (size_t)n);
+	mac_end(ctx, out);
+	EVP_MAC_CTX_free(ctx);
+}
+
+/* The token file */
+
+static void add(struct credentials *c, const char *name, size_t n, const char *token, size_t token_n)
+{
+	struct entry *e = calloc(1, sizeof *e);
+	EVP_MAC_CTX *ctx = keyed_new(c->hmac, token, token_n);
+	uint8_t key[MAC_BYTES];
+
+	c->entry = reallocarray(c->entry, c->count + 1, sizeof *c->entry);
+	if (!e || !c->entry)
+		abort();
+	mac_part(ctx, LABEL, strlen(LABEL));
+	mac_end(ctx, key);
+	EVP_MAC_CTX_free(ctx);
+	e->keyed = keyed_new(c->hmac, key, sizeof key);
+	daemon_wipe(key, sizeof key);
+	memcpy(e->text, name, n);
+	e->name = e->text;
+	for (size_t i = 0; i < c->count; i++) {
+		if (strcmp(c->entry[i]->name, e->text) == 0) {
+			e->name = c->entry[i]->name;
+			break;
+		}
+	}
+	c->entry[c->count++] = e;
+}
+
+/* NULL, or what is wrong with the line. */
+static const char *parse_line(struct credentials *c, const char *s, size_t n)
+{
+	const char *colon, *token;
+	size_t token_n;
+
+	while (n > 0 && (s[n - 1] == '\r' || s[n - 1] == ' ' || s[n - 1] == '\t'))
+		n--;
+	if (n == 0 || *s == '#')
+		return NULL;
+	colon = memchr(s, ':', n);
+	if (!colon)
+		return "expected name:token";
+	if (!name_valid(s, (size_t)(colon - s)))
+		return "the name must be 1 to 64 characters of A-Z a-z 0-9 . _ -";
+	token = colon + 1;
+	token_n = n - (size_t)(token - s);
+	if (token_n < TOKEN_MIN || token_n > TOKEN_MAX)
+		return "the token must be 16 to 256 characters long";
+	for (size_t i = 0; i < token_n; i++)
+		if (token[i] <= ' ' || token[i] >= 0x7f || token[i] == ':')
+			return "the token must be printable ASCII without spaces and ':'";
+	add(c, s, (size_t)(colon - s), token, token_n);
+	return NULL;
+}
+
+static int parse_file(struct credentials *c, const char *file, const char *text, size_t n, char *error, size_t size)
+{
+	const char *end = text + n;
+	unsigned line = 1;
+
+	for (const char *s = text; s < end; line++) {
+		const char *stop = memchr(s, '\n', (size_t)(end - s));
+		const char *why = parse_line(c, s, (size_t)((stop ? stop : end) - s));
+
+		if (why) {
+			snprintf(error, size, "%s:%u: %s", file, line, why);
+			return ERROR_CONFIG;
+		}
+		s = stop ? stop + 1 : end;
+	}
+	if (c->count > 0)
+		return 0;
+	snprintf(error, size, "%s: holds no name:token line", file);
+	return ERROR_CONFIG;
+}
+
+/* Reads all of the file into text: its length, or a code with errno set. */
+static ssize_t read_all(int fd, char *text, size_t cap)
+{
+	size_t n = 0;
+
+	for (;;) {
+		ssize_t got = read(fd, text + n, cap - n);
+
+		if (got == 0)
+			return (ssize_t)n;
+		if (got < 0 && errno != EINTR)
+			return ERROR_SYSTEM;
+		n += got > 0 ? (size_t)got : 0;
+		if (n == cap) {
+			errno = EFBIG;
+			return ERROR_SYSTEM;
+		}
+	}
+}
+
+static void warn_if_open(int fd, const char *file)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IROTH | S_IWOTH)))
+		log_warn("credential", "", "%s can be read by everybody: chmod 600 it", file);
+}
+
+struct credentials *credentials_load(const char *file, char *error, size_t size)
+{
+	struct credentials *c = NULL;
+	char *text = NULL;
+	ssize_t n;
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		goto unreadable;
+	text = malloc(FILE_MAX);
+	c = calloc(1, sizeof *c);
+	if (!text || !c)
+		abort();
+	n = read_all(fd, text, FILE_MAX);
+	if (n < 0)
+		goto unreadable;
+	warn_if_open(fd, file);
+	c->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	if (!c->hmac)
+		abort();
+	if (parse_file(c, file, text, (size_t)n, error, size) == 0)
+		goto out;
+	goto failed;
+
+unreadable:
+	snprintf(error, size, "%s: %s", file, strerror(errno));
+failed:
+	credentials_free(c);
+	c = NULL;
+out:
+	if (text)
+		daemon_wipe(text, FILE_MAX);
+	free(text);
+	if (fd >= 0)
+		close(fd);
+	return c;
+}
+
+void credentials_free(struct credentials *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->count; i++) {
+		EVP_MAC_CTX_free(c->entry[i]->keyed);	/* wipes the key */
+		free(c->entry[i]);
+	}
+	free(c->entry);
+	EVP_MAC_free(c->hmac);
+	free(c);
+}
+
+size_t credentials_count(const struct credentials *c)
+{
+	return c->count;
+}
+
+const char *credentials_first(const struct credentials *c)
+{
+	return c->entry[0]->name;
+}
+
+size_t credentials_sign(const struct credentials *c, char *out, size_t cap, const char *method, const char *target,
+			int64_t unix_seconds)
+{
+	struct span m = { (const uint8_t *)method, strlen(method) };
+	struct span t = { (const uint8_t *)target, strlen(target) };
+	char text[MAC_TEXT + 1];
+	uint8_t mac[MAC_BYTES];
+	int n;
+
+	request_mac(c->entry[0], m, t, unix_seconds, mac);
+	base64_encode(text, mac, sizeof mac, true);
+	n = snprintf(out, cap, "Culvert id=%s, ts=%lld, mac=%s", c->entry[0]->name, (long long)unix_seconds, text);
+	return n > 0 && (size_t)n < cap ? (size_t)n : 0;
+}
+
+/* The header */
+
+static bool is_space(uint8_t c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Takes the next "name=value" off s; false at its end or when there is none (then s->p is NULL). */
+static bool next_param(struct span *s, struct span *name, struct span *value)
+{
+	const uint8_t *end = s->p + s->n, *p = s->p, *stop, *eq;
+
+	while (p < end && (is_space(*p) || *p == ','))
+		p++;
+	if (p == end) {
+		s->n = 0;
+		return false;
+	}
+	stop = memchr(p, ',', (size_t)(end - p));
+	s->p = stop ? stop : end;
+	s->n = (size_t)(end - s->p);
+	stop = s->p;
+	while (is_space(stop[-1]))
+		stop--;
+	eq = memchr(p, '=', (size_t)(stop - p));
+	if (!eq) {
+		*s = (struct span){ NULL, 0 };
+		return false;
+	}
+	*name = (struct span){ p, (size_t)(eq - p) };
+	*value = (struct span){ eq + 1, (size_t)(stop - eq - 1) };
+	return true;
+}
+
+static bool span_is(struct span s, const char *text)
+{
+	return s.n == strlen(text) && strncasecmp((const char *)s.p, text, s.n) == 0;
+}
+
+static bool parse_seconds(struct span s, int64_t *v)
+{
+	if (s.n == 0 || s.n > 15)
+		return false;
+	*v = 0;
+	for (size_t i = 0; i < s.n; i++) {
+		if (!isdigit(s.p[i]))
+			return false;
+		*v = *v * 10 + (s.p[i] - '0');
+	}
+	return true;
+}
+
+/* Exactly one of each of the three; others are ignored. */
+static bool parse_params(struct span s, struct claim *claim)
+{
+	struct span name, value;
+	unsigned seen = 0, bit;
+	bool good;
+
+	while (next_param(&s, &name, &value)) {
+		if (span_is(name, "id")) {
+			bit = 1;
+			claim->id = value;
+			good = name_valid((const char *)value.p, value.n);
+		} else if (span_is(name, "ts")) {
+			bit = 2;
+			good = parse_seconds(value, &claim->seconds);
+		} else if (span_is(name, "mac")) {
+			bit = 4;
+			good = value.n == MAC_TEXT && base64_decode(claim->mac, MAC_BYTES, (const char *)value.p,
+								    value.n, true) == MAC_BYTES;
+		} else {
+			continue;
+		}
+		if (!good || (seen & bit))
+			return false;
+		seen |= bit;
+	}
+	return s.p && seen == 7;
+}
+
+static bool parse_header(struct span s, struct claim *claim)
+{
+	static const char scheme[] = "Culvert";
+	size_t n = sizeof scheme - 1;
+
+	if (s.n <= n || s.n > 4 * CREDENTIAL_HEADER_MAX || !span_is((struct span){ s.p, n }, scheme) ||
+	    !is_space(s.p[n]))
+		return false;
+	return parse_params((struct span){ s.p + n, s.n - n }, claim);
+}
+
+const char *credentials_verify(const struct credentials *c, struct span value, struct span method, struct span target,
+			       int64_t unix_seconds, int64_t *skew)
+{
+	struct claim claim;
+	const char *name = NULL;
+	uint8_t mac[MAC_BYTES];
+	bool known = false;
+
+	if (!parse_header(value, &claim))
+		return NULL;
+	*skew = claim.seconds - unix_seconds;
+	for (size_t i = 0; i < c->count; i++) {
+		const struct entry *e = c->entry[i];
+
+		if (strlen(e->name) != claim.id.n || memcmp(e->name, claim.id.p, claim.id.n) != 0)
+			continue;
+		known = true;
+		request_mac(e, method, target, claim.seconds, mac);
+		if (CRYPTO_memcmp(mac, claim.mac, MAC_BYTES) == 0)
+			name = e->name;
+	}
+	if (!known)	/* takes as long as a known name */
+		request_mac(c->entry[0], method, target, claim.seconds, mac);
+	daemon_wipe(mac, sizeof mac);
+	return *skew >= -CREDENTIAL_WINDOW && *skew <= CREDENTIAL_WINDOW ? name : NULL;
+}
+
+int credentials_generate(const char *name, char *out, size_t cap)
+{
+	uint8_t token[TOKEN_BYTES];
+	char text[64];
+	int n;
+
+	if (!name_valid(name, strlen(name)))
+		return ERROR_CONFIG;
+	if (getrandom(token, sizeof token, 0) != sizeof token)
+		abort();
+	base64_encode(text, token, sizeof token, true);
+	n = snprintf(out, cap, "%s:%s", name, text);
+	daemon_wipe(token, sizeof token);
+	daemon_wipe(text, sizeof text);
+	return n > 0 && (size_t)n < cap ? 0 : ERROR_LIMIT;
+}
