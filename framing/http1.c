@@ -337,6 +337,7 @@ static int chunk_byte(struct http1 *h, uint8_t c)
 			return message_end(h);
 		h->state = TRAILER;
 		h->line = 0;
+		h->trailer++;
 	}
 	return 0;
 }
