@@ -48,6 +48,19 @@ int inbox_end(struct carrier *c, struct inbound *in)
 	return 0;
 }
 
+/* A parameter, or its default of PROTOCOL.md section 5. */
+static uint64_t param(const struct message_params *p, enum message_param id, uint64_t value, uint64_t missing)
+{
+	return p->has & 1U << id ? value : missing;
+}
+
+static void take_limits(struct session *s, const struct message_params *p)
+{
+	s->open_limit = param(p, PARAM_MAX_CHANNELS, p->max_channels, 64);
+	s->send_limit = param(p, PARAM_SESSION_WINDOW, p->session_window, 1 << 20);
+	s->peer_channel_window = param(p, PARAM_CHANNEL_WINDOW, p->channel_window, 1 << 18);
+}
+
 static int on_hello(struct arrival *a, struct span value)
 {
 	struct session *s = a->session;
@@ -63,10 +76,8 @@ static int on_hello(struct arrival *a, struct span value)
 	}
 	if (s->state != SESSION_NEW)
 		return 0;
-	s->open_limit = m.params.max_channels;
-	s->send_limit = m.params.session_window;
-	s->peer_channel_window = m.params.channel_window;
-	s->config.keepalive_ms = (uint32_t)m.params.keepalive_ms;
+	take_limits(s, &m.params);
+	s->config.keepalive_ms = (uint32_t)param(&m.params, PARAM_KEEPALIVE, m.params.keepalive_ms, 8000);
 	s->state = SESSION_OPEN;
 	return 0;
 }
@@ -82,9 +93,7 @@ static int on_welcome(struct arrival *a, struct span value)
 		s->state = SESSION_OPEN;
 		s->node = m.node;
 		s->epoch = m.epoch;
-		s->open_limit = m.params.max_channels;
-		s->send_limit = m.params.session_window;
-		s->peer_channel_window = m.params.channel_window;
+		take_limits(s, &m.params);
 		if (s->events->welcome)
 			s->events->welcome(s->ctx);
 	} else if (s->state == SESSION_OPEN && s->epoch != m.epoch) {
@@ -122,17 +131,17 @@ static int on_receipt(struct arrival *a, struct span value)
 {
 	struct session *s = a->session;
 	struct message_receipt m;
+	struct carrier *c;
+	int error;
 
 	if (message_receipt_get(value, &m) < 0)
 		return ERROR_MALFORMED;
-	for (unsigned i = 0; i < s->carriers; i++)
-		if (s->carrier[i]->id == m.carrier) {
-			int error = ledger_receipt(&s->carrier[i]->ledger, &m, loop_now(s->loop));
-
-			session_watch(s);
-			return error;
-		}
-	return 0;	/* of a carrier that has ended: its records were sent again */
+	c = session_find_carrier(s, m.carrier);
+	if (!c)
+		return 0;	/* it has ended: its records were sent again */
+	error = ledger_receipt(&c->ledger, &m, loop_now(s->loop));
+	session_watch(s);
+	return error;
 }
 
 static int on_mark(struct arrival *a, struct span value)

@@ -124,8 +124,10 @@ static void put_marks(struct fill *f)
 		return;
 	while (c->seens) {
 		struct seen_due *d = &c->seen[0];
+		struct ledger_item item = { .type = CAPSULE_SEEN, .offset = c->id };
 
-		if (!message_seen_put(&f->b.w, &(struct message_seen){ .id = d->id, .n = d->n,
+		if (!ledger_note(f->ledger, &item) ||
+		    !message_seen_put(&f->b.w, &(struct message_seen){ .id = d->id, .n = d->n,
 						.arrival_ms = d->arrival_ms, .intact = d->intact }))
 			return;
 		memmove(d, d + 1, --c->seens * sizeof *d);

@@ -35,7 +35,7 @@ static void on_lost(void *ctx, const struct ledger_item *item)
 {
 	struct session *s = ctx;
 
-	if (s->state == SESSION_ENDED)
+	if (s->state == SESSION_ENDED || item->type == CAPSULE_SEEN)
 		return;
 	if (item->type == CAPSULE_WINDOW)
 		s->window_due = true;
@@ -46,9 +46,23 @@ static void on_lost(void *ctx, const struct ledger_item *item)
 	session_kick(s);
 }
 
+/* A receipt for our SEEN proves the carrier's answers to the server. */
+static void prove(struct session *s, uint64_t carrier)
+{
+	struct carrier *c = session_find_carrier(s, carrier);
+
+	if (c && s->role == SESSION_SERVER && c->state == CARRIER_PROBING) {
+		c->state = CARRIER_PROVEN;
+		session_kick(s);
+	}
+}
+
 static void on_receipted(void *ctx, const struct ledger_item *item)
 {
-	channel_receipted(ctx, item);
+	if (item->type == CAPSULE_SEEN)
+		prove(ctx, item->offset);
+	else
+		channel_receipted(ctx, item);
 }
 
 const struct ledger_events session_ledger_events = { on_lost, on_receipted };
@@ -62,7 +76,7 @@ static bool send_one(struct session *s)
 
 	if (first && first->ops->send(first))
 		return true;
-	for (unsigned i = 0; i < s->carriers; i++)
+	for (unsigned i = s->carriers; i-- > 0;)	/* the newest first */
 		if (s->carrier[i] != first && s->carrier[i]->ops->send(s->carrier[i]))
 			return true;
 	return false;
@@ -167,6 +181,14 @@ bool session_add_carrier(struct session *s, struct carrier *c)
 	return true;
 }
 
+struct carrier *session_find_carrier(const struct session *s, uint64_t id)
+{
+	for (unsigned i = 0; i < s->carriers; i++)
+		if (s->carrier[i]->id == id)
+			return s->carrier[i];
+	return NULL;
+}
+
 void session_drop_carrier(struct session *s, struct carrier *c)
 {
 	unsigned i = 0;
@@ -188,6 +210,8 @@ unsigned session_carriers(const struct session *s, struct carrier **out, unsigne
 }
 
 /* ---- life ---- */
+
+static void over(void *ctx);
 
 struct session *session_new(struct loop *loop, enum session_role role, const struct session_config *config,
 			    struct packet_pool *pool, const char *sid, const struct session_events *events, void *ctx)
@@ -215,6 +239,7 @@ struct session *session_new(struct loop *loop, enum session_role role, const str
 	s->limit = config->session_window;
 	s->peer_open_limit = role == SESSION_SERVER ? config->max_channels : 0;
 	window_init(&s->peer_ids);
+	window_init(&s->peer_carriers);
 	list_init(&s->channels);
 	list_init(&s->control);
 	list_init(&s->datagrams);
@@ -224,6 +249,7 @@ struct session *session_new(struct loop *loop, enum session_role role, const str
 	timer_init(&s->idle, loop, channel_sweep_idle, s);
 	timer_init(&s->expiry, loop, expired, s);
 	later_init(&s->flush, flush, s);
+	later_init(&s->over, over, s);
 	session_attached(s);
 	count(sessions_opened);
 	return s;
@@ -253,8 +279,17 @@ void session_end(struct session *s, uint64_t code, const char *reason)
 	timer_stop(&s->idle);
 	timer_stop(&s->expiry);
 	drop_channels(s, CODE_SESSION_LOST, why);
+	memcpy(s->ended_reason, why, sizeof why);
+	loop_later(s->loop, &s->over);
+}
+
+/* Not from within the exchange that brought the end: the owner may free everything. */
+static void over(void *ctx)
+{
+	struct session *s = ctx;
+
 	if (s->events->ended)
-		s->events->ended(s->ctx, code, why);
+		s->events->ended(s->ctx, s->farewell_code, s->ended_reason);
 }
 
 void session_free(struct session *s)
@@ -272,6 +307,7 @@ void session_free(struct session *s)
 	timer_stop(&s->idle);
 	timer_stop(&s->expiry);
 	later_cancel(s->loop, &s->flush);
+	later_cancel(s->loop, &s->over);
 	loop_free_later(s->loop, s);
 }
 

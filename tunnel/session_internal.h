@@ -120,6 +120,7 @@ struct carrier {
 	struct arrivals arrivals;
 	struct link legs;
 	unsigned leg_count, streamed_answers; /* streamed_answers: open ones at the server */
+	int64_t active_us;	/* when an exchange last came or went */
 	uint64_t pong[PONGS_MAX];
 	unsigned pongs;
 	struct seen_due seen[SEENS_MAX];
@@ -163,6 +164,7 @@ struct session {
 	unsigned channel_count;
 	uint64_t next_id;	/* of our next channel */
 	struct window peer_ids;	/* ids the peer has opened, halved */
+	struct window peer_carriers; /* server: carriers that there have been */
 	struct link control;	/* channels with something due */
 	struct link datagrams, streams; /* channels with something to send */
 
@@ -184,6 +186,8 @@ struct session {
 	struct timer idle;	/* idle channels */
 	struct timer expiry;	/* server: no exchange */
 	struct later flush;
+	struct later over;	/* tells the owner that the session ended */
+	char ended_reason[MESSAGE_TEXT_MAX + 1];
 };
 
 /* session.c */
@@ -192,6 +196,7 @@ void session_watch(struct session *);		/* records or receipts changed: re-arm th
 void session_end(struct session *, uint64_t code, const char *reason);
 void session_attached(struct session *);	/* an exchange came or went */
 bool session_add_carrier(struct session *, struct carrier *);
+struct carrier *session_find_carrier(const struct session *, uint64_t id);
 void session_drop_carrier(struct session *, struct carrier *);
 extern const struct ledger_events session_ledger_events; /* ctx: the session */
 

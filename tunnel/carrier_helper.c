@@ -1,0 +1,397 @@
+/*
+ * Helper carriers: get connections from their pool, say HELLO, start exchanges by
+ * the methods of their rung, prove the path by two marks, and report when it fails.
+ * Owned by the ladder; events are told at the end of the turn, so the owner may free
+ * the carrier in them.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "framing/error.h"
+#include "tunnel/carrier_internal.h"
+#include "tunnel/log.h"
+
+#define HOLD_DEFAULT 20000			/* ms */
+#define GRACE (5 * LOOP_SECOND)			/* PROTOCOL.md section 3: a poll is dead later than this */
+#define PROOF_SLACK LOOP_SECOND			/* beyond two round trips and the time to connect */
+#define MARK_GAP (100 * LOOP_MS)
+#define BUSY (2 * LOOP_SECOND)			/* since the last data, more polls are held */
+#define SHORT_LIFE LOOP_SECOND			/* a streamed answer that ends sooner has failed */
+#define FAILURES_MAX 3
+#define KEEP_MAX 2
+
+static const int64_t pauses[FAILURES_MAX] = { 0, 250 * LOOP_MS, 500 * LOOP_MS };
+
+static struct carrier_helper *helper_of(struct carrier *c)
+{
+	return (struct carrier_helper *)c;
+}
+
+/* ---- failing ---- */
+
+static void fail(struct carrier_helper *h, int error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static void fail(struct carrier_helper *h, int error, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (h->base.state == CARRIER_FAILED)
+		return;
+	h->base.state = CARRIER_FAILED;
+	h->error = error;
+	va_start(ap, fmt);
+	vsnprintf(h->why, sizeof h->why, fmt, ap);
+	va_end(ap);
+	timer_stop(&h->proof);
+	timer_stop(&h->retry);
+	loop_later(h->base.session->loop, &h->fail);
+}
+
+static void tell_failed(void *ctx)
+{
+	struct carrier_helper *h = ctx;
+
+	h->events->failed(h->ctx, &h->base, h->error, h->why);
+}
+
+/* ---- requests ---- */
+
+struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *ops, uint32_t hold_ms)
+{
+	struct session *s = h->base.session;
+	struct exchange *x;
+	struct leg *leg;
+
+	if (h->base.state == CARRIER_FAILED || h->pausing)
+		return NULL;
+	x = pool_exchange(h->pool, &leg_exchange_events, NULL);
+	if (!x)
+		return NULL;
+	leg = leg_new(&h->base, ops, x, s->next_x++, true);
+	leg->hold_ms = hold_ms;
+	if (ops == &method_poll_leg)
+		h->polls++;
+	if (ops->mode == MODE_POLL || ops->mode == MODE_HELLO)
+		timer_in(&leg->timer, hold_ms * LOOP_MS + GRACE + 2 * h->base.ledger.srtt_us);
+	return leg;
+}
+
+const struct exchange_head *carrier_helper_head(struct carrier_helper *h, struct leg *leg, bool streamed)
+{
+	static char target[REQUEST_TARGET_MAX], lines[1024], authorization[256];
+	static struct exchange_head head = { .method = "POST", .target = target, .lines = lines };
+	struct session *s = h->base.session;
+	struct request r = { .carrier = h->base.id, .x = leg->number, .mode = leg->ops->mode, .hold_ms = leg->hold_ms,
+			     .keep = carrier_helper_keep(h), .has_epoch = leg->ops->mode != MODE_HELLO,
+			     .epoch = s->epoch };
+
+	memcpy(r.sid, s->sid, sizeof r.sid);
+	request_put(&r, h->path->base, target, sizeof target);
+	h->path->sign(h->path->ctx, authorization, sizeof authorization, head.method, target);
+	snprintf(lines, sizeof lines, "Authorization: %s\r\nUser-Agent: %s\r\n"
+		 "Content-Type: application/octet-stream\r\nCache-Control: no-store\r\nAccept: */*\r\n",
+		 authorization, h->path->user_agent);
+	head.host = h->path->host;
+	head.streamed = streamed;
+	return &head;
+}
+
+unsigned carrier_helper_keep(const struct carrier_helper *h)
+{
+	unsigned keep = pool_limit(h->pool) - 1;
+
+	return keep < 1 ? 1 : keep > KEEP_MAX ? KEEP_MAX : keep;
+}
+
+bool carrier_helper_is_busy(const struct carrier_helper *h)
+{
+	return loop_now(h->base.session->loop) - h->busy_us < BUSY;
+}
+
+/* ---- standing legs ---- */
+
+static void stand(struct carrier_helper *h)
+{
+	if (h->base.state != CARRIER_PROBING && h->base.state != CARRIER_PROVEN)
+		return;
+	if (h->rung->down->stand)
+		h->rung->down->stand(h);
+	if (h->rung->up->stand && h->rung->up != h->rung->down)
+		h->rung->up->stand(h);
+	if (h->rung->up == &method_up_post)
+		pool_ahead(h->pool, carrier_helper_is_busy(h) ? 1 : 0);
+	session_kick(h->base.session);
+}
+
+static void retry_due(void *ctx)
+{
+	struct carrier_helper *h = ctx;
+
+	h->pausing = false;
+	stand(h);
+}
+
+static void pause_and_retry(struct carrier_helper *h, int error, const char *why)
+{
+	if (++h->failures > FAILURES_MAX) {
+		fail(h, error, "%s", why);
+		return;
+	}
+	h->pausing = pauses[h->failures - 1] > 0;
+	timer_in(&h->retry, pauses[h->failures - 1]);
+}
+
+/* Words for a leg's failure. */
+static const char *leg_why(const struct leg *leg, int error, char *out, size_t size)
+{
+	if (error == ERROR_HTTP && leg->status && leg->status != 200)
+		snprintf(out, size, "the answer was HTTP status %d", leg->status);
+	else if (error == ERROR_HTTP)
+		snprintf(out, size, "the answer was not in Culvert's format (a page of a box in between?)");
+	else if (error == ERROR_TIMEOUT)
+		snprintf(out, size, "no answer came in time to an exchange of mode %s",
+			 request_mode_name(leg->ops->mode));
+	else
+		snprintf(out, size, "an exchange of mode %s failed: %s", request_mode_name(leg->ops->mode),
+			 error_text(error));
+	return out;
+}
+
+void carrier_helper_ended(struct carrier_helper *h, struct leg *leg, int error)
+{
+	struct session *s = h->base.session;
+	int64_t age = loop_now(s->loop) - leg->born_us;
+	char why[200];
+
+	if (h->base.state == CARRIER_FAILED || s->state == SESSION_ENDED)
+		return;
+	if (error == 0 && leg->ops->mode != MODE_POLL && leg->ops->mode != MODE_UP && age < SHORT_LIFE)
+		error = ERROR_RESET;
+	if (leg->ops->mode == MODE_POLL && leg->hold_ms && age < leg->hold_ms * LOOP_MS / 2)
+		h->busy_us = loop_now(s->loop);
+	if (error == 0) {
+		h->failures = 0;
+		timer_in(&h->retry, 0);
+		return;
+	}
+	leg_why(leg, error, why, sizeof why);
+	if (error == ERROR_HTTP && leg->date)
+		h->path->clock(h->path->ctx, leg->date);
+	log_debug("carrier", s->tag, "%u: %s", h->base.id, why);
+	if (h->base.state == CARRIER_PROBING)
+		fail(h, error, "%s", why);
+	else
+		pause_and_retry(h, error, why);
+}
+
+/* ---- proof ---- */
+
+static void prove(struct carrier_helper *h)
+{
+	h->base.state = CARRIER_PROVEN;
+	timer_stop(&h->proof);
+	log_debug("carrier", h->base.session->tag, "%u: %s is proven", h->base.id, h->rung->name);
+	h->events->proven(h->ctx, &h->base);
+	session_kick(h->base.session);
+}
+
+static int64_t patience(const struct carrier_helper *h)
+{
+	return 2 * h->hello_rtt_us + h->hello_us + PROOF_SLACK;
+}
+
+static void send_mark(struct carrier_helper *h)
+{
+	h->base.marks_due++;
+	timer_in(&h->proof, patience(h));
+	session_kick(h->base.session);
+}
+
+static void proof_due(void *ctx)
+{
+	struct carrier_helper *h = ctx;
+
+	if (!h->streamed_down)
+		prove(h);
+	else if (h->base.marks_due == 0 && h->marks_back == 1 && h->base.mark_next == 1)
+		send_mark(h);	/* the second one, by itself */
+	else
+		fail(h, ERROR_TIMEOUT, "marks did not come back in time: the path holds back %s",
+		     h->down && h->down->got_head ? "what it should pass at once" : "the answer until it is complete");
+}
+
+void carrier_helper_down_open(struct carrier_helper *h)
+{
+	if (h->base.state == CARRIER_PROBING && h->base.mark_next == 0 && !h->base.marks_due)
+		send_mark(h);
+}
+
+static void helper_seen(struct carrier *c, struct leg *leg, const struct message_seen *m)
+{
+	struct carrier_helper *h = helper_of(c);
+
+	if (c->state != CARRIER_PROBING || m->id != c->id || m->n != h->marks_back || !m->intact)
+		return;
+	if (!leg || (leg->ops->mode != MODE_DOWN && leg->ops->mode != MODE_DUPLEX))
+		return;
+	if (++h->marks_back == 1)
+		timer_in(&h->proof, MARK_GAP);
+	else
+		prove(h);
+}
+
+static void helper_welcomed(struct carrier *c)
+{
+	struct carrier_helper *h = helper_of(c);
+
+	if (c->state != CARRIER_OPENING)
+		return;
+	h->hello_rtt_us = loop_now(c->session->loop) - h->hello_rtt_us;
+	c->state = CARRIER_PROBING;
+	if (h->streamed_down)
+		timer_in(&h->proof, patience(h));
+	else
+		timer_in(&h->proof, 0);	/* HELLO's answer was all the proof that polls need */
+	timer_in(&h->retry, 0);	/* behind this exchange's end: its connection is then free */
+}
+
+static bool helper_send(struct carrier *c)
+{
+	struct carrier_helper *h = helper_of(c);
+
+	if (c->state != CARRIER_PROBING && c->state != CARRIER_PROVEN)
+		return false;
+	if (!h->rung->up->send(h, c->state == CARRIER_PROVEN ? 0 : OUTBOX_OWN))
+		return false;
+	h->busy_us = loop_now(c->session->loop);
+	return true;
+}
+
+/* ---- hello ---- */
+
+static void hello_end(struct leg *leg)
+{
+	(void)leg;
+}
+
+static void hello_timer(struct leg *leg)
+{
+	leg_fail(leg, ERROR_TIMEOUT);
+}
+
+static void hello_closed(struct leg *leg, int error)
+{
+	struct carrier_helper *h = helper_of(leg->carrier);
+	char why[200];
+
+	if (h->base.state != CARRIER_OPENING || h->base.session->state == SESSION_ENDED)
+		return;
+	if (error == 0)
+		error = ERROR_HTTP;
+	if (error == ERROR_HTTP && leg->date && !h->clock_corrected && h->path->clock(h->path->ctx, leg->date)) {
+		h->clock_corrected = true;
+		loop_later(h->base.session->loop, &h->again);
+		return;
+	}
+	fail(h, error, "%s", leg_why(leg, error, why, sizeof why));
+}
+
+static const struct leg_ops hello_leg = {
+	.mode = MODE_HELLO, .end = hello_end, .timer = hello_timer, .closed = hello_closed,
+};
+
+static void say_hello(void *ctx)
+{
+	struct carrier_helper *h = ctx;
+	struct leg *leg;
+
+	if (h->base.state != CARRIER_OPENING || h->base.leg_count > 0)
+		return;
+	leg = carrier_helper_leg(h, &hello_leg, 0);
+	if (!leg)
+		return;
+	h->hello_us = loop_now(h->base.session->loop) - h->opened_us;
+	h->hello_rtt_us = loop_now(h->base.session->loop);
+	leg_complete(leg, carrier_helper_head(h, leg, false), OUTBOX_HELLO);
+}
+
+/* ---- pool ---- */
+
+static void pool_has_room(void *ctx)
+{
+	struct carrier_helper *h = ctx;
+
+	if (h->base.state == CARRIER_OPENING)
+		say_hello(h);
+	else
+		stand(h);
+}
+
+static void pool_dial_failed(void *ctx, int error, const char *why)
+{
+	struct carrier_helper *h = ctx;
+
+	if (h->base.state == CARRIER_FAILED)
+		return;
+	if (h->base.leg_count == 0 || h->base.state != CARRIER_PROVEN)
+		fail(h, error, "%s", why);
+	else if (!timer_armed(&h->retry))
+		pause_and_retry(h, error, why);
+}
+
+static const struct pool_events pool_events = { pool_has_room, pool_dial_failed };
+
+/* ---- life ---- */
+
+static void helper_fini(struct carrier *c)
+{
+	struct carrier_helper *h = helper_of(c);
+	struct loop *loop = c->session->loop;
+
+	timer_stop(&h->proof);
+	timer_stop(&h->retry);
+	later_cancel(loop, &h->fail);
+	later_cancel(loop, &h->again);
+	while (!list_empty(&c->legs))
+		leg_drop(list_entry(c->legs.next, struct leg, link));
+	pool_free(h->pool);
+}
+
+static const struct carrier_ops helper_ops = { helper_send, helper_seen, helper_welcomed, helper_fini };
+
+struct carrier *carrier_open(struct session *s, const struct rung *rung, const struct carrier_path *path,
+			     const struct pool_dialler *dialler, unsigned limit, const struct carrier_events *events,
+			     void *ctx)
+{
+	struct carrier_helper *h;
+
+	if (s->carriers == SESSION_CARRIERS_MAX || s->next_carrier > REQUEST_CARRIER_MAX)
+		return NULL;
+	h = calloc(1, sizeof *h);
+	if (!h)
+		abort();
+	carrier_init(&h->base, s, &helper_ops, s->next_carrier++);
+	h->rung = rung;
+	h->path = path;
+	h->hold_ms = path->hold_ms ? path->hold_ms : HOLD_DEFAULT;
+	h->events = events;
+	h->ctx = ctx;
+	h->streamed_down = rung->down != &method_down_poll;
+	h->opened_us = loop_now(s->loop);
+	h->busy_us = -BUSY;
+	timer_init(&h->proof, s->loop, proof_due, h);
+	timer_init(&h->retry, s->loop, retry_due, h);
+	later_init(&h->fail, tell_failed, h);
+	later_init(&h->again, say_hello, h);
+	h->pool = pool_new(s->loop, dialler, limit < 2 ? 2 : limit, &pool_events, h);
+	session_add_carrier(s, &h->base);
+	loop_later(s->loop, &h->again);
+	return &h->base;
+}
+
+const struct rung *carrier_rung(const struct carrier *c)
+{
+	return c->ops == &helper_ops ? ((const struct carrier_helper *)(const void *)c)->rung : NULL;
+}

@@ -1,0 +1,89 @@
+/*
+ * The inside of carriers, shared by carrier*.c, method_*.c and leg.c.
+ */
+#ifndef TUNNEL_CARRIER_INTERNAL_H
+#define TUNNEL_CARRIER_INTERNAL_H
+
+#include "tunnel/leg.h"
+#include "tunnel/session_internal.h"
+
+void carrier_init(struct carrier *, struct session *, const struct carrier_ops *, uint32_t id);
+
+/* ---- helper ---- */
+
+struct carrier_helper;
+
+/* An up method, a down method, or both in one. One const row in one file each; functions may be NULL. */
+struct method {
+	const char *name;
+	/* What the method needs standing is missing and may be made now (start, a connection
+	 * became free, a pause after a failure is over). */
+	void (*stand)(struct carrier_helper *);
+	/* Up methods: sends one record if it can. */
+	bool (*send)(struct carrier_helper *, unsigned outbox_flags);
+};
+
+extern const struct leg_ops method_post_leg, method_poll_leg; /* a post answered at once, a poll that is held */
+extern const struct method method_duplex, method_up_stream, method_up_post, method_down_stream, method_down_poll;
+
+struct carrier_helper {
+	struct carrier base;
+	const struct rung *rung;
+	const struct carrier_path *path;
+	struct pool *pool;
+	const struct carrier_events *events;
+	void *ctx;
+	struct leg *up, *down;	/* standing legs: of duplex both the same */
+	unsigned polls;		/* held polls under way */
+	uint32_t hold_ms;	/* of polls */
+	bool streamed_down;	/* the rung's answers stream: marks must come back on them */
+	bool clock_corrected;
+	/* proof */
+	struct timer proof;	/* the deadline of the step under way, or the second mark */
+	int64_t opened_us, hello_us, hello_rtt_us; /* hello_us: time to connect; hello_rtt_us: from HELLO to WELCOME */
+	unsigned marks_back;
+	/* failures */
+	struct timer retry;	/* pause after a failure */
+	unsigned failures;	/* in a row */
+	bool pausing;
+	int error;		/* why it failed, told by `fail` */
+	char why[256];
+	struct later fail;
+	struct later again;	/* HELLO again, with a corrected clock */
+	int64_t busy_us;	/* when data last went either way */
+};
+
+/* Begins an exchange in a mode: a leg, or NULL when no connection is free (one is being opened). */
+struct leg *carrier_helper_leg(struct carrier_helper *, const struct leg_ops *, uint32_t hold_ms);
+/* The head of its request; valid until the next call. */
+const struct exchange_head *carrier_helper_head(struct carrier_helper *, struct leg *, bool streamed);
+/* A leg ended: counts failures, and sees to it that `stand` is called again. */
+void carrier_helper_ended(struct carrier_helper *, struct leg *, int error);
+/* The streamed answer has begun: the proof may start. */
+void carrier_helper_down_open(struct carrier_helper *);
+/* How many polls may be held at the server. */
+unsigned carrier_helper_keep(const struct carrier_helper *);
+bool carrier_helper_is_busy(const struct carrier_helper *);
+
+/* ---- server ---- */
+
+struct carrier_server {
+	struct carrier base;
+	struct leg *down;	/* the newest streamed answer */
+};
+
+/* A mode as the server answers it; one row each, in the file of its method. */
+struct mode {
+	const struct leg_ops ops;
+	/* An exchange has come. */
+	void (*begin)(struct carrier_server *, struct leg *);
+};
+
+extern const struct mode mode_hello, mode_poll, mode_up, mode_down, mode_duplex;
+
+/* Begins a streamed answer, ends the older one. */
+void carrier_server_stream(struct carrier_server *, struct leg *);
+/* timer of streamed answers. */
+void carrier_server_keepalive(struct leg *);
+
+#endif

@@ -1,0 +1,212 @@
+/*
+ * Server carriers: answer the exchanges that arrive. Called through carrier_accept
+ * by the server's front; the modes are in the method_*.c files.
+ */
+#include <stdlib.h>
+
+#include "framing/capsule.h"
+#include "framing/error.h"
+#include "tunnel/carrier_internal.h"
+#include "tunnel/counters.h"
+#include "tunnel/log.h"
+
+#define STALE (30 * LOOP_SECOND)	/* a carrier without exchanges for this long may be forgotten */
+
+static const struct mode *const modes[] = {
+	[MODE_HELLO] = &mode_hello, [MODE_POLL] = &mode_poll, [MODE_UP] = &mode_up,
+	[MODE_DOWN] = &mode_down, [MODE_DUPLEX] = &mode_duplex,
+};
+
+static struct carrier_server *server_of(struct carrier *c)
+{
+	return (struct carrier_server *)c;
+}
+
+/* The streamed answer if there is one, else the oldest answer that is held. */
+static bool server_send(struct carrier *c)
+{
+	struct leg *down = server_of(c)->down;
+	unsigned own = c->state == CARRIER_PROVEN ? 0 : OUTBOX_OWN;
+
+	if (c->state == CARRIER_FAILED)
+		return false;
+	if (down && leg_stream(down, leg_answer_head(c->session->loop, true), own | OUTBOX_STREAMED))
+		return true;
+	for (struct link *l = c->legs.next; l != &c->legs; l = l->next) {
+		struct leg *leg = list_entry(l, struct leg, link);
+
+		if (leg->waiting && outbox_has(c->session, c, 0) &&
+		    leg_complete(leg, leg_answer_head(c->session->loop, false), OUTBOX_FORCE)) {
+			leg->waiting = false;
+			timer_stop(&leg->timer);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void ignore_seen(struct carrier *c, struct leg *leg, const struct message_seen *m)
+{
+	(void)c, (void)leg, (void)m;
+}
+
+static void ignore_welcome(struct carrier *c)
+{
+	(void)c;
+}
+
+/* What is still to be answered learns that the session is over. */
+static void server_fini(struct carrier *c)
+{
+	struct session *s = c->session;
+	uint64_t type = s->farewell_code == CODE_VERSION ? CAPSULE_BYE : CAPSULE_GONE;
+	struct link *next;
+
+	if (s->state != SESSION_ENDED)
+		return;
+	for (struct link *l = c->legs.next; l != &c->legs; l = next) {
+		struct leg *leg = list_entry(l, struct leg, link);
+
+		next = l->next;
+		if (!leg->head_sent && leg->x && leg->in_ended) {
+			leg_farewell(s->loop, leg->x, type, s->farewell_code, s->ended_reason);
+			leg->head_sent = leg->out_ended = true;
+			leg->waiting = false;
+		}
+	}
+}
+
+static const struct carrier_ops server_ops = { server_send, ignore_seen, ignore_welcome, server_fini };
+
+/* ---- accepting ---- */
+
+/* Makes room for a carrier: forgets the one that has been without exchanges the longest. */
+static bool make_room(struct session *s)
+{
+	struct carrier *oldest = NULL;
+
+	for (unsigned i = 0; i < s->carriers; i++)
+		if (s->carrier[i]->leg_count == 0 && (!oldest || s->carrier[i]->active_us < oldest->active_us))
+			oldest = s->carrier[i];
+	if (oldest && (loop_now(s->loop) - oldest->active_us > STALE || s->carriers == SESSION_CARRIERS_MAX))
+		carrier_free(oldest);
+	return s->carriers < SESSION_CARRIERS_MAX;
+}
+
+static struct carrier *find_or_make(struct session *s, uint32_t id)
+{
+	struct carrier *c = session_find_carrier(s, id);
+	struct carrier_server *fresh;
+
+	if (c || window_seen(&s->peer_carriers, id) || !make_room(s))
+		return c;
+	window_mark(&s->peer_carriers, id);
+	fresh = calloc(1, sizeof *fresh);
+	if (!fresh)
+		abort();
+	carrier_init(&fresh->base, s, &server_ops, id);
+	fresh->base.state = CARRIER_PROBING;
+	session_add_carrier(s, &fresh->base);
+	return &fresh->base;
+}
+
+void carrier_accept(struct session *s, const struct request *r, struct exchange *x)
+{
+	struct carrier *c = find_or_make(s, r->carrier);
+	struct leg *leg;
+
+	if (!c || s->state == SESSION_ENDED) {
+		carrier_answer(s->loop, x, CAPSULE_GONE, c ? CODE_ENDED : CODE_LIMIT,
+			       c ? "this session has ended" : "too many carriers, or one that has ended");
+		return;
+	}
+	/* The same x again: what was answered to it did not arrive. */
+	ledger_leg_lost(&c->ledger, r->x);
+	leg = leg_new(c, &modes[r->mode]->ops, x, r->x, false);
+	leg->hold_ms = r->hold_ms;
+	leg->keep = r->keep;
+	if (modes[r->mode]->begin)
+		modes[r->mode]->begin(server_of(c), leg);
+}
+
+/* ---- answers without a session ---- */
+
+struct answer {
+	struct loop *loop;
+	struct exchange *x;
+	uint64_t type, code;
+	const char *reason;
+};
+
+static int drop_head(void *ctx, const struct http1_head *head)
+{
+	(void)ctx, (void)head;
+	return 0;
+}
+
+static int drop_body(void *ctx, const uint8_t *p, size_t n)
+{
+	(void)ctx, (void)p, (void)n;
+	return 0;
+}
+
+static void answer_end(void *ctx)
+{
+	struct answer *a = ctx;
+
+	leg_farewell(a->loop, a->x, a->type, a->code, a->reason);
+}
+
+static void no_writable(void *ctx)
+{
+	(void)ctx;
+}
+
+static void answer_closed(void *ctx, int error)
+{
+	(void)error;
+	free(ctx);
+}
+
+static const struct exchange_events answer_events = { drop_head, drop_body, answer_end, no_writable, answer_closed };
+
+void carrier_answer(struct loop *loop, struct exchange *x, uint64_t type, uint64_t code, const char *reason)
+{
+	struct answer *a = malloc(sizeof *a);
+
+	if (!a)
+		abort();
+	*a = (struct answer){ loop, x, type, code, reason };
+	x->events = &answer_events;
+	x->ctx = a;
+}
+
+/* ---- streamed answers ---- */
+
+void carrier_server_stream(struct carrier_server *c, struct leg *leg)
+{
+	const struct exchange_head *head = leg_answer_head(c->base.session->loop, true);
+
+	if (c->down)
+		leg_end(c->down);
+	c->down = leg;
+	leg->streamed_answer = true;
+	c->base.streamed_answers++;
+	leg_pad(leg, head);	/* the head goes out at once, with something behind it */
+	timer_in(&leg->timer, c->base.session->config.keepalive_ms * LOOP_MS);
+	session_kick(c->base.session);
+}
+
+void carrier_server_keepalive(struct leg *leg)
+{
+	struct session *s = leg->carrier->session;
+	int64_t at = leg->last_out_us + s->config.keepalive_ms * LOOP_MS;
+
+	if (leg->out_ended)
+		return;
+	if (at <= loop_now(s->loop)) {
+		leg_pad(leg, NULL);
+		at = loop_now(s->loop) + s->config.keepalive_ms * LOOP_MS;
+	}
+	timer_set(&leg->timer, at);
+}

@@ -1,0 +1,131 @@
+/*
+ * Down poll: answers held until there is something to say; every poll carries data
+ * both ways. Down method of the helper, its legs (the posts of up post are polls that are
+ * not held), and the mode `poll` at the server.
+ */
+#include "framing/error.h"
+#include "tunnel/carrier_internal.h"
+
+#define GRACE (5 * LOOP_SECOND)		/* PROTOCOL.md section 3 */
+
+/* ---- helper ---- */
+
+static struct carrier_helper *helper_of(struct leg *leg)
+{
+	return (struct carrier_helper *)leg->carrier;
+}
+
+static void helper_timer(struct leg *leg)
+{
+	leg_fail(leg, ERROR_TIMEOUT);
+}
+
+static void helper_end(struct leg *leg)
+{
+	(void)leg;
+}
+
+static void post_closed(struct leg *leg, int error)
+{
+	carrier_helper_ended(helper_of(leg), leg, error);
+}
+
+static void poll_closed(struct leg *leg, int error)
+{
+	helper_of(leg)->polls--;
+	carrier_helper_ended(helper_of(leg), leg, error);
+}
+
+const struct leg_ops method_post_leg = {
+	.mode = MODE_POLL, .end = helper_end, .timer = helper_timer, .closed = post_closed,
+};
+const struct leg_ops method_poll_leg = {
+	.mode = MODE_POLL, .end = helper_end, .timer = helper_timer, .closed = poll_closed,
+};
+
+/* One parked poll when idle; two while data flows and the connections allow it. */
+static unsigned wanted(const struct carrier_helper *h)
+{
+	return carrier_helper_is_busy(h) ? carrier_helper_keep(h) : 1;
+}
+
+static void stand(struct carrier_helper *h)
+{
+	while (h->polls < wanted(h)) {
+		struct leg *leg = carrier_helper_leg(h, &method_poll_leg, h->hold_ms);
+
+		if (!leg)
+			return;
+		leg_complete(leg, carrier_helper_head(h, leg, false), OUTBOX_FORCE);
+	}
+}
+
+const struct method method_down_poll = { "poll", stand, NULL };
+
+/* ---- server ---- */
+
+static void answer(struct leg *leg)
+{
+	if (leg_complete(leg, leg_answer_head(leg->carrier->session->loop, false), OUTBOX_FORCE)) {
+		leg->waiting = false;
+		timer_stop(&leg->timer);
+	}
+}
+
+/* Holding more than the helper's connections bear, the oldest is answered at once. */
+static void release_oldest(struct carrier *c, unsigned keep)
+{
+	struct leg *oldest = NULL;
+	unsigned held = 0;
+
+	for (struct link *l = c->legs.next; l != &c->legs; l = l->next) {
+		struct leg *leg = list_entry(l, struct leg, link);
+
+		if (!leg->waiting)
+			continue;
+		oldest = oldest ? oldest : leg;
+		held++;
+	}
+	if (held > keep)
+		answer(oldest);
+}
+
+static void server_end(struct leg *leg)
+{
+	struct carrier *c = leg->carrier;
+	struct session *s = c->session;
+
+	if (s->state == SESSION_ENDED)
+		return;
+	leg->waiting = true;
+	if (leg->hold_ms == 0) {
+		answer(leg);
+		return;
+	}
+	c->state = CARRIER_PROVEN;
+	timer_in(&leg->timer, leg->hold_ms * LOOP_MS);
+	release_oldest(c, leg->keep);
+	if (outbox_has(s, c, 0))
+		session_kick(s);
+}
+
+static void server_writable(struct leg *leg)
+{
+	if (leg->waiting && leg->hold_ms == 0)
+		answer(leg);
+}
+
+static void server_timer(struct leg *leg)
+{
+	answer(leg);
+}
+
+static void server_closed(struct leg *leg, int error)
+{
+	(void)leg, (void)error;
+}
+
+const struct mode mode_poll = {
+	{ .mode = MODE_POLL, .end = server_end, .writable = server_writable, .timer = server_timer,
+	  .closed = server_closed }, NULL,
+};
