@@ -1,0 +1,408 @@
+/*
+ * The helper. Made by main.c; holds the local ports (ingress), what signs and dials
+ * (signer, route), and the attachments: the current one, which takes new
+ * channels, and older ones that end after GOAWAY.
+ */
+#include "client/helper.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/advice.h"
+#include "client/attachment.h"
+#include "client/route.h"
+#include "framing/capsule.h"
+#include "framing/error.h"
+#include "tunnel/daemon.h"
+
+#define ATTACHED_MAX 4			/* sessions at a time */
+#define PACKETS_SMALL 8192
+#define PACKETS_LARGE 128
+#define STOP_US (250 * LOOP_MS)		/* for BYE to be sent */
+#define GOAWAY_DELAY_MAX 60000		/* ms that a server may ask us to wait */
+#define DELAY_HOPELESS 8		/* in a row of failures: the longest wait */
+
+struct helper {
+	struct loop *loop;
+	const struct options *options;
+	struct signer signer;
+	struct route *route;
+	struct packet_pool *packets;
+
+	struct ingress_host host;
+	struct ingress **ingress;
+	size_t n_ingress;
+
+	struct attachment_setup setup;
+	struct attachment *attached[ATTACHED_MAX]; /* oldest first */
+	unsigned n_attached;
+	struct attachment *current;	/* NULL: the timer is armed, or we are stopping */
+	struct timer begin;
+	unsigned useless;		/* sessions in a row that ended before they were of use */
+	const struct rung *proven;	/* the rung that worked last */
+	bool connected;			/* said so, and nothing else since */
+	struct advice_said said;
+
+	bool stopping;
+	struct timer stop;
+};
+
+static const struct attachment_events attachment_events;
+
+/* ---- words ---- */
+
+static void status(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static void status(const char *fmt, ...)
+{
+	char text[400] = "STATUS=";
+	size_t n = strlen(text);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text + n, sizeof text - n, fmt, ap);
+	va_end(ap);
+	daemon_notify(text);
+}
+
+static void say_connected(struct helper *h, const struct carrier *c)
+{
+	const struct options *o = h->options;
+	struct carrier_stats stats;
+	unsigned ms;
+
+	carrier_stats(c, &stats);
+	ms = (stats.rtt_us + 500) / 1000;
+	log_info("helper", "", "connected to %s as %s by %s%s%s (round trip %u ms)", o->server.authority,
+		 credentials_first(h->signer.credentials), stats.rung, o->proxy.given ? " through " : "", o->proxy.shown, ms);
+	status("connected by %s%s%s (%u ms)", stats.rung, o->proxy.given ? " through " : "", o->proxy.shown, ms);
+	h->connected = true;
+}
+
+/* At warn when it is news, else at debug. */
+static void say_trouble(struct helper *h, const char *sentence, int64_t retry_us)
+{
+	enum log_level level = advice_is_new(&h->said, sentence) ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
+
+	if (log_enabled(level))
+		log_write(level, NULL, "helper", "", "%s; trying again%s", sentence,
+			  level == LOG_LEVEL_WARN && retry_us > LOOP_SECOND ? " (for ever, said once)" : "");
+	status("not connected: %.300s", sentence);
+	h->connected = false;
+}
+
+/* ---- attachments ---- */
+
+static void forget(struct helper *h, const struct attachment *a)
+{
+	unsigned i = 0;
+
+	while (h->attached[i] != a)
+		i++;
+	memmove(&h->attached[i], &h->attached[i + 1], (--h->n_attached - i) * sizeof h->attached[0]);
+	if (h->current == a)
+		h->current = NULL;
+}
+
+static void on_begin(void *ctx)
+{
+	struct helper *h = ctx;
+
+	if (h->n_attached == ATTACHED_MAX) {
+		struct attachment *oldest = h->attached[0];
+
+		forget(h, oldest);
+		attachment_free(oldest);
+	}
+	h->current = attachment_new(&h->setup, &attachment_events, h);
+	h->attached[h->n_attached++] = h->current;
+}
+
+/* A session begins now, or later when others were of no use. Returns the wait. */
+static int64_t begin_soon(struct helper *h, const struct attachment *last, int64_t at_least_us)
+{
+	int64_t wait;
+
+	h->useless = attachment_was_good(last) ? 0 : h->useless + 1;
+	wait = ladder_delay(h->loop, h->useless ? h->useless - 1 : 0);
+	if (wait < at_least_us)
+		wait = at_least_us;
+	timer_in(&h->begin, wait);
+	return wait;
+}
+
+static void on_welcome(void *ctx, struct attachment *a)
+{
+	struct helper *h = ctx;
+
+	for (size_t i = 0; a == h->current && i < h->n_ingress; i++)
+		h->ingress[i]->kind->welcome(h->ingress[i]);
+}
+
+static void on_goaway(void *ctx, struct attachment *a, uint64_t code, uint32_t delay_ms)
+{
+	struct helper *h = ctx;
+
+	if (a != h->current || h->stopping)
+		return;
+	log_info("helper", session_tag(attachment_session(a)), "the server asks for a new session: %s",
+		 capsule_code_text(code));
+	h->current = NULL;
+	begin_soon(h, a, (delay_ms < GOAWAY_DELAY_MAX ? delay_ms : GOAWAY_DELAY_MAX) * LOOP_MS);
+}
+
+static void on_ended(void *ctx, struct attachment *a, uint64_t code, const char *reason)
+{
+	struct helper *h = ctx;
+	bool was_current = a == h->current;
+	int64_t wait;
+
+	forget(h, a);
+	if (!was_current || h->stopping) {
+		log_debug("helper", session_tag(attachment_session(a)), "the session is over: %s", reason);
+		return;
+	}
+	if (code == CODE_VERSION) {
+		char text[ADVICE_MAX];
+
+		h->useless = DELAY_HOPELESS;
+		advice_text(text, h->options, ERROR_VERSION, reason);
+		say_trouble(h, text, begin_soon(h, a, 0));
+		return;
+	}
+	wait = begin_soon(h, a, 0);
+	log_write(h->useless > 1 ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, NULL, "helper", session_tag(attachment_session(a)),
+		  "the session ended (%s): a new one begins %s", reason, wait ? "soon" : "now");
+	if (h->connected)
+		status("the session ended (%s): a new one begins", reason);
+	h->connected = false;
+}
+
+static void on_proven(void *ctx, struct attachment *a, struct carrier *c)
+{
+	struct helper *h = ctx;
+
+	if (a != h->current)
+		return;
+	advice_forget(&h->said);
+	say_connected(h, c);
+}
+
+static void on_trouble(void *ctx, struct attachment *a, const struct rung *failed, const struct rung *next, int error,
+		       const char *why, int64_t retry_us)
+{
+	struct helper *h = ctx;
+	char text[ADVICE_MAX];
+
+	if (a != h->current || h->stopping) {
+		log_debug("helper", session_tag(attachment_session(a)), "%s failed: %s", failed->name, why);
+		return;
+	}
+	if (next != failed && retry_us == 0) {
+		log_info("helper", "", "%s does not pass here (%s): trying %s", failed->name, why, next->name);
+		return;
+	}
+	if (h->connected && retry_us == 0) {
+		log_info("helper", "", "the connection by %s was lost (%s): connecting again", failed->name, why);
+		h->connected = false;
+		return;
+	}
+	advice_text(text, h->options, error, why);
+	say_trouble(h, text, retry_us);
+}
+
+static const struct attachment_events attachment_events = {
+	.welcome = on_welcome,
+	.goaway = on_goaway,
+	.ended = on_ended,
+	.proven = on_proven,
+	.trouble = on_trouble,
+};
+
+/* What the ingresses ask. */
+static struct session *open_session(void *ctx)
+{
+	struct helper *h = ctx;
+	struct session *s = h->current && !h->stopping ? attachment_session(h->current) : NULL;
+
+	return s && session_is_open(s) ? s : NULL;
+}
+
+/* ---- local ports ---- */
+
+static int bind_forward(struct helper *h, const struct forward *f, char *error, size_t size)
+{
+	if (!forward_is_loopback(f))
+		log_warn("helper", "", "the ports for %s are open to other machines, not to this one alone: "
+			 "whoever reaches them uses your access", f->service);
+	for (unsigned i = 0; i < f->count; i++) {
+		struct address a = forward_port(f, i);
+		int fd = ingress_bind(f->kind, &a, error, size);
+
+		if (fd < 0)
+			return fd;
+		h->ingress[h->n_ingress++] = f->kind->open(&h->host, fd, f->service, i);
+	}
+	return 0;
+}
+
+int helper_bind(struct helper *h, char *error, size_t size)
+{
+	const struct options *o = h->options;
+	size_t total = 0, i;
+
+	for (i = 0; i < o->n_forwards; i++)
+		total += o->forward[i].count;
+	h->ingress = calloc(total, sizeof *h->ingress);
+	if (!h->ingress)
+		abort();
+	for (i = 0; i < o->n_forwards; i++)
+		if (bind_forward(h, &o->forward[i], error, size) < 0)
+			return ERROR_SYSTEM;
+	for (i = 0; i < h->n_ingress; i++)
+		daemon_ready_line(h->ingress[i]->kind->scheme, h->ingress[i]->local, h->ingress[i]->service);
+	return 0;
+}
+
+/* ---- files ---- */
+
+static struct credentials *load_credentials(const char *file, char *error, size_t size, int *error_code)
+{
+	struct credentials *c;
+	char why[600];
+
+	*error_code = access(file, R_OK) < 0 ? ERROR_SYSTEM : ERROR_CONFIG;
+	c = credentials_load(file, why, sizeof why);
+	if (!c)
+		snprintf(error, size, "--token-file: %s", why);
+	return c;
+}
+
+void helper_reload(struct helper *h)
+{
+	char error[1024];
+	int code;
+	struct credentials *c;
+
+	daemon_notify("RELOADING=1");
+	c = load_credentials(h->options->token_file, error, sizeof error, &code);
+	if (c && route_reload(h->route, error, sizeof error) == 0) {
+		signer_replace(&h->signer, c);
+		log_info("helper", "", "tokens and certificates were read again");
+	} else {
+		credentials_free(c);
+		log_error("helper", "", "nothing was reloaded: %s", error);
+	}
+	daemon_notify("READY=1");
+}
+
+/* ---- life ---- */
+
+static void on_stop(void *ctx)
+{
+	struct helper *h = ctx;
+
+	loop_break(h->loop);
+}
+
+static void fill_setup(struct helper *h)
+{
+	const struct options *o = h->options;
+
+	h->host = (struct ingress_host){ h->loop, h->packets, o->max_flows, open_session, h };
+	h->setup = (struct attachment_setup){
+		.loop = h->loop,
+		.packets = h->packets,
+		.session = session_config_default,
+		.path = {
+			.host = o->server.authority,
+			.base = o->server.base,
+			.user_agent = "culvert/" CULVERT_VERSION,
+			.hold_ms = o->hold_ms,
+		},
+		.ladder = {
+			.only = o->rung,
+			.connections = o->connections,
+			.dialler = route_dialler(h->route),
+			.proven = &h->proven,
+		},
+		.signer = &h->signer,
+	};
+}
+
+struct helper *helper_new(struct loop *loop, const struct options *o, char *error, size_t size, int *error_code)
+{
+	struct helper *h = calloc(1, sizeof *h);
+	struct credentials *c;
+
+	if (!h)
+		abort();
+	h->loop = loop;
+	h->options = o;
+	timer_init(&h->begin, loop, on_begin, h);
+	timer_init(&h->stop, loop, on_stop, h);
+	h->packets = packet_pool_new(PACKETS_SMALL, PACKETS_LARGE);
+	c = load_credentials(o->token_file, error, size, error_code);
+	signer_init(&h->signer, loop, c);
+	if (!c)
+		goto failed;
+	h->route = route_new(loop, o, error, size, error_code);
+	if (!h->route)
+		goto failed;
+	fill_setup(h);
+	return h;
+failed:
+	helper_free(h);
+	return NULL;
+}
+
+void helper_start(struct helper *h)
+{
+	status("connecting to %s", h->options->server.authority);
+	timer_in(&h->begin, 0);
+}
+
+void helper_stop(struct helper *h)
+{
+	bool heard = false;
+
+	if (h->stopping) {
+		loop_break(h->loop);
+		return;
+	}
+	h->stopping = true;
+	daemon_notify("STOPPING=1");
+	log_info("helper", "", "stopping");
+	timer_stop(&h->begin);
+	for (unsigned i = 0; i < h->n_attached; i++)
+		heard |= attachment_bye(h->attached[i], CODE_SHUTDOWN, "the helper is stopping");
+	timer_in(&h->stop, heard ? STOP_US : 0);
+}
+
+void helper_free(struct helper *h)
+{
+	if (!h)
+		return;
+	h->stopping = true;
+	timer_stop(&h->begin);
+	timer_stop(&h->stop);
+	while (h->n_attached) {
+		struct attachment *a = h->attached[0];
+
+		forget(h, a);
+		attachment_free(a);
+	}
+	while (h->n_ingress) {
+		struct ingress *i = h->ingress[--h->n_ingress];
+
+		i->kind->close(i);
+	}
+	free(h->ingress);
+	route_free(h->route);
+	signer_fini(&h->signer);
+	packet_pool_free(h->packets);
+	free(h);
+}

@@ -1,0 +1,92 @@
+/*
+ * culvert: carries local UDP and TCP ports to the services of a culvertd through
+ * HTTP proxies. Start order: options, files, ports, READY, serve.
+ *
+ * Exit status: 0 in order; 1 what cannot heal by itself (a port in use, a file that
+ * cannot be read); 2 usage or configuration.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/helper.h"
+#include "framing/error.h"
+#include "tunnel/daemon.h"
+
+enum { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
+
+static void on_reload(void *ctx)
+{
+	helper_reload(ctx);
+}
+
+static void on_stop(void *ctx)
+{
+	helper_stop(ctx);
+}
+
+static int serve(struct loop *loop, struct helper *h)
+{
+	char error[1024];
+
+	if (helper_bind(h, error, sizeof error) < 0) {
+		log_error("helper", "", "%s", error);
+		return EXIT_RUNTIME;
+	}
+	loop_signal(loop, SIGHUP, on_reload, h);
+	loop_signal(loop, SIGTERM, on_stop, h);
+	loop_signal(loop, SIGINT, on_stop, h);
+	daemon_notify("READY=1");
+	helper_start(h);
+	loop_run(loop);
+	return EXIT_OK;
+}
+
+static int run(const struct options *o)
+{
+	struct loop *loop;
+	struct helper *h;
+	char error[1024];
+	int code = 0, rc;
+
+	log_setup(o->log_level, o->log_json);
+	daemon_setup();
+	loop = loop_new();
+	if (!loop) {
+		log_error("helper", "", "the system gives no event loop");
+		return EXIT_RUNTIME;
+	}
+	h = helper_new(loop, o, error, sizeof error, &code);
+	if (!h) {
+		log_error("helper", "", "%s", error);
+		rc = code == ERROR_CONFIG ? EXIT_USAGE : EXIT_RUNTIME;
+	} else if (o->check) {
+		printf("culvert: the options and files are in order\n");
+		rc = EXIT_OK;
+	} else {
+		rc = serve(loop, h);
+	}
+	helper_free(h);
+	loop_free(loop);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	char error[1024];
+	struct options *o = options_read(argc, argv, error, sizeof error);
+	int rc = EXIT_OK;
+
+	if (!o) {
+		fprintf(stderr, "culvert: %s\n", error);
+		return EXIT_USAGE;
+	}
+	if (o->help)
+		options_help();
+	else if (o->version)
+		printf("culvert %s\n", CULVERT_VERSION);
+	else
+		rc = run(o);
+	options_free(o);
+	return rc;
+}

@@ -1,0 +1,203 @@
+/*
+ * A route. Owned by helper.c; calls the dialler. After a reload the old dialler
+ * stays for the longest time that one of its dials can take.
+ */
+#include "client/route.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client/dial.h"
+#include "framing/error.h"
+#include "tunnel/daemon.h"
+#include "tunnel/log.h"
+
+#define PASSWORD_MAX 512	/* bytes of the password file that are read */
+#define RETIRE_US (60 * LOOP_SECOND) /* longer than all deadlines of a dial together */
+
+/* A dialler and what it uses. */
+struct way {
+	struct way *next;	/* older */
+	struct tls_context *tls;
+	struct dialler *dialler;
+	int64_t until_us;	/* retired: freed then */
+};
+
+struct route {
+	struct loop *loop;
+	const struct options *options;
+	struct resolver *resolver;
+	struct way *way;	/* the first one is in use */
+	struct timer retire;
+	struct pool_dialler dialler; /* the one in use, for people who cannot know that it changes */
+};
+
+static int unreadable(char *error, size_t size, const char *option, const char *file)
+{
+	snprintf(error, size, "--%s: cannot read %s: %s", option, file, strerror(errno));
+	return ERROR_SYSTEM;
+}
+
+/* The first line of the file, without its end. */
+static int password_read(const char *file, char out[PASSWORD_MAX], char *error, size_t size)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0)
+		return unreadable(error, size, "proxy-password-file", file);
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IROTH | S_IWOTH)))
+		log_warn("config", "", "%s can be read by everybody: chmod 600 it", file);
+	n = read(fd, out, PASSWORD_MAX - 1);
+	close(fd);
+	if (n < 0)
+		return unreadable(error, size, "proxy-password-file", file);
+	out[n] = 0;
+	if (out[strcspn(out, "\r\n")] == 0 && n == PASSWORD_MAX - 1) {
+		snprintf(error, size, "--proxy-password-file: the first line of %s is too long for a password", file);
+		return ERROR_CONFIG;
+	}
+	out[strcspn(out, "\r\n")] = 0;
+	return 0;
+}
+
+static int tls_load(const char *cafile, struct tls_context **tls, char *error, size_t size)
+{
+	char why[512];
+
+	if (cafile && access(cafile, R_OK) < 0)
+		return unreadable(error, size, "cafile", cafile);
+	*tls = tls_context_client(cafile, "http/1.1", why, sizeof why);
+	if (*tls)
+		return 0;
+	snprintf(error, size, "%s%s", cafile ? "--cafile: " : "", why);
+	return ERROR_CONFIG;
+}
+
+static void way_free(struct way *w)
+{
+	dialler_free(w->dialler);
+	tls_context_release(w->tls);
+	free(w);
+}
+
+/* Puts a new way in front; on failure nothing changes. */
+static int way_load(struct route *r, char *error, size_t size)
+{
+	const struct options *o = r->options;
+	struct dial_config config = {
+		.loop = r->loop,
+		.resolver = r->resolver,
+		.server_host = o->server.host,
+		.server_port = o->server.port,
+		.proxy_host = o->proxy.given ? o->proxy.host : NULL,
+		.proxy_port = o->proxy.port,
+		.proxy_user = o->proxy.user[0] ? o->proxy.user : NULL,
+	};
+	char password[PASSWORD_MAX] = "";
+	struct way *w;
+	int rc = 0;
+
+	if (o->proxy_password_file)
+		rc = password_read(o->proxy_password_file, password, error, size);
+	if (rc == 0)
+		rc = tls_load(o->cafile, &config.tls, error, size);
+	if (rc < 0)
+		goto out;
+	w = calloc(1, sizeof *w);
+	if (!w)
+		abort();
+	config.proxy_password = config.proxy_user ? password : NULL;
+	w->tls = config.tls;
+	w->dialler = dialler_new(&config);
+	w->next = r->way;
+	r->way = w;
+out:
+	daemon_wipe(password, sizeof password);
+	return rc;
+}
+
+static void on_retire(void *ctx)
+{
+	struct route *r = ctx;
+	struct way **at = &r->way->next;
+
+	while (*at) {
+		struct way *w = *at;
+
+		if (w->until_us > loop_now(r->loop)) {
+			timer_sooner(&r->retire, w->until_us);
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		way_free(w);
+	}
+}
+
+static struct dial *on_start(void *ctx, void (*done)(void *pool_ctx, struct stream *, int error, const char *why),
+			     void *pool_ctx)
+{
+	struct route *r = ctx;
+	const struct pool_dialler *d = dialler_pool(r->way->dialler);
+
+	return d->start(d->ctx, done, pool_ctx);
+}
+
+struct route *route_new(struct loop *loop, const struct options *o, char *error, size_t size, int *error_code)
+{
+	struct route *r = calloc(1, sizeof *r);
+
+	if (!r)
+		abort();
+	r->loop = loop;
+	r->options = o;
+	r->resolver = resolver_new(loop);
+	timer_init(&r->retire, loop, on_retire, r);
+	*error_code = way_load(r, error, size);
+	if (*error_code < 0) {
+		route_free(r);
+		return NULL;
+	}
+	/* A dial is cancelled alike whichever dialler it came from. */
+	r->dialler = (struct pool_dialler){ on_start, dialler_pool(r->way->dialler)->cancel, r };
+	return r;
+}
+
+void route_free(struct route *r)
+{
+	struct way *w;
+
+	if (!r)
+		return;
+	timer_stop(&r->retire);
+	while ((w = r->way)) {
+		r->way = w->next;
+		way_free(w);
+	}
+	resolver_free(r->resolver);
+	loop_free_later(r->loop, r);
+}
+
+int route_reload(struct route *r, char *error, size_t size)
+{
+	struct way *old = r->way;
+	int rc = way_load(r, error, size);
+
+	if (rc < 0)
+		return rc;
+	old->until_us = loop_now(r->loop) + RETIRE_US;
+	timer_sooner(&r->retire, old->until_us);
+	return 0;
+}
+
+const struct pool_dialler *route_dialler(const struct route *r)
+{
+	return &r->dialler;
+}

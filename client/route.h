@@ -1,0 +1,25 @@
+/*
+ * Route: how connections to the server are made: the resolver, what is trusted, the
+ * proxy and its password. It can be replaced by what the files say now while
+ * connections are being made.
+ */
+#ifndef CLIENT_ROUTE_H
+#define CLIENT_ROUTE_H
+
+#include "client/options.h"
+#include "tunnel/loop.h"
+#include "tunnel/pool.h"
+
+struct route;
+
+/* Reads the files that the options name. NULL and a sentence in error; error_code then tells
+ * what cannot be read (ERROR_SYSTEM) from what is wrong (ERROR_CONFIG). The options outlive it. */
+struct route *route_new(struct loop *, const struct options *, char *error, size_t size, int *error_code);
+/* Connections being made are cancelled. NULL is fine. */
+void route_free(struct route *);
+/* Reads the files again. 0, or as route_new, and then nothing changes. */
+int route_reload(struct route *, char *error, size_t size);
+/* Lives as long as the route. */
+const struct pool_dialler *route_dialler(const struct route *);
+
+#endif
