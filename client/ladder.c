@@ -5,8 +5,8 @@
  *
  * A time-out, a reset or a foreign answer may mean that the rung does not pass, that
  * the network is down, or that the server is not there behind its reverse proxy.
- * Nothing was learned about the rung while no connection came about (the dialler
- * is watched), nor before WELCOME (HELLO is the same exchange on every rung).
+ * Nothing was learned about the rung before the carrier's HELLO was answered: that
+ * exchange is the same on every rung.
  */
 #include "client/ladder.h"
 
@@ -34,54 +34,11 @@ struct ladder {
 	struct carrier *carrier;	/* NULL: the timer is armed */
 	struct timer timer;
 	int64_t proven_at;		/* -1: the carrier is not proven */
-	bool connected;			/* a connection came about for this carrier */
 	unsigned tries;			/* failed connections in a row */
 	unsigned rounds;		/* ends of the ladder reached in a row */
 	unsigned quick;			/* quick failures in a row */
 	unsigned doubts;		/* foreign answers in a row */
-	struct pool_dialler dialler;	/* watched */
 };
-
-/* One connection being made, watched. It stands for the dial that it wraps. */
-struct attempt {
-	struct ladder *ladder;
-	struct dial *dial;
-	void (*done)(void *pool_ctx, struct stream *, int error, const char *why);
-	void *pool_ctx;
-};
-
-static void attempt_done(void *ctx, struct stream *s, int error, const char *why)
-{
-	struct attempt *a = ctx;
-
-	if (s)
-		a->ladder->connected = true;
-	a->done(a->pool_ctx, s, error, why);
-	free(a);
-}
-
-static struct dial *attempt_start(void *ctx, void (*done)(void *pool_ctx, struct stream *, int error, const char *why),
-				  void *pool_ctx)
-{
-	struct ladder *l = ctx;
-	struct attempt *a = calloc(1, sizeof *a);
-
-	if (!a)
-		abort();
-	a->ladder = l;
-	a->done = done;
-	a->pool_ctx = pool_ctx;
-	a->dial = l->config->dialler->start(l->config->dialler->ctx, attempt_done, a);
-	return (struct dial *)a;
-}
-
-static void attempt_cancel(struct dial *d)
-{
-	struct attempt *a = (struct attempt *)d;
-
-	a->ladder->config->dialler->cancel(a->dial);
-	free(a);
-}
 
 int64_t ladder_delay(struct loop *loop, unsigned n)
 {
@@ -109,9 +66,9 @@ static int64_t next_rung(struct ladder *l)
 	return ladder_delay(l->loop, ++l->rounds);
 }
 
-static bool is_about_rung(const struct ladder *l, int error)
+static bool is_about_rung(bool answered, int error)
 {
-	if (!l->connected || session_epoch(l->session) == 0)
+	if (!answered)
 		return false;
 	switch (error) {
 	case ERROR_HTTP:
@@ -127,8 +84,8 @@ static bool is_about_rung(const struct ladder *l, int error)
 	}
 }
 
-/* Chooses the next rung; returns how long to wait for it. */
-static int64_t verdict(struct ladder *l, int error)
+/* Chooses the next rung; returns how long to wait for it. answered: the server has said something. */
+static int64_t verdict(struct ladder *l, int error, bool answered)
 {
 	if (l->proven_at >= 0) {
 		if (loop_now(l->loop) - l->proven_at >= QUICK_US) {
@@ -137,7 +94,7 @@ static int64_t verdict(struct ladder *l, int error)
 		}
 		return ++l->quick < QUICK_MAX ? 0 : next_rung(l);
 	}
-	if (!is_about_rung(l, error))
+	if (!is_about_rung(answered, error))
 		return ladder_delay(l->loop, l->tries++);
 	/* What worked a moment ago is more likely out of order than impossible. */
 	if (error == ERROR_HTTP && l->rung == *l->config->proven && l->doubts < DOUBTS_MAX)
@@ -145,10 +102,10 @@ static int64_t verdict(struct ladder *l, int error)
 	return next_rung(l);
 }
 
-static void failed(struct ladder *l, int error, const char *why)
+static void failed(struct ladder *l, int error, const char *why, bool answered)
 {
 	const struct rung *rung = l->rung;
-	int64_t wait = verdict(l, error);
+	int64_t wait = verdict(l, error, answered);
 
 	timer_in(&l->timer, wait);
 	l->events->trouble(l->ctx, rung, l->rung, error, why, wait);
@@ -168,12 +125,14 @@ static void on_failed(void *ctx, struct carrier *c, int error, const char *why)
 {
 	struct ladder *l = ctx;
 	char text[WHY_MAX];	/* why may go with the carrier */
+	struct carrier_stats stats;
 
+	carrier_stats(c, &stats);
 	snprintf(text, sizeof text, "%s", why && why[0] ? why : error_text(error));
 	l->carrier = NULL;
 	carrier_free(c);
 	if (!session_is_ended(l->session))
-		failed(l, error, text);
+		failed(l, error, text, stats.records_in > 0);
 }
 
 static const struct carrier_events carrier_events = {
@@ -188,12 +147,11 @@ static void on_timer(void *ctx)
 	if (session_is_ended(l->session))
 		return;
 	l->proven_at = -1;
-	l->connected = false;
 	log_debug("ladder", session_tag(l->session), "trying %s", l->rung->name);
-	l->carrier = carrier_open(l->session, l->rung, l->config->path, &l->dialler, l->config->connections,
-				  &carrier_events, l);
+	l->carrier = carrier_open(l->session, l->rung, l->config->path, l->config->dialler,
+				  l->config->connections, &carrier_events, l);
 	if (!l->carrier)
-		failed(l, ERROR_SYSTEM, "no place for one more carrier");
+		failed(l, ERROR_SYSTEM, "no place for one more carrier", false);
 }
 
 struct ladder *ladder_new(struct loop *loop, struct session *s, const struct ladder_config *config,
@@ -209,7 +167,6 @@ struct ladder *ladder_new(struct loop *loop, struct session *s, const struct lad
 	l->events = events;
 	l->ctx = ctx;
 	l->rung = config->only ? config->only : *config->proven ? *config->proven : rungs;
-	l->dialler = (struct pool_dialler){ .start = attempt_start, .cancel = attempt_cancel, .ctx = l };
 	timer_init(&l->timer, loop, on_timer, l);
 	timer_in(&l->timer, 0);
 	return l;
