@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Writes the seed corpora below tests/fuzz/corpus, after PROTOCOL.md and RFC 9112.
+
+Run it after a change of the wire format; what fuzzing finds beyond the seeds
+goes into the corpora by hand, under a name that says what it is.
+"""
+import os
+import struct
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
+
+
+def write(target, name, data):
+    os.makedirs(os.path.join(HERE, target), exist_ok=True)
+    with open(os.path.join(HERE, target, name), "wb") as f:
+        f.write(data)
+
+
+def varint(v, length=0):
+    for bits, n in ((6, 1), (14, 2), (30, 4), (62, 8)):
+        if v < 1 << bits and n >= length:
+            return (v | {1: 0, 2: 1, 4: 2, 8: 3}[n] << (8 * n - 2)).to_bytes(n, "big")
+    raise ValueError(v)
+
+
+def block(data):
+    return varint(len(data)) + data
+
+
+def capsule(kind, value=b""):
+    return varint(kind) + block(value)
+
+
+def record(number, *capsules, clock=1000):
+    return capsule(1, varint(number) + struct.pack("!I", clock) + b"".join(capsules))
+
+
+def number_params(**pairs):
+    return b"".join(varint(int(k[1:])) + block(varint(v)) for k, v in pairs.items())
+
+
+def records():
+    hello = capsule(8, b"\1\1\0" + number_params(p1=64, p2=1 << 20, p3=1 << 18, p4=8000) + varint(6) + block(b"culvert 0.1"))
+    welcome = capsule(9, b"\1\0" + b"n" * 8 + b"e" * 8 + number_params(p1=64, p5=60000))
+    farewell = b"\5\0\1\1" + block(b"https://other.example/c") + block(b"reason")
+    open_ = capsule(16, b"\2\0\0" + block(b"voice-1") + number_params(p16=3, p17=1, p18=200, p20=65536))
+    seeds = {
+        "hello": record(0, hello),
+        "welcome": record(0, welcome, capsule(3, b"\0\x40\x64\1\0\0")),
+        "farewells": record(1, *(capsule(t, farewell) for t in (10, 11, 12))),
+        "open": record(2, open_, capsule(17, b"\2" + number_params(p17=1, p19=30000)), capsule(18, b"\4\x0a" + block(b"no"))),
+        "datagrams": record(3, capsule(0, b"\x08\0\1rtp"), capsule(0, b"\x09\0\0\2rtp"), capsule(0, b"\x0a\0\0\0\3rtp"),
+                            capsule(0, b"\x0b\0\0\0\4\x0crtp")),
+        "streams": record(4, capsule(19, b"\x08\0abc"), capsule(19, b"\x09\x03def"), capsule(20, b"\4\x40\x64\x80\1\0\0"),
+                          capsule(21, b"\x80\x10\0\0\x08")),
+        "ends": record(5, capsule(22, b"\4\x08\x40\x64" + block(b"x")), capsule(23, b"\2\x11" + block(b""))),
+        "receipts": record(6, capsule(3, b"\0\0\3\x16\2\1\2\x0a\0"), capsule(3, varint(65535) + b"\0\1\0\0")),
+        "liveness": record(7, capsule(4, b"\7"), capsule(5, b"\7"), capsule(6, b"\1\2\0\0\0\1\xbf\x9c\xf9\x68foobar"),
+                           capsule(7, b"\1\2\0\0\0\1\1"), capsule(2, bytes(5))),
+        "pads": capsule(2) + capsule(2, bytes(300)) + capsule(0x99, b"skipped") + record(8) + record(9, capsule(0x99, b"?")),
+        "long-varints": varint(1, 8) + varint(14, 4) + varint(10, 8) + bytes(4) + varint(4, 2) + b"",
+        "large": record(10, capsule(19, b"\4\0" + bytes(5000)), capsule(0, b"\x08\0\1" + bytes(3000))),
+        "nested": record(11, record(12)),
+        "crossing": record(13, b"\0\x0a" + b"x"),
+        "repeated-parameter": record(14, capsule(8, b"\1\1\0" + number_params(p1=1) * 2)),
+        "html": b"<!DOCTYPE html><title>Login</title>",
+    }
+    for name, data in seeds.items():
+        write("record", name, b"\1\6" + data)
+
+
+def http1():
+    requests = {
+        "get": b"GET /a?b HTTP/1.1\r\nHost: h\r\n\r\n",
+        "post": b"POST http://h/p HTTP/1.0\r\nHost: h\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\nabc",
+        "chunked": b"POST /p HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n00A;x=\"y\"\r\n0123456789\r\n0\r\nT: u\r\n\r\n",
+        "pipeline": b"GET /1 HTTP/1.1\r\n\r\n\r\nPOST /2 HTTP/1.1\r\nContent-Length: 1\r\n\r\nxGET /3 HTTP/1.1\r\n\r\n",
+        "upgrade": b"GET /w HTTP/1.1\r\nConnection: Upgrade, keep-alive\r\nUpgrade: websocket\r\n\r\n",
+        "connect": b"CONNECT h.example:443 HTTP/1.1\r\nHost: h.example:443\r\nProxy-Authorization: Basic eDp5\r\n\r\n",
+        "smuggle": b"POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "folded": b"GET / HTTP/1.1\r\nX: a\r\n b\r\nY : z\r\n\r\n",
+    }
+    responses = {
+        "ok": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        "until-close": b"HTTP/1.0 200 OK\r\nProxy-Connection: close\r\n\r\nto the end",
+        "interim": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 None\r\n\r\n",
+        "switching": b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n\x81\1x",
+        "proxy-auth": b"HTTP/1.1 407 Auth\r\nProxy-Authenticate: Negotiate, Basic realm=\"x\"\r\nContent-Length: 2\r\n\r\nno",
+    }
+    for name, data in requests.items():
+        write("http1", "request-" + name, b"\0\4" + data)
+    for name, data in responses.items():
+        write("http1", "response-" + name, b"\1\4" + data)
+    write("http1", "response-to-head", b"\3\4HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+    write("http1", "response-to-connect", b"\5\4HTTP/1.0 200 Connection established\r\n\r\n\x16\3\1")
+
+
+def classify():
+    rtp = bytes.fromhex("80e0123400010203cafebabe01020304")
+    rtcp = bytes.fromhex("80c80006cafebabe") + bytes(20)
+    stun = bytes.fromhex("000100002112a442") + bytes(12)
+    attrs = bytes.fromhex("00120008000100010a000001") + struct.pack("!HH", 0x13, len(rtp)) + rtp
+    for name, data in {
+        "rtp": rtp,
+        "rtcp": rtcp,
+        "stun": stun,
+        "zrtp": bytes.fromhex("100000015a525450") + bytes(8),
+        "dtls": bytes.fromhex("16feff") + bytes(12),
+        "channel-data": struct.pack("!HH", 0x4001, len(rtp)) + rtp,
+        "indication": bytes.fromhex("0017") + struct.pack("!H", len(attrs)) + bytes.fromhex("2112a442") + bytes(12) + attrs,
+    }.items():
+        write("classify", name, data)
+
+
+def base64():
+    for name, data in {"padded": b"\0Zm9vYg==", "plain": b"\0Zm9vYmFy", "url": b"\1-_8", "bent": b"\0Zm9vYh=="}.items():
+        write("base64", name, data)
+
+
+if __name__ == "__main__":
+    records()
+    http1()
+    classify()
+    base64()
