@@ -1,0 +1,338 @@
+/*
+ * The HTTP/1.1 engine: what both roles have in common. A stream's events and
+ * work queued by exchange_* calls come in here, are carried as far as they go
+ * (parser, exchange events, next exchange), and on the way out the interest in
+ * the stream is recomputed, or the connection is torn down.
+ *
+ * Body bytes that are parsed while delivery is paused stay in the input buffer,
+ * moved together where they lie; nothing is read until they are delivered.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "framing/error.h"
+#include "tunnel/counters.h"
+#include "tunnel/h1_internal.h"
+#include "tunnel/log.h"
+
+void h1_fail(struct h1 *h, int error)
+{
+	if (h->state >= H1_CLOSING)
+		return;
+	h->state = H1_CLOSING;
+	h->error = error;
+	loop_later(h->loop, &h->later);
+}
+
+/* Input */
+
+static int give_body(struct h1 *h, const uint8_t *p, size_t n)
+{
+	int rc;
+
+	if (!h->x.events)
+		return ERROR_CLOSED;
+	rc = h->x.events->body(h->x.ctx, p, n);
+	return h->state == H1_BUSY ? rc : ERROR_CLOSED;
+}
+
+static int give_end(struct h1 *h)
+{
+	h->in = H1_COMPLETE;
+	if (!h->x.events)
+		return ERROR_CLOSED;
+	h->x.events->end(h->x.ctx);
+	return h->state == H1_BUSY ? 0 : ERROR_CLOSED;
+}
+
+int h1_on_body(void *ctx, const uint8_t *p, size_t n)
+{
+	struct h1 *h = ctx;
+
+	if (!h->paused)
+		return give_body(h, p, n);
+	if (h->held_n == 0)
+		h->held = (size_t)(p - h->input);
+	memmove(h->input + h->held + h->held_n, p, n);
+	h->held_n += n;
+	return 0;
+}
+
+int h1_on_end(void *ctx)
+{
+	struct h1 *h = ctx;
+
+	if (!h->paused)
+		return give_end(h);
+	h->held_end = true;
+	return 0;
+}
+
+static bool holding(const struct h1 *h)
+{
+	return h->held_n > 0 || h->held_end;
+}
+
+static void give_held(struct h1 *h)
+{
+	size_t n = h->held_n;
+	int rc = 0;
+
+	if (h->paused || h->state != H1_BUSY)
+		return;
+	h->held_n = 0;
+	if (n > 0)
+		rc = give_body(h, h->input + h->held, n);
+	if (rc == 0 && h->held_end && !h->paused) {
+		h->held_end = false;
+		rc = give_end(h);
+	}
+	if (rc != 0)
+		h1_fail(h, rc);
+}
+
+/* Unparsed bytes to the front of the buffer, unless held ones lie there. */
+static void compact(struct h1 *h)
+{
+	if (h->held_n > 0 || h->in_start == 0)
+		return;
+	memmove(h->input, h->input + h->in_start, h->in_end - h->in_start);
+	h->in_end -= h->in_start;
+	h->in_start = 0;
+}
+
+/* Whether the parser is in a message that may be read on. */
+static bool may_parse(const struct h1 *h)
+{
+	if (h->role->parses == HTTP1_REQUESTS && h->state == H1_IDLE)
+		return true;
+	if (h->state != H1_BUSY || h->in == H1_COMPLETE || h->paused || holding(h))
+		return false;
+	return h->role->parses == HTTP1_REQUESTS || h->out != H1_NONE;
+}
+
+static void parse(struct h1 *h)
+{
+	ssize_t n;
+
+	while (h->in_start < h->in_end && may_parse(h)) {
+		n = http1_feed(h->parser, h->input + h->in_start, h->in_end - h->in_start);
+		if (h->state >= H1_CLOSING)
+			return;
+		if (n < 0) {
+			h->role->malformed(h, (int)n);
+			return;
+		}
+		h->in_start += (size_t)n;
+	}
+	if (h->in_start < h->in_end && !h->paused && !holding(h))
+		h->role->stray(h);
+	compact(h);
+}
+
+bool h1_wants_read(const struct h1 *h)
+{
+	if (h->state != H1_IDLE && h->state != H1_BUSY)
+		return false;
+	if (holding(h) || (h->paused && h->in != H1_COMPLETE))
+		return false;
+	return h->in_end < H1_INPUT;
+}
+
+bool h1_read(struct h1 *h)
+{
+	ssize_t n = stream_read(h->stream, h->input + h->in_end, H1_INPUT - h->in_end);
+
+	if (n > 0) {
+		/* The time for a head runs from its first byte. */
+		if (h->state == H1_IDLE && !h->fresh && !http1_busy(h->parser))
+			h->since = loop_now(h->loop);
+		h->in_end += (size_t)n;
+		h->in_last = loop_now(h->loop);
+		return true;
+	}
+	if (n == 0)
+		h->role->eof(h);
+	else if (n != ERROR_AGAIN)
+		h1_fail(h, (int)n);
+	return false;
+}
+
+/* The course of an exchange */
+
+void h1_begin(struct h1 *h)
+{
+	h->x = (struct exchange){ .ops = &h1_output_ops };
+	h->state = H1_BUSY;
+	h->in = h->out = H1_NONE;
+	h->paused = h->chunked = h->bodyless = h->old = h->resumed = false;
+	h->keep = true;
+	h->in_last = h->out_last = loop_now(h->loop);
+	count(exchanges);
+}
+
+/* Ends the exchange if both messages are through. True: more may be parsed. */
+static bool finish(struct h1 *h)
+{
+	const struct exchange_events *events = h->x.events;
+
+	if (h->state != H1_BUSY || h->in != H1_COMPLETE || h->out != H1_COMPLETE || h->out_len > 0 || h->write_error)
+		return false;
+	h->x.events = NULL;
+	if (events)
+		events->closed(h->x.ctx, 0);
+	if (h->state != H1_BUSY)
+		return false;
+	if (!h->keep) {
+		h1_fail(h, 0);
+		return false;
+	}
+	http1_next(h->parser, false, false);
+	h->state = H1_IDLE;
+	h->since = loop_now(h->loop);
+	h->fresh = false;
+	if (h->role->parses == HTTP1_RESPONSES)
+		h->events->idle(h->ctx);
+	return true;
+}
+
+void h1_proceed(struct h1 *h)
+{
+	do {
+		give_held(h);
+		parse(h);
+	} while (finish(h));
+}
+
+/* Events of the stream and the loop */
+
+static void teardown(struct h1 *h)
+{
+	const struct exchange_events *events = h->x.events;
+
+	h->state = H1_DEAD;
+	h->x.events = NULL;
+	timer_stop(&h->timer);
+	if (events) {
+		count(exchanges_failed);
+		log_debug("http", "", "exchange cut: %s", error_text(h->error ? h->error : ERROR_CLOSED));
+		events->closed(h->x.ctx, h->error ? h->error : ERROR_CLOSED);
+	}
+	later_cancel(h->loop, &h->later);
+	stream_close(h->stream);
+	http1_free(h->parser);
+	loop_free_later(h->loop, h->input);
+	loop_free_later(h->loop, h->output);
+	loop_free_later(h->loop, h);
+	h->events->closed(h->ctx, h->error);
+}
+
+void h1_interest(struct h1 *h)
+{
+	if (h->state < H1_CLOSING)
+		stream_want(h->stream, h1_wants_read(h), h->out_len > 0);
+}
+
+void h1_enter(struct h1 *h)
+{
+	h->depth++;
+}
+
+void h1_leave(struct h1 *h)
+{
+	if (--h->depth > 0 || h->state == H1_DEAD)
+		return;
+	h->role->settled(h);
+	if (h->state == H1_CLOSING)
+		teardown(h);
+	else
+		h1_interest(h);
+}
+
+static void on_readable(void *ctx)
+{
+	struct h1 *h = ctx;
+
+	h1_enter(h);
+	if (h1_wants_read(h))
+		h1_read(h);
+	h1_proceed(h);
+	h1_leave(h);
+}
+
+static void on_writable(void *ctx)
+{
+	struct h1 *h = ctx;
+	bool waited = h->out_len > 0;
+	int rc;
+
+	h1_enter(h);
+	rc = h1_output_flush(h);
+	if (rc != 0)
+		h->role->write_failed(h, rc);
+	else if (waited && h->out_len == 0 && h->state == H1_BUSY && h->out == H1_OPEN && h->x.events)
+		h->x.events->writable(h->x.ctx);
+	h1_proceed(h);
+	h1_leave(h);
+}
+
+static void on_failed(void *ctx, int error)
+{
+	struct h1 *h = ctx;
+
+	h1_enter(h);
+	h1_fail(h, error);
+	h1_leave(h);
+}
+
+static void on_ready(void *ctx)
+{
+	(void)ctx;	/* it was, when it came here */
+}
+
+static const struct stream_events stream_events = { on_ready, on_readable, on_writable, on_failed };
+
+static void on_later(void *ctx)
+{
+	struct h1 *h = ctx;
+
+	h1_enter(h);
+	h1_proceed(h);
+	h1_leave(h);
+}
+
+struct h1 *h1_new(struct loop *l, struct stream *s, const struct h1_role *role, const struct h1_events *events, void *ctx)
+{
+	struct h1 *h = calloc(1, sizeof *h);
+
+	if (!h)
+		abort();
+	h->loop = l;
+	h->stream = s;
+	h->role = role;
+	h->events = events;
+	h->ctx = ctx;
+	h->x.ops = &h1_output_ops;
+	h->parser = http1_new(role->parses, role->parser, h);
+	h->input = malloc(H1_INPUT);
+	if (!h->input)
+		abort();
+	h1_output_init(h);
+	later_init(&h->later, on_later, h);
+	h->since = loop_now(l);
+	h->fresh = true;
+	stream_attach(s, &stream_events, h);
+	return h;
+}
+
+void h1_close(struct h1 *h)
+{
+	h1_enter(h);
+	h1_fail(h, ERROR_CLOSED);
+	h1_leave(h);
+}
+
+struct stream *h1_stream(struct h1 *h)
+{
+	return h->stream;
+}

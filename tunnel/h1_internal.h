@@ -1,0 +1,111 @@
+/*
+ * What the files of the HTTP/1.1 engine share: the connection, its states, and
+ * the hooks in which the two roles differ. Nobody else includes it.
+ *
+ *   h1.c         input, the course of an exchange, teardown
+ *   h1_output.c  the four functions of an exchange; heads, chunks, writing
+ *   h1_client.c  h1_server.c  what differs
+ */
+#ifndef TUNNEL_H1_INTERNAL_H
+#define TUNNEL_H1_INTERNAL_H
+
+#include "tunnel/h1.h"
+
+#define H1_INPUT 18432		/* a TLS record and its framing */
+
+enum h1_state {
+	H1_IDLE,	/* -> BUSY, REFUSING, CLOSING */
+	H1_BUSY,	/* an exchange is in flight; -> IDLE, CLOSING */
+	H1_REFUSING,	/* server: the answer to a malformed head is being written; -> CLOSING */
+	H1_CLOSING,	/* torn down as soon as no event of ours is on the stack; -> DEAD */
+	H1_DEAD,	/* freed at the end of the turn */
+};
+
+/* One direction of the exchange in flight. */
+enum h1_message {
+	H1_NONE,	/* no head yet; -> OPEN, COMPLETE */
+	H1_OPEN,	/* -> COMPLETE */
+	H1_COMPLETE,
+};
+
+struct h1_role {
+	enum http1_role parses;
+	const struct http1_events *parser;
+	/* Bytes came that belong to no message being read. */
+	void (*stray)(struct h1 *);
+	void (*malformed)(struct h1 *, int error);
+	void (*eof)(struct h1 *);
+	void (*write_failed)(struct h1 *, int error);
+	/* After every event: whatever the role has to look after. */
+	void (*settled)(struct h1 *);
+};
+
+struct h1 {
+	struct exchange x;	/* the one in flight; first. events NULL: dropped */
+	struct loop *loop;
+	struct stream *stream;
+	const struct h1_events *events;
+	void *ctx;
+	const struct h1_role *role;
+	struct http1 *parser;
+	struct later later;	/* goes on with what exchange_* calls left to do */
+	unsigned depth;		/* events of ours on the stack */
+	enum h1_state state;
+	int error;		/* why it closes */
+
+	enum h1_message in, out;
+	bool keep;		/* the connection can take another exchange */
+	bool paused;
+	bool chunked;		/* our body is */
+	bool bodyless;		/* our message must not have a body */
+	bool old;		/* server: the request was HTTP/1.0 */
+	bool resumed;		/* server: and wants to be told that the connection stays */
+
+	uint8_t *input;		/* H1_INPUT bytes */
+	size_t in_start, in_end; /* not parsed yet */
+	size_t held, held_n;	/* body bytes parsed while paused, moved together in place */
+	bool held_end;		/* and the end behind them */
+
+	uint8_t *output;	/* headroom, room, trailer */
+	size_t room;
+	size_t out_pos, out_len; /* not written yet */
+	int write_error;	/* client: what is left to read is still read */
+
+	/* server */
+	struct h1_limits limits;
+	struct timer timer;
+	int64_t since;		/* idle, or the head begun, since then */
+	int64_t in_last, out_last; /* progress was made */
+	bool fresh;		/* had no exchange yet */
+	bool draining;
+};
+
+/* h1.c */
+struct h1 *h1_new(struct loop *, struct stream *, const struct h1_role *, const struct h1_events *, void *ctx);
+/* Closes with a code (0: in order) once nobody is on the stack. */
+void h1_fail(struct h1 *, int error);
+/* Around everything that may call up. */
+void h1_enter(struct h1 *);
+void h1_leave(struct h1 *);
+/* A new exchange begins: everything about it is reset. */
+void h1_begin(struct h1 *);
+/* Carries on as far as it goes: held and buffered input, the end of the exchange, the next. */
+void h1_proceed(struct h1 *);
+/* One read into the buffer; false when nothing came. */
+bool h1_read(struct h1 *);
+bool h1_wants_read(const struct h1 *);
+/* The one place where interest in the stream is set. */
+void h1_interest(struct h1 *);
+/* Parser events that the roles have in common. */
+int h1_on_body(void *ctx, const uint8_t *p, size_t n);
+int h1_on_end(void *ctx);
+
+/* h1_output.c */
+extern const struct exchange_ops h1_output_ops;
+void h1_output_init(struct h1 *);
+/* Writes what is left: 0 (also when some is left still) or a code. */
+int h1_output_flush(struct h1 *);
+/* Puts a whole answer without a body into the empty buffer. */
+void h1_output_refusal(struct h1 *, int status);
+
+#endif

@@ -1,0 +1,222 @@
+/*
+ * The output of an HTTP/1.1 connection, and the four functions through which
+ * carriers and the router use an exchange. The body is filled in behind
+ * headroom, so that the head and the chunk header go right in front of it and
+ * everything leaves in one write. What the stream does not take at once stays
+ * where it is until the stream is writable; there is no room meanwhile.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "framing/error.h"
+#include "tunnel/h1_internal.h"
+
+#define BIG_CHUNK_HEAD 7	/* "14040\r\n" */
+#define HEADROOM (EXCHANGE_HEAD_MAX + BIG_CHUNK_HEAD)
+#define LAST_CHUNK "\r\n0\r\n\r\n" /* the end of a chunk, and the last one */
+#define TRAILER (sizeof LAST_CHUNK - 1)
+
+static_assert(EXCHANGE_ROOM_MAX <= 0xfffff, "five hexadecimal digits");
+static_assert(BIG_CHUNK_HEAD == HTTP1_CHUNK_HEAD + 1, "one digit more");
+
+static void reserve(struct h1 *h, size_t room)
+{
+	h->output = realloc(h->output, HEADROOM + room + TRAILER);
+	if (!h->output)
+		abort();
+	h->room = room;
+}
+
+void h1_output_init(struct h1 *h)
+{
+	reserve(h, EXCHANGE_ROOM);
+}
+
+int h1_output_flush(struct h1 *h)
+{
+	while (h->out_len > 0) {
+		ssize_t n = stream_write(h->stream, h->output + h->out_pos, h->out_len);
+
+		if (n == ERROR_AGAIN)
+			return 0;
+		if (n < 0)
+			return (int)n;
+		h->out_pos += (size_t)n;
+		h->out_len -= (size_t)n;
+		h->out_last = loop_now(h->loop);
+	}
+	return 0;
+}
+
+void h1_output_refusal(struct h1 *h, int status)
+{
+	ssize_t n = http1_response_put(h->output, EXCHANGE_HEAD_MAX, status, "", HTTP1_LENGTH, 0, false);
+
+	assert(n > 0 && h->out_len == 0);
+	h->out_pos = 0;
+	h->out_len = (size_t)n;
+}
+
+/* Heads, written at the start of the buffer: bytes, or ERROR_LIMIT. */
+
+static ssize_t put_request(struct h1 *h, const struct exchange_head *head, size_t n)
+{
+	enum http1_framing framing = HTTP1_LENGTH;
+	bool connect = strcmp(head->method, "CONNECT") == 0, is_head = strcmp(head->method, "HEAD") == 0;
+
+	if (head->streamed)
+		framing = HTTP1_CHUNKED;
+	else if (n == 0 && (connect || is_head || strcmp(head->method, "GET") == 0))
+		framing = HTTP1_NO_BODY;
+	h->chunked = head->streamed;
+	http1_next(h->parser, is_head, connect);
+	return http1_request_put(h->output, EXCHANGE_HEAD_MAX, head->method, head->target, head->host, head->lines,
+				 framing, n);
+}
+
+static ssize_t put_response(struct h1 *h, const struct exchange_head *head, size_t n)
+{
+	enum http1_framing framing = HTTP1_LENGTH;
+	char lines[EXCHANGE_HEAD_MAX];
+
+	if (head->streamed)
+		framing = h->old ? HTTP1_UNTIL_CLOSE : HTTP1_CHUNKED;
+	if (head->status == 204 || head->status == 304) {
+		framing = HTTP1_NO_BODY;
+		h->bodyless = true;
+	}
+	h->chunked = framing == HTTP1_CHUNKED && !h->bodyless;
+	if (framing == HTTP1_UNTIL_CLOSE || h->draining)
+		h->keep = false;
+	if (!h->resumed || !h->keep)
+		return http1_response_put(h->output, EXCHANGE_HEAD_MAX, head->status, head->lines, framing, n, h->keep);
+	if (snprintf(lines, sizeof lines, "%sConnection: keep-alive\r\n", head->lines) >= (int)sizeof lines)
+		return ERROR_LIMIT;
+	return http1_response_put(h->output, EXCHANGE_HEAD_MAX, head->status, lines, framing, n, true);
+}
+
+/* Writes a chunk header that ends at p: its length. */
+static size_t put_chunk_head(uint8_t *p, size_t n)
+{
+	char big[BIG_CHUNK_HEAD + 1];
+
+	if (n <= HTTP1_CHUNK_MAX) {
+		http1_chunk_head(p - HTTP1_CHUNK_HEAD, n);
+		return HTTP1_CHUNK_HEAD;
+	}
+	snprintf(big, sizeof big, "%05x\r\n", (unsigned)n);
+	memcpy(p - BIG_CHUNK_HEAD, big, BIG_CHUNK_HEAD);
+	return BIG_CHUNK_HEAD;
+}
+
+/* Puts the pieces around n body bytes together; head_n bytes of head lie at the start of the buffer. */
+static void assemble(struct h1 *h, size_t head_n, size_t n, bool end)
+{
+	const char *tail = LAST_CHUNK;
+	size_t tail_n = h->chunked ? (n ? 2 : 0) + (end ? 5 : 0) : 0;
+
+	if (h->out_len == 0) {
+		h->out_pos = HEADROOM;
+		h->out_len = n;
+		if (h->chunked && n > 0) {
+			size_t chunk = put_chunk_head(h->output + HEADROOM, n);
+
+			h->out_pos -= chunk;
+			h->out_len += chunk;
+		}
+		memmove(h->output + h->out_pos - head_n, h->output, head_n);
+		h->out_pos -= head_n;
+		h->out_len += head_n;
+	}
+	if (n == 0)
+		tail += 2;
+	memcpy(h->output + h->out_pos + h->out_len, tail, tail_n);
+	h->out_len += tail_n;
+}
+
+/* The functions of an exchange */
+
+static struct h1 *h1_of(struct exchange *x)
+{
+	return (struct h1 *)x;
+}
+
+static uint8_t *output_room(struct exchange *x, size_t want, size_t *cap)
+{
+	struct h1 *h = h1_of(x);
+
+	assert(want <= EXCHANGE_ROOM_MAX);
+	if (h->state != H1_BUSY || h->out == H1_COMPLETE || h->out_len > 0 || h->write_error)
+		return NULL;
+	if (want > h->room)
+		reserve(h, want);
+	*cap = h->room;
+	return h->output + HEADROOM;
+}
+
+/* Interest changed outside our events: they would have recomputed it on their way out. */
+static void touched(struct h1 *h)
+{
+	if (h->depth == 0)
+		h1_interest(h);
+}
+
+static int output_send(struct exchange *x, const struct exchange_head *head, size_t n, bool end)
+{
+	struct h1 *h = h1_of(x);
+	bool server = h->role->parses == HTTP1_REQUESTS;
+	ssize_t head_n = 0;
+	int rc;
+
+	if (h->state != H1_BUSY)
+		return h->state == H1_CLOSING && h->error ? h->error : ERROR_CLOSED;
+	if (h->write_error)
+		return h->write_error;
+	assert(h->out == (head ? H1_NONE : H1_OPEN) && n <= h->room && (n == 0 || h->out_len == 0));
+	assert(!head || head->streamed || end);
+	if (head)
+		head_n = server ? put_response(h, head, n) : put_request(h, head, n);
+	if (head_n < 0) {
+		h1_fail(h, (int)head_n);
+		return (int)head_n;
+	}
+	assemble(h, (size_t)head_n, h->bodyless ? 0 : n, end);
+	h->out = end ? H1_COMPLETE : H1_OPEN;
+	rc = h1_output_flush(h);
+	if (rc != 0)
+		h->role->write_failed(h, rc);
+	else if (end)
+		loop_later(h->loop, &h->later);
+	touched(h);
+	return rc;
+}
+
+static void output_pause(struct exchange *x, bool on)
+{
+	struct h1 *h = h1_of(x);
+
+	if (h->state != H1_BUSY || h->paused == on)
+		return;
+	h->paused = on;
+	h->in_last = loop_now(h->loop);
+	if (!on)
+		loop_later(h->loop, &h->later);
+	touched(h);
+}
+
+static void output_abort(struct exchange *x)
+{
+	struct h1 *h = h1_of(x);
+
+	x->events = NULL;
+	if (h->state != H1_BUSY)
+		return;
+	if (h->in == H1_COMPLETE && h->out == H1_COMPLETE)
+		loop_later(h->loop, &h->later);
+	else
+		h1_fail(h, ERROR_CLOSED);
+}
+
+const struct exchange_ops h1_output_ops = { output_room, output_send, output_pause, output_abort };
