@@ -1,0 +1,332 @@
+/*
+ * Connections. Fed by the listeners; stacks TCP, TLS and the HTTP engine, whose
+ * requests go to the front.
+ */
+#include "server/connections.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "framing/error.h"
+#include "tunnel/counters.h"
+#include "tunnel/h1.h"
+#include "tunnel/list.h"
+#include "tunnel/log.h"
+#include "tunnel/stream_tcp.h"
+
+#define HANDSHAKE_TIMEOUT (10 * LOOP_SECOND)
+#define BUCKETS 1024
+
+/* An address that has connections; of IPv6 the /64, which one customer has. */
+struct origin {
+	struct origin *next;	/* in its bucket */
+	uint8_t key[9];		/* family, then 4 or 8 bytes */
+	size_t count;
+};
+
+enum connection_state {
+	CONNECTION_NEW,		/* no byte yet -> TLS, CLOSED */
+	CONNECTION_TLS,		/* -> HTTP, CLOSED */
+	CONNECTION_HTTP,	/* the engine has the stream -> CLOSED */
+	CONNECTION_CLOSED,
+};
+
+struct connection {
+	struct connections *all;
+	struct origin *origin;
+	struct link link;
+	struct front_visitor visitor;
+	enum connection_state state;
+	struct timer timer;	/* until HTTP begins */
+	int fd;			/* to look at its first bytes; the stream's */
+	struct stream *stream;
+	struct h1 *h1;
+};
+
+struct connections {
+	struct loop *loop;
+	const struct front *front;
+	struct tls_context *tls;
+	size_t max, max_per_address, count;
+	struct link list;
+	struct origin *bucket[BUCKETS];
+};
+
+/* ---- addresses ---- */
+
+static void origin_key(const struct address *a, uint8_t key[9])
+{
+	memset(key, 0, 9);
+	key[0] = (uint8_t)a->sa.ss_family;
+	if (a->sa.ss_family == AF_INET)
+		memcpy(key + 1, &((const struct sockaddr_in *)&a->sa)->sin_addr, 4);
+	else if (a->sa.ss_family == AF_INET6)
+		memcpy(key + 1, &((const struct sockaddr_in6 *)&a->sa)->sin6_addr, 8);
+}
+
+static struct origin **origin_at(struct connections *all, const uint8_t key[9])
+{
+	uint32_t h = 2166136261;
+	struct origin **link;
+
+	for (int i = 0; i < 9; i++)
+		h = (h ^ key[i]) * 16777619;
+	link = &all->bucket[(h ^ h >> 15) % BUCKETS];
+	while (*link && memcmp((*link)->key, key, 9))
+		link = &(*link)->next;
+	return link;
+}
+
+/* One more from this address; NULL at the cap. */
+static struct origin *origin_take(struct connections *all, const struct address *a)
+{
+	uint8_t key[9];
+	struct origin **link, *o;
+
+	origin_key(a, key);
+	link = origin_at(all, key);
+	o = *link;
+	if (o && o->count >= all->max_per_address)
+		return NULL;
+	if (!o) {
+		o = calloc(1, sizeof *o);
+		if (!o)
+			abort();
+		memcpy(o->key, key, sizeof key);
+		*link = o;
+	}
+	o->count++;
+	return o;
+}
+
+static void origin_give(struct connections *all, struct origin *o)
+{
+	struct origin **link;
+
+	if (--o->count)
+		return;
+	link = origin_at(all, o->key);
+	*link = o->next;
+	free(o);
+}
+
+/* ---- one connection ---- */
+
+/* Its stream is closed already, or the engine's. */
+static void connection_end(struct connection *c)
+{
+	if (c->state == CONNECTION_CLOSED)
+		return;
+	c->state = CONNECTION_CLOSED;
+	timer_stop(&c->timer);
+	link_remove(&c->link);
+	origin_give(c->all, c->origin);
+	c->all->count--;
+	loop_free_later(c->all->loop, c);
+}
+
+static void connection_close(struct connection *c)
+{
+	if (c->state == CONNECTION_HTTP) {
+		h1_close(c->h1); /* closed follows */
+		return;
+	}
+	if (c->state != CONNECTION_CLOSED)
+		stream_close(c->stream);
+	connection_end(c);
+}
+
+static void on_request(void *ctx, struct exchange *x, const struct http1_head *head)
+{
+	struct connection *c = ctx;
+
+	front_request(&c->visitor, x, head);
+}
+
+static void on_closed(void *ctx, int error)
+{
+	struct connection *c = ctx;
+
+	log_debug("connection", c->visitor.peer, "closed: %s", error_text(error));
+	connection_end(c);
+}
+
+static const struct h1_events h1_events = { .request = on_request, .closed = on_closed };
+
+static void on_timeout(void *ctx)
+{
+	struct connection *c = ctx;
+
+	log_limited(LOG_LEVEL_INFO, "connection", c->visitor.peer, "closed: %s within %d s",
+		    c->state == CONNECTION_NEW ? "it sent nothing" : "its TLS handshake was not done",
+		    (int)(HANDSHAKE_TIMEOUT / LOOP_SECOND));
+	count(tls_failed);
+	connection_close(c);
+}
+
+static void on_tls_ready(void *ctx)
+{
+	struct connection *c = ctx;
+	struct stream_info info;
+
+	stream_info(c->stream, &info);
+	if (info.resumed)
+		count(tls_resumed);
+	timer_stop(&c->timer);
+	c->state = CONNECTION_HTTP;
+	c->h1 = h1_server(c->all->loop, c->stream, &h1_limits_default, &h1_events, c);
+}
+
+static void on_tls_failed(void *ctx, int error)
+{
+	struct connection *c = ctx;
+	const char *why = stream_tls_reason(c->stream);
+
+	count(tls_failed);
+	log_limited(LOG_LEVEL_INFO, "tls", c->visitor.peer, "%s", *why ? why : error_text(error));
+	connection_close(c);
+}
+
+static void ignore(void *ctx)
+{
+	(void)ctx;
+}
+
+static const struct stream_events tls_events = { on_tls_ready, ignore, ignore, on_tls_failed };
+
+/* True for the first bytes of an HTTP request. */
+static bool is_http(const char *p, size_t n)
+{
+	static const char *const methods[] = { "GET ", "POST ", "HEAD ", "PUT ", "OPTIONS ", "CONNECT ", "DELETE ", "PRI " };
+
+	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+		size_t len = strlen(methods[i]);
+
+		if (n >= 3 && !memcmp(p, methods[i], n < len ? n : len))
+			return true;
+	}
+	return false;
+}
+
+static void plain_http(struct connection *c)
+{
+	static const char answer[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 50\r\n"
+				     "Connection: close\r\n\r\nThis port speaks HTTPS: the URL must be https://.\n";
+
+	count(tls_failed);
+	log_limited(LOG_LEVEL_WARN, "tls", c->visitor.peer,
+		    "sent plain HTTP to the TLS port: its URL must begin with https://; if a reverse proxy sent it, let it "
+		    "speak TLS to culvertd");
+	(void)stream_write(c->stream, (const uint8_t *)answer, sizeof answer - 1);
+	connection_close(c);
+}
+
+/* The first bytes are there: TLS begins, unless they are plainly something else. */
+static void on_first_bytes(void *ctx)
+{
+	struct connection *c = ctx;
+	char first[8];
+	ssize_t n = recv(c->fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		connection_close(c); /* a probe of a load balancer, most likely */
+		return;
+	}
+	if (is_http(first, (size_t)n)) {
+		plain_http(c);
+		return;
+	}
+	c->state = CONNECTION_TLS;
+	stream_want(c->stream, false, false);
+	c->stream = stream_tls_server(c->all->loop, c->all->tls, c->stream, &tls_events, c);
+}
+
+static void on_tcp_failed(void *ctx, int error)
+{
+	(void)error;
+	connection_close(ctx);
+}
+
+static const struct stream_events tcp_events = { ignore, on_first_bytes, ignore, on_tcp_failed };
+
+/* ---- all of them ---- */
+
+struct connections *connections_new(struct loop *loop, const struct front *front, size_t max, size_t max_per_address)
+{
+	struct connections *all = calloc(1, sizeof *all);
+
+	if (!all)
+		abort();
+	all->loop = loop;
+	all->front = front;
+	all->max = max;
+	all->max_per_address = max_per_address;
+	list_init(&all->list);
+	return all;
+}
+
+void connections_free(struct connections *all)
+{
+	if (!all)
+		return;
+	for (struct link *l = all->list.next, *next; l != &all->list; l = next) {
+		next = l->next;
+		connection_close(list_entry(l, struct connection, link));
+	}
+	tls_context_release(all->tls);
+	free(all);
+}
+
+void connections_set_tls(struct connections *all, struct tls_context *tls)
+{
+	if (all->tls)
+		tls_context_release(all->tls);
+	all->tls = tls;
+}
+
+void connections_accept(struct connections *all, int fd, const struct address *peer)
+{
+	struct connection *c;
+	struct origin *origin = NULL;
+	char text[ADDRESS_TEXT];
+
+	if (all->count < all->max)
+		origin = origin_take(all, peer);
+	if (!origin) {
+		count(connections_failed);
+		if (all->count >= all->max)
+			log_limited(LOG_LEVEL_WARN, "connection", address_text(peer, text),
+				    "closed: %zu connections are open, the most allowed (max-connections)", all->count);
+		else
+			log_limited(LOG_LEVEL_WARN, "connection", address_text(peer, text),
+				    "closed: its address has %zu connections open, the most allowed "
+				    "(max-connections-per-address)", all->max_per_address);
+		close(fd);
+		return;
+	}
+	count(connections_opened);
+	c = calloc(1, sizeof *c);
+	if (!c)
+		abort();
+	c->all = all;
+	c->origin = origin;
+	c->fd = fd;
+	c->visitor.front = all->front;
+	address_text(peer, c->visitor.peer);
+	list_append(&all->list, &c->link);
+	all->count++;
+	timer_init(&c->timer, all->loop, on_timeout, c);
+	timer_in(&c->timer, HANDSHAKE_TIMEOUT);
+	c->stream = stream_tcp_adopt(all->loop, fd, &tcp_events, c);
+	stream_want(c->stream, true, false);
+}
+
+size_t connections_count(const struct connections *all)
+{
+	return all->count;
+}

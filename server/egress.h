@@ -1,0 +1,41 @@
+/*
+ * Egress: the server's side of channels towards their targets. A kind is one file
+ * and one row of the table in egress.c.
+ */
+#ifndef SERVER_EGRESS_H
+#define SERVER_EGRESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "framing/message.h"
+#include "framing/packet.h"
+#include "tunnel/address.h"
+#include "tunnel/channel.h"
+#include "tunnel/endpoint.h"
+#include "tunnel/loop.h"
+
+/* What an egress works with; it outlives all channels. */
+struct egress_env {
+	struct loop *loop;
+	struct packet_pool *pool;
+};
+
+struct egress_kind {
+	const char *scheme;	/* of a target URL: "udp" */
+	enum message_kind kind;	/* of the channels it serves */
+	uint32_t idle_ms;	/* idle time-out when the service names none; 0: none */
+	const struct endpoint_ops *ops;
+	/* Opens the local side of a channel to one of n >= 1 addresses, the best first: the endpoint for ops, or NULL,
+	 * a code and a static sentence. */
+	void *(*open)(const struct egress_env *, struct channel *, const struct address *, size_t n, uint64_t *code,
+		      const char **sentence);
+};
+
+/* One per kind, in egress_NAME.c. */
+extern const struct egress_kind egress_udp, egress_tcp;
+
+/* The kind for a scheme of n characters, or NULL. */
+const struct egress_kind *egress_find(const char *scheme, size_t n);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * Front: the router. Decides for each exchange, by itself and never by its
+ * connection, whether it belongs to a helper; all others get the cover.
+ */
+#ifndef SERVER_FRONT_H
+#define SERVER_FRONT_H
+
+#include "server/cover.h"
+#include "server/sessions.h"
+#include "tunnel/address.h"
+#include "tunnel/credential.h"
+#include "tunnel/loop.h"
+
+/* All are the owner's; cover and credentials may be exchanged between two turns. */
+struct front {
+	struct loop *loop;
+	const char *base;
+	const struct cover *cover;
+	const struct credentials *credentials;
+	struct sessions *sessions;
+};
+
+/* What the front keeps of a connection. */
+struct front_visitor {
+	const struct front *front;
+	char peer[ADDRESS_TEXT];
+	size_t discarded;	/* bytes of bodies that nobody wants */
+};
+
+/* A request's head came: takes the exchange over. */
+void front_request(struct front_visitor *, struct exchange *, const struct http1_head *);
+
+#endif

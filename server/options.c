@@ -1,0 +1,259 @@
+/*
+ * The options of culvertd. Read by main at start, and again for a reload.
+ */
+#include "server/options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "framing/error.h"
+#include "framing/request.h"
+
+#define PORT_DEFAULT "443"
+
+static const struct config_option service_table[] = {
+	{ .name = "target", .type = CONFIG_STRING },
+	{ .name = "kind", .type = CONFIG_STRING, .value = "" },
+	{ .name = "class", .type = CONFIG_STRING, .value = "auto" },
+	{ .name = "idle", .type = CONFIG_INT, .min = 0, .max = 604800, .initial = -1 },
+	{ .name = "deadline-ms", .type = CONFIG_INT, .min = 10, .max = 60000, .initial = 0 },
+	{ .name = NULL },
+};
+
+const struct config_option options_table[] = {
+	{ .name = "listen", .letter = 'l', .type = CONFIG_LIST, .metavar = "ADDRESS:PORT",
+	  .help = "listen there; may be repeated (*:443: all addresses)" },
+	{ .name = "cert", .type = CONFIG_STRING, .metavar = "FILE", .help = "certificate chain, PEM" },
+	{ .name = "key", .type = CONFIG_STRING, .metavar = "FILE", .help = "its private key, PEM" },
+	{ .name = "token-file", .type = CONFIG_STRING, .metavar = "FILE", .help = "name:token lines of those who may connect" },
+	{ .name = "service", .letter = 's', .type = CONFIG_LIST, .only_command_line = true, .metavar = "NAME=URL",
+	  .help = "offer udp://HOST:PORT[-LAST] or tcp://HOST:PORT[-LAST]; may be repeated" },
+	{ .name = "base", .type = CONFIG_STRING, .value = "/culvert", .metavar = "PATH",
+	  .help = "path below which helpers are served (/culvert)" },
+	{ .name = "cover", .type = CONFIG_STRING, .value = "404", .metavar = "WHAT",
+	  .help = "what others get: 404, redirect:URL or file:PATH (404)" },
+	{ .name = "admin", .type = CONFIG_STRING, .value = OPTIONS_ADMIN_DEFAULT, .metavar = "SOCKET",
+	  .help = "Unix socket for `culvertd status`, or none" },
+	{ .name = "log-level", .type = CONFIG_STRING, .value = "info", .metavar = "LEVEL",
+	  .help = "error, warn, info or debug (info)" },
+	{ .name = "log-json", .type = CONFIG_BOOL, .help = "log a JSON object per line" },
+	{ .name = "max-sessions", .type = CONFIG_INT, .min = 1, .max = 1000000, .initial = 1024, .metavar = "N",
+	  .help = "sessions at a time (1024)" },
+	{ .name = "max-sessions-per-identity", .type = CONFIG_INT, .min = 1, .max = 1000000, .initial = 256, .metavar = "N",
+	  .help = "of one name in the token file (256)" },
+	{ .name = "max-channels", .type = CONFIG_INT, .min = 1, .max = 65535, .initial = 1024, .metavar = "N",
+	  .help = "channels of a session (1024)" },
+	{ .name = "max-connections", .type = CONFIG_INT, .min = 1, .max = 1000000, .initial = 4096, .metavar = "N",
+	  .help = "TCP connections at a time (4096)" },
+	{ .name = "max-connections-per-address", .type = CONFIG_INT, .min = 1, .max = 1000000, .initial = 1024, .metavar = "N",
+	  .help = "of one IPv4 address or IPv6 /64 (1024)" },
+	{ .name = "session-window", .type = CONFIG_INT, .min = 64, .max = 1048576, .initial = 4096, .metavar = "KIB",
+	  .help = "stream data taken from a helper ahead of its targets (4096)" },
+	{ .name = "expire", .type = CONFIG_INT, .min = 5, .max = 86400, .initial = 330, .metavar = "S",
+	  .help = "end a session with channels after S seconds without contact (330)" },
+	{ .name = "expire-empty", .type = CONFIG_INT, .min = 5, .max = 86400, .initial = 45, .metavar = "S",
+	  .help = "the same without channels (45)" },
+	{ .name = "listen-backlog", .type = CONFIG_INT, .min = 1, .max = 65535, .initial = 1024 },
+	{ .name = "check", .type = CONFIG_FLAG, .help = "check options and files, then exit" },
+	{ .name = "help", .letter = 'h', .type = CONFIG_FLAG, .help = "show this" },
+	{ .name = "version", .letter = 'V', .type = CONFIG_FLAG, .help = "show the version" },
+	{ .name = "service", .type = CONFIG_SECTIONS, .options = service_table },
+	{ .name = NULL },
+};
+
+static int wrong(char *error, size_t size, const char *where, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+static int wrong(char *error, size_t size, const char *where, const char *fmt, ...)
+{
+	va_list ap;
+	int n = snprintf(error, size, "%s%s", where, *where ? ": " : "");
+
+	va_start(ap, fmt);
+	if (n >= 0 && (size_t)n < size)
+		vsnprintf(error + n, size - (size_t)n, fmt, ap);
+	va_end(ap);
+	return ERROR_CONFIG;
+}
+
+/* ---- listen ---- */
+
+static bool add_listen(struct options *o, const char *host, uint16_t port, bool optional)
+{
+	struct options_listen *l = &o->listen[o->listen_count];
+
+	if (o->listen_count == OPTIONS_LISTEN_MAX || !address_literal(host, port, &l->address))
+		return false;
+	l->optional = optional;
+	o->listen_count++;
+	return true;
+}
+
+static int read_listen(struct options *o, const char *text, const char *where, char *error, size_t size)
+{
+	struct address_hostport at;
+
+	if (address_split(text, false, &at) < 0 || !at.has_port)
+		return wrong(error, size, where, "listen must be like 0.0.0.0:443, [::]:443 or *:443, not '%s'", text);
+	if (!strcmp(at.host, "*")) {
+		if (add_listen(o, "0.0.0.0", at.first, false) && add_listen(o, "::", at.first, true))
+			return 0;
+	} else if (add_listen(o, at.host, at.first, false)) {
+		return 0;
+	}
+	if (o->listen_count == OPTIONS_LISTEN_MAX)
+		return wrong(error, size, where, "listen is given more than %d times", OPTIONS_LISTEN_MAX);
+	return wrong(error, size, where, "listen needs an address of this machine (or *), not the name '%s'", at.host);
+}
+
+static int read_listens(struct options *o, char *error, size_t size)
+{
+	size_t n = config_list_size(o->config, "listen");
+
+	if (!n)
+		return read_listen(o, "*:" PORT_DEFAULT, "", error, size);
+	for (size_t i = 0; i < n; i++)
+		if (read_listen(o, config_list(o->config, "listen", i), config_where(o->config, "listen", i), error, size) < 0)
+			return ERROR_CONFIG;
+	return 0;
+}
+
+/* ---- services ---- */
+
+/* --service NAME=URL */
+static int read_service(struct options *o, size_t i, char *error, size_t size)
+{
+	const char *text = config_list(o->config, "service", i), *equal = strchr(text, '=');
+	const char *where = config_where(o->config, "service", i);
+	struct service_spec spec = { .kind = "", .class = "auto", .idle_s = -1 };
+	char name[MESSAGE_NAME_MAX + 2], why[512];
+
+	if (!equal || (size_t)(equal - text) >= sizeof name)
+		return wrong(error, size, where, "a service is NAME=URL, such as rtp=udp://127.0.0.1:5004, not '%s'", text);
+	snprintf(name, sizeof name, "%.*s", (int)(equal - text), text);
+	spec.name = name;
+	spec.target = equal + 1;
+	return services_add(o->services, &spec, why, sizeof why) < 0 ? wrong(error, size, where, "%s", why) : 0;
+}
+
+/* The command line wins over a section of the same name. */
+static bool is_on_line(const struct options *o, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < config_list_size(o->config, "service"); i++) {
+		const char *text = config_list(o->config, "service", i);
+
+		if (!strncmp(text, name, len) && text[len] == '=')
+			return true;
+	}
+	return false;
+}
+
+static int read_section(struct options *o, const struct config_section *s, char *error, size_t size)
+{
+	struct service_spec spec = {
+		.name = config_section_title(s),
+		.target = config_section_string(s, "target"),
+		.kind = config_section_string(s, "kind"),
+		.class = config_section_string(s, "class"),
+		.idle_s = config_section_int(s, "idle"),
+		.deadline_ms = config_section_int(s, "deadline-ms"),
+	};
+	char why[512];
+
+	if (is_on_line(o, spec.name))
+		return 0;
+	if (!spec.target)
+		return wrong(error, size, config_section_where(s), "service '%s' needs a target = \"udp://HOST:PORT\"", spec.name);
+	return services_add(o->services, &spec, why, sizeof why) < 0 ?
+		       wrong(error, size, config_section_where(s), "%s", why) : 0;
+}
+
+static int read_services(struct options *o, char *error, size_t size)
+{
+	for (size_t i = 0; i < config_list_size(o->config, "service"); i++)
+		if (read_service(o, i, error, size) < 0)
+			return ERROR_CONFIG;
+	for (size_t i = 0; i < config_sections(o->config, "service"); i++)
+		if (read_section(o, config_section(o->config, "service", i), error, size) < 0)
+			return ERROR_CONFIG;
+	if (services_count(o->services))
+		return 0;
+	return wrong(error, size, "--service", "no service is offered: give NAME=URL, such as rtp=udp://127.0.0.1:5004-5013");
+}
+
+/* ---- the rest ---- */
+
+static int read_base(struct options *o, char *error, size_t size)
+{
+	const char *base = o->base;
+	size_t n = strlen(base);
+
+	if (n < 2 || n > REQUEST_BASE_MAX || *base != '/' || base[n - 1] == '/' ||
+	    strspn(base, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._~-") != n || strstr(base, "//"))
+		return wrong(error, size, config_where(o->config, "base", 0),
+			     "base must be like /culvert: it begins with /, does not end with it, and has only letters, digits "
+			     "and . _ ~ -, not '%s'", base);
+	return 0;
+}
+
+static int read_files(struct options *o, char *error, size_t size)
+{
+	o->cert = config_string(o->config, "cert");
+	o->key = config_string(o->config, "key");
+	o->token_file = config_string(o->config, "token-file");
+	if (!o->cert)
+		return wrong(error, size, "--cert", "no certificate: give its file (`culvertd gen-cert` makes one for tests)");
+	if (!o->key)
+		return wrong(error, size, "--key", "no private key: give its file");
+	if (!o->token_file)
+		return wrong(error, size, "--token-file", "no token file: give one (`culvertd gen-token NAME` prints a line for it)");
+	return 0;
+}
+
+static int read_log(struct options *o, char *error, size_t size)
+{
+	const char *level = config_string(o->config, "log-level");
+
+	o->log_json = config_bool(o->config, "log-json");
+	if (log_parse_level(level, &o->log_level) == 0)
+		return 0;
+	return wrong(error, size, config_where(o->config, "log-level", 0),
+		     "log-level must be error, warn, info or debug, not '%s'", level);
+}
+
+int options_read(struct options *o, int argc, char **argv, char *error, size_t size)
+{
+	memset(o, 0, sizeof *o);
+	o->config = config_read(options_table, argc, argv, error, size);
+	if (!o->config)
+		return ERROR_CONFIG;
+	if (config_bool(o->config, "help") || config_bool(o->config, "version"))
+		return 0;
+	if (config_rest(o->config) < argc) {
+		wrong(error, size, argv[config_rest(o->config)], "not an option, and commands come first; see --help");
+		goto failed;
+	}
+	o->services = services_new();
+	o->base = config_string(o->config, "base");
+	o->cover = config_string(o->config, "cover");
+	o->admin = config_string(o->config, "admin");
+	o->admin_given = config_given(o->config, "admin");
+	if (!strcmp(o->admin, "none"))
+		o->admin = NULL;
+	if (read_log(o, error, size) < 0 || read_listens(o, error, size) < 0 || read_files(o, error, size) < 0 ||
+	    read_services(o, error, size) < 0 || read_base(o, error, size) < 0)
+		goto failed;
+	return 0;
+failed:
+	options_fini(o);
+	return ERROR_CONFIG;
+}
+
+void options_fini(struct options *o)
+{
+	services_free(o->services);
+	config_free(o->config);
+	memset(o, 0, sizeof *o);
+}

@@ -1,0 +1,40 @@
+/* Options of culvertd: the table, and their values checked and typed. */
+#ifndef SERVER_OPTIONS_H
+#define SERVER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "server/service.h"
+#include "tunnel/address.h"
+#include "tunnel/config.h"
+#include "tunnel/log.h"
+
+#define OPTIONS_LISTEN_MAX 64
+#define OPTIONS_ADMIN_DEFAULT "/run/culvertd/admin.sock"
+
+struct options_listen {
+	struct address address;
+	bool optional;		/* the IPv6 half of "*:PORT": this machine may have none */
+};
+
+struct options {
+	struct config *config;	/* owns the strings */
+	struct options_listen listen[OPTIONS_LISTEN_MAX];
+	size_t listen_count;
+	const char *cert, *key, *token_file, *base, *cover;
+	const char *admin;	/* NULL: none */
+	bool admin_given;
+	struct services *services;
+	enum log_level log_level;
+	bool log_json;
+};
+
+extern const struct config_option options_table[];
+
+/* Reads the command line and the file it names. 0, or ERROR_CONFIG and a sentence that begins with where. With
+ * --help or --version nothing is checked. */
+int options_read(struct options *, int argc, char **argv, char *error, size_t size);
+void options_fini(struct options *);
+
+#endif

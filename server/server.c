@@ -1,0 +1,321 @@
+/*
+ * A running culvertd: makes everything in order, ties it together, reloads and
+ * stops it. Called by main.
+ */
+#include "server/server.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "framing/capsule.h"
+#include "framing/error.h"
+#include "tunnel/daemon.h"
+#include "tunnel/log.h"
+
+#define ERROR_TEXT 1024
+#define STOP_WAIT (300 * LOOP_MS)	/* for BYE to reach the helpers */
+#define PACKETS_SMALL 32768		/* waiting in the process: 70 MB at most */
+#define PACKETS_LARGE 256		/* 17 MB */
+#define TOMBSTONES 65536		/* 16 MB */
+
+/* What a reload replaces, all of it or nothing. */
+struct loaded {
+	struct tls_context *tls;
+	struct credentials *credentials;
+	struct cover *cover;
+};
+
+static void unload(struct loaded *l)
+{
+	if (l->tls)
+		tls_context_release(l->tls);
+	credentials_free(l->credentials);
+	cover_free(l->cover);
+}
+
+static bool load(struct loaded *l, const struct options *o, char *error, size_t size)
+{
+	char why[ERROR_TEXT / 2];
+
+	memset(l, 0, sizeof *l);
+	l->tls = tls_context_server(o->cert, o->key, "http/1.1", error, size);
+	if (l->tls)
+		l->credentials = credentials_load(o->token_file, error, size);
+	if (l->credentials) {
+		l->cover = cover_new(o->cover, why, sizeof why);
+		if (!l->cover)
+			snprintf(error, size, "%s: cover: %s", config_where(o->config, "cover", 0), why);
+	}
+	if (l->cover)
+		return true;
+	unload(l);
+	return false;
+}
+
+bool server_check(const struct options *o, char *error, size_t size)
+{
+	struct loaded l;
+
+	if (!load(&l, o, error, size))
+		return false;
+	unload(&l);
+	return true;
+}
+
+/* ---- channels ---- */
+
+static uint64_t on_open(void *ctx, struct channel *channel, const struct message_open *open, struct channel_params *params,
+			const struct endpoint_ops **ops, void **endpoint, const char **sentence)
+{
+	struct server *s = ctx;
+	struct address to[RESOLVE_MAX];
+	const struct egress_kind *kind;
+	size_t n = 0;
+	uint64_t code = services_choose(s->services, open, params, &kind, to, &n, sentence);
+
+	if (code == CODE_NONE) {
+		*endpoint = kind->open(&s->egress, channel, to, n, &code, sentence);
+		*ops = kind->ops;
+	}
+	if (code != CODE_NONE)
+		log_limited(LOG_LEVEL_WARN, "channel", session_tag(channel_session(channel)),
+			    "refused one to service '%.*s': %s", (int)open->target.n, (const char *)open->target.p, *sentence);
+	return code;
+}
+
+/* ---- start ---- */
+
+/* Names the machine in WELCOME without telling its name. */
+static uint64_t node_id(void)
+{
+	char name[256] = "";
+	uint64_t h = UINT64_C(14695981039346656037);
+
+	gethostname(name, sizeof name - 1);
+	for (const char *p = name; *p; p++)
+		h = (h ^ (uint8_t)*p) * UINT64_C(1099511628211);
+	return h;
+}
+
+static void make_sessions(struct server *s)
+{
+	const struct config *c = s->options.config;
+	struct sessions_config config = {
+		.session = session_config_default,
+		.max = (size_t)config_int(c, "max-sessions"),
+		.max_per_identity = (size_t)config_int(c, "max-sessions-per-identity"),
+		.max_tombstones = TOMBSTONES,
+		.node = node_id(),
+	};
+
+	do
+		s->epoch = loop_random_u64(s->loop);
+	while (!s->epoch);
+	config.epoch = s->epoch;
+	config.session.max_channels = (uint32_t)config_int(c, "max-channels");
+	config.session.session_window = (uint32_t)config_int(c, "session-window") * 1024;
+	if (config.session.channel_window > config.session.session_window)
+		config.session.channel_window = config.session.session_window;
+	config.session.expire_ms = (uint32_t)config_int(c, "expire") * 1000;
+	config.session.expire_empty_ms = (uint32_t)config_int(c, "expire-empty") * 1000;
+	s->sessions = sessions_new(s->loop, &config, s->pool, on_open, s);
+}
+
+static bool make_listeners(struct server *s)
+{
+	int backlog = (int)config_int(s->options.config, "listen-backlog");
+	char error[ERROR_TEXT];
+
+	for (size_t i = 0; i < s->options.listen_count; i++) {
+		const struct options_listen *at = &s->options.listen[i];
+		struct listener *l = listener_new(s->loop, s->connections, &at->address, backlog, error, sizeof error);
+
+		if (l) {
+			s->listener[s->listeners++] = l;
+		} else if (at->optional) {
+			log_info("server", "", "%s; going on without", error);
+		} else {
+			log_error("server", "", "%s", error);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool make_admin(struct server *s)
+{
+	char error[ERROR_TEXT];
+
+	if (!s->options.admin)
+		return true;
+	if (!s->options.admin_given)
+		(void)mkdir("/run/culvertd", 0755); /* for root; what failed shows below */
+	s->admin = admin_new(s->loop, s->options.admin, status_write, s, error, sizeof error);
+	if (s->admin)
+		return true;
+	if (s->options.admin_given) {
+		log_error("server", "", "%s", error);
+		return false;
+	}
+	log_info("server", "", "no `culvertd status`: %s; --admin SOCKET chooses another place", error);
+	return true;
+}
+
+/* Names were looked up as far as they can be: serve. */
+static void on_names(void *ctx)
+{
+	struct server *s = ctx;
+	char text[ADDRESS_TEXT];
+
+	if (s->state != SERVER_STARTING)
+		return;
+	s->state = SERVER_READY;
+	for (size_t i = 0; i < s->listeners; i++) {
+		listener_start(s->listener[i]);
+		daemon_ready_line("https", address_text(listener_address(s->listener[i]), text), "culvertd");
+		log_info("server", "", "listening on %s, base %s", text, s->options.base);
+	}
+	daemon_notify("READY=1");
+}
+
+/* ---- reload ---- */
+
+static void adopt(struct server *s, struct loaded *l)
+{
+	credentials_free(s->credentials);
+	cover_free(s->cover);
+	s->credentials = l->credentials;
+	s->cover = l->cover;
+	s->front.credentials = l->credentials;
+	s->front.cover = l->cover;
+	connections_set_tls(s->connections, l->tls);
+}
+
+static void adopt_services(struct server *s, struct options *o)
+{
+	services_inherit(o->services, s->services);
+	services_free(s->services);
+	s->services = o->services;
+	o->services = NULL;
+	services_start(s->services, s->loop, s->resolver, NULL, NULL);
+}
+
+static void on_reload(void *ctx)
+{
+	struct server *s = ctx;
+	struct options fresh;
+	struct loaded l;
+	char error[ERROR_TEXT];
+
+	if (s->state != SERVER_READY)
+		return;
+	daemon_notify("RELOADING=1");
+	if (options_read(&fresh, s->argc, s->argv, error, sizeof error) < 0) {
+		log_error("reload", "", "nothing was changed: %s", error);
+	} else if (!load(&l, &fresh, error, sizeof error)) {
+		log_error("reload", "", "nothing was changed: %s", error);
+		options_fini(&fresh);
+	} else {
+		adopt(s, &l);
+		adopt_services(s, &fresh);
+		log_setup(fresh.log_level, fresh.log_json);
+		log_info("reload", "",
+			 "certificate, key, %zu tokens, cover and %zu services were read again; listen, base, admin and limits "
+			 "stay as they were at start",
+			 credentials_count(s->credentials), services_count(s->services));
+		options_fini(&fresh);
+	}
+	daemon_notify("READY=1");
+}
+
+/* ---- stop ---- */
+
+static void on_stopped(void *ctx)
+{
+	struct server *s = ctx;
+
+	loop_break(s->loop);
+}
+
+static void on_stop(void *ctx)
+{
+	struct server *s = ctx;
+
+	if (s->state == SERVER_STOPPING)
+		_exit(SERVER_FAILED); /* asked twice */
+	s->state = SERVER_STOPPING;
+	daemon_notify("STOPPING=1");
+	log_info("server", "", "stopping, with %zu sessions", sessions_count(s->sessions));
+	while (s->listeners)
+		listener_free(s->listener[--s->listeners]);
+	timer_init(&s->stop, s->loop, on_stopped, s);
+	timer_in(&s->stop, sessions_count(s->sessions) ? STOP_WAIT : 0);
+	sessions_bye(s->sessions, CODE_SHUTDOWN, "the server is stopping");
+}
+
+/* ---- life ---- */
+
+static void server_fini(struct server *s)
+{
+	while (s->listeners)
+		listener_free(s->listener[--s->listeners]);
+	sessions_free(s->sessions);
+	connections_free(s->connections);
+	admin_free(s->admin);
+	services_free(s->services);
+	resolver_free(s->resolver);
+	credentials_free(s->credentials);
+	cover_free(s->cover);
+	options_fini(&s->options);
+	packet_pool_free(s->pool);
+	loop_free(s->loop);
+}
+
+static void server_init(struct server *s, const struct options *o)
+{
+	s->options = *o;
+	s->services = o->services;
+	s->options.services = NULL;
+	s->loop = loop_new();
+	s->began_us = loop_now(s->loop);
+	s->pool = packet_pool_new(PACKETS_SMALL, PACKETS_LARGE);
+	s->resolver = resolver_new(s->loop);
+	s->egress = (struct egress_env){ s->loop, s->pool };
+	make_sessions(s);
+	s->front = (struct front){ .loop = s->loop, .base = s->options.base, .sessions = s->sessions };
+	s->connections = connections_new(s->loop, &s->front, (size_t)config_int(o->config, "max-connections"),
+					 (size_t)config_int(o->config, "max-connections-per-address"));
+}
+
+int server_run(const struct options *o, int argc, char **argv)
+{
+	struct server s = { .argc = argc, .argv = argv };
+	struct loaded l;
+	char error[ERROR_TEXT];
+	int code = SERVER_FAILED;
+
+	daemon_setup();
+	server_init(&s, o);
+	if (!load(&l, &s.options, error, sizeof error)) {
+		log_error("server", "", "%s", error);
+		code = SERVER_USAGE;
+		goto out;
+	}
+	adopt(&s, &l);
+	if (!make_listeners(&s) || !make_admin(&s))
+		goto out;
+	loop_signal(s.loop, SIGTERM, on_stop, &s);
+	loop_signal(s.loop, SIGINT, on_stop, &s);
+	loop_signal(s.loop, SIGHUP, on_reload, &s);
+	services_start(s.services, s.loop, s.resolver, on_names, &s);
+	loop_run(s.loop);
+	log_info("server", "", "stopped");
+	code = SERVER_OK;
+out:
+	server_fini(&s);
+	return code;
+}

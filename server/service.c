@@ -1,0 +1,320 @@
+/*
+ * Services. Filled by the server's options, asked by it for each OPEN; uses the
+ * resolver. A host that was found once stays reachable at its last addresses,
+ * whatever the name server says later.
+ */
+#include "server/service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "framing/capsule.h"
+#include "framing/error.h"
+#include "tunnel/log.h"
+
+#define RESOLVE_AGAIN (60 * LOOP_SECOND)
+#define RESOLVE_RETRY (5 * LOOP_SECOND)	/* while there is no answer at all */
+#define IDLE_SIGNALLING_MS 3700000	/* "turn" and "sip": registrations are refreshed once an hour */
+
+struct service {
+	struct services *services;
+	char name[MESSAGE_NAME_MAX + 1];
+	char *target;		/* as configured */
+	const struct egress_kind *kind;
+	struct address_hostport at;
+	enum message_class class;
+	uint32_t deadline_ms, idle_ms;
+	bool literal, asked, known_bad; /* asked: answered or failed once. known_bad: logged */
+	size_t n;
+	struct address address[RESOLVE_MAX];
+	struct resolve *lookup;
+	struct timer again;
+};
+
+struct services {
+	struct service *service[SERVICES_MAX];
+	size_t n;
+	struct loop *loop;
+	struct resolver *resolver;
+	struct later later;
+	void (*ready)(void *ctx);
+	void *ctx;
+};
+
+/* ---- configuration ---- */
+
+static bool name_ok(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n >= 1 && n <= MESSAGE_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == n;
+}
+
+static int wrong(char *error, size_t size, const char *name, const char *what, const char *value)
+{
+	snprintf(error, size, "service '%s': %s%s%s%s", name, what, value ? ", not '" : "", value ? value : "",
+		 value ? "'" : "");
+	return ERROR_CONFIG;
+}
+
+static int parse_target(struct service *s, const char *target, char *error, size_t size)
+{
+	const char *host = strstr(target, "://");
+
+	s->kind = host ? egress_find(target, (size_t)(host - target)) : NULL;
+	if (!s->kind || address_split(host + 3, true, &s->at) < 0)
+		return wrong(error, size, s->name,
+			     "the target must be like udp://HOST:PORT, udp://HOST:FIRST-LAST or tcp://HOST:PORT", target);
+	if (!s->at.has_port || s->at.first == 0)
+		return wrong(error, size, s->name, "the target needs a port from 1 to 65535", target);
+	s->literal = address_literal(s->at.host, s->at.first, &s->address[0]);
+	s->n = s->literal;
+	s->asked = s->literal;
+	return 0;
+}
+
+static int parse_class(struct service *s, const char *class, char *error, size_t size)
+{
+	static const char *const names[] = {
+		[CLASS_AUTO] = "auto", [CLASS_AUDIO] = "audio", [CLASS_VIDEO] = "video",
+		[CLASS_CONTROL] = "control", [CLASS_BULK] = "bulk",
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (strcmp(names[i], class))
+			continue;
+		s->class = (enum message_class)i;
+		return 0;
+	}
+	return wrong(error, size, s->name, "class must be auto, audio, video, control or bulk", class);
+}
+
+static int parse_idle(struct service *s, const struct service_spec *spec, char *error, size_t size)
+{
+	bool signalling = !strcmp(spec->kind, "turn") || !strcmp(spec->kind, "sip");
+
+	if (*spec->kind && !signalling)
+		return wrong(error, size, s->name, "kind must be turn or sip, or left out", spec->kind);
+	if (signalling && s->kind->kind != KIND_DATAGRAM)
+		return wrong(error, size, s->name, "kind is for UDP targets: streams have no idle time-out by themselves", NULL);
+	s->idle_ms = signalling ? IDLE_SIGNALLING_MS : s->kind->idle_ms;
+	if (spec->idle_s >= 0)
+		s->idle_ms = (uint32_t)spec->idle_s * 1000;
+	return 0;
+}
+
+static void service_free(struct service *s)
+{
+	if (s->lookup)
+		resolve_cancel(s->lookup);
+	timer_stop(&s->again);
+	free(s->target);
+	free(s);
+}
+
+struct services *services_new(void)
+{
+	struct services *all = calloc(1, sizeof *all);
+
+	if (!all)
+		abort();
+	return all;
+}
+
+void services_free(struct services *all)
+{
+	if (!all)
+		return;
+	if (all->loop)
+		later_cancel(all->loop, &all->later);
+	for (size_t i = 0; i < all->n; i++)
+		service_free(all->service[i]);
+	free(all);
+}
+
+static struct service *find(const struct services *all, struct span name)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (strlen(all->service[i]->name) == name.n && !memcmp(all->service[i]->name, name.p, name.n))
+			return all->service[i];
+	return NULL;
+}
+
+int services_add(struct services *all, const struct service_spec *spec, char *error, size_t size)
+{
+	struct service *s;
+
+	if (!name_ok(spec->name))
+		return wrong(error, size, spec->name, "a name has 1 to 64 characters of a-z 0-9 . _ -", NULL);
+	if (find(all, (struct span){ (const uint8_t *)spec->name, strlen(spec->name) }))
+		return wrong(error, size, spec->name, "there is one of that name already", NULL);
+	if (all->n == SERVICES_MAX)
+		return wrong(error, size, spec->name, "there are too many services", NULL);
+	s = calloc(1, sizeof *s);
+	if (!s)
+		abort();
+	s->services = all;
+	snprintf(s->name, sizeof s->name, "%s", spec->name);
+	s->deadline_ms = (uint32_t)spec->deadline_ms;
+	s->target = strdup(spec->target);
+	if (!s->target)
+		abort();
+	if (parse_target(s, spec->target, error, size) < 0 || parse_class(s, spec->class, error, size) < 0 ||
+	    parse_idle(s, spec, error, size) < 0) {
+		service_free(s);
+		return ERROR_CONFIG;
+	}
+	all->service[all->n++] = s;
+	return 0;
+}
+
+/* ---- names ---- */
+
+void services_inherit(struct services *all, const struct services *old)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		struct service *s = all->service[i];
+
+		for (size_t k = 0; k < old->n && !s->n; k++) {
+			if (old->service[k]->literal || strcmp(old->service[k]->at.host, s->at.host))
+				continue;
+			s->n = old->service[k]->n;
+			memcpy(s->address, old->service[k]->address, sizeof s->address);
+		}
+	}
+}
+
+static void check_ready(struct services *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (!all->service[i]->asked)
+			return;
+	if (all->ready)
+		loop_later(all->loop, &all->later);
+}
+
+static void run_ready(void *ctx)
+{
+	struct services *all = ctx;
+	void (*ready)(void *) = all->ready;
+
+	all->ready = NULL;
+	ready(all->ctx);
+}
+
+static void resolved(void *ctx, const struct address *found, size_t n, int error)
+{
+	struct service *s = ctx;
+	char text[ADDRESS_TEXT];
+
+	s->lookup = NULL;
+	if (n) {
+		if (!s->n || s->known_bad || !address_equal(&s->address[0], &found[0]))
+			log_info("service", s->name, "%s is at %s%s", s->at.host, address_text(&found[0], text),
+				 n > 1 ? " and others" : "");
+		s->n = n < RESOLVE_MAX ? n : RESOLVE_MAX;
+		memcpy(s->address, found, s->n * sizeof *found);
+	} else if (!s->known_bad) {
+		log_warn("service", s->name, "cannot look up %s: %s; %s", s->at.host, error_text(error),
+			 s->n ? "going on with its last address" : "channels to it are refused until it is found");
+	}
+	s->known_bad = n == 0;
+	timer_in(&s->again, s->n ? RESOLVE_AGAIN : RESOLVE_RETRY);
+	if (!s->asked) {
+		s->asked = true;
+		check_ready(s->services);
+	}
+}
+
+static void look_up(void *ctx)
+{
+	struct service *s = ctx;
+
+	s->lookup = resolve_start(s->services->resolver, s->at.host, s->at.first, resolved, s);
+}
+
+void services_start(struct services *all, struct loop *loop, struct resolver *resolver, void (*ready)(void *ctx), void *ctx)
+{
+	all->loop = loop;
+	all->resolver = resolver;
+	all->ready = ready;
+	all->ctx = ctx;
+	later_init(&all->later, run_ready, all);
+	for (size_t i = 0; i < all->n; i++) {
+		struct service *s = all->service[i];
+
+		timer_init(&s->again, loop, look_up, s);
+		if (!s->literal)
+			look_up(s);
+	}
+	check_ready(all);
+}
+
+/* ---- channels ---- */
+
+uint64_t services_choose(const struct services *all, const struct message_open *open, struct channel_params *params,
+			 const struct egress_kind **kind, struct address *to, size_t *n, const char **sentence)
+{
+	const struct service *s = find(all, open->target);
+	bool has_index = open->params.has & (1U << PARAM_PORT_INDEX);
+	uint64_t index = has_index ? open->params.port_index : 0;
+
+	if (!s) {
+		*sentence = "the server has no service of that name";
+		return CODE_UNKNOWN_SERVICE;
+	}
+	if (s->kind->kind != open->kind) {
+		*sentence = s->kind->kind == KIND_DATAGRAM ? "this service is UDP: forward it with -L udp://..." :
+							     "this service is TCP: forward it with -L tcp://...";
+		return CODE_WRONG_KIND;
+	}
+	if (index > (uint64_t)(s->at.last - s->at.first)) {
+		*sentence = "the port range of the forward is longer than that of the service";
+		return CODE_WRONG_KIND;
+	}
+	if (!s->n) {
+		*sentence = "the server cannot look up the name of this service's target";
+		return CODE_RESOLVE;
+	}
+	*kind = s->kind;
+	*n = s->n;
+	for (size_t i = 0; i < s->n; i++) {
+		to[i] = s->address[i];
+		address_set_port(&to[i], (uint16_t)(s->at.first + index));
+	}
+	params->idle_ms = s->idle_ms;
+	if (s->class != CLASS_AUTO)
+		params->class = s->class;
+	if (s->deadline_ms)
+		params->deadline_ms = s->deadline_ms;
+	return CODE_NONE;
+}
+
+/* ---- status ---- */
+
+size_t services_count(const struct services *all)
+{
+	return all->n;
+}
+
+const struct service *services_at(const struct services *all, size_t i)
+{
+	return all->service[i];
+}
+
+const char *service_name(const struct service *s)
+{
+	return s->name;
+}
+
+const char *service_target(const struct service *s)
+{
+	return s->target;
+}
+
+size_t service_addresses(const struct service *s, const struct address **list)
+{
+	*list = s->address;
+	return s->n;
+}

@@ -1,0 +1,323 @@
+/*
+ * The session table. Called by the front for each authenticated exchange; makes
+ * sessions, and hears from them when a channel is asked for or they end. Entries
+ * are found by identity and sid together: another identity's sid does not exist.
+ *
+ * A session that ended stays as a tombstone, so that a replayed request can
+ * neither resurrect it nor repeat what it did. Their number is bounded for each
+ * identity, too: one that makes sessions in a loop pushes out only its own.
+ */
+#include "server/sessions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "framing/capsule.h"
+#include "tunnel/carrier.h"
+#include "tunnel/counters.h"
+#include "tunnel/credential.h"
+#include "tunnel/list.h"
+#include "tunnel/log.h"
+
+#define BUCKETS 1024
+#define IDENTITY_BUCKETS 64
+#define TOMBSTONE_LIFE (600 * LOOP_SECOND)
+#define TOMBSTONE_SHARE 4	/* one identity has at most a 1/n of all tombstones */
+
+/* An identity that has sessions or tombstones. */
+struct holder {
+	struct holder *next;	/* in its bucket */
+	char name[CREDENTIAL_NAME_MAX + 1];
+	size_t sessions, tombstones;
+	struct link graves;	/* of tombstones, oldest first */
+};
+
+struct entry {
+	struct entry *next;	/* in its bucket */
+	struct sessions *table;
+	struct holder *holder;
+	char sid[REQUEST_SID_LEN + 1];
+	struct session *session; /* NULL: a tombstone */
+	int64_t until_us;	/* of a tombstone */
+	struct link all;	/* in live or in graves of the table */
+	struct link grave;	/* in graves of the holder */
+};
+
+struct sessions {
+	struct loop *loop;
+	struct sessions_config config;
+	struct packet_pool *pool;
+	sessions_open *open;
+	void *ctx;
+	struct session_events events;
+	struct entry *bucket[BUCKETS];
+	struct holder *holder[IDENTITY_BUCKETS];
+	uint64_t seed;
+	struct link live, graves;
+	size_t count, tombstones;
+	bool closing;
+	struct timer timer;	/* the oldest tombstone expires */
+};
+
+/* ---- look-up ---- */
+
+/* FNV-1a from a seed that peers do not know. */
+static uint64_t hash(uint64_t h, const char *s)
+{
+	for (; *s; s++)
+		h = (h ^ (uint8_t)*s) * UINT64_C(1099511628211);
+	return h ^ h >> 29;
+}
+
+static struct entry **entry_at(struct sessions *t, const char *identity, const char *sid)
+{
+	struct entry **link = &t->bucket[hash(t->seed, sid) % BUCKETS];
+
+	while (*link && (strcmp((*link)->sid, sid) || strcmp((*link)->holder->name, identity)))
+		link = &(*link)->next;
+	return link;
+}
+
+static struct holder **holder_at(struct sessions *t, const char *identity)
+{
+	struct holder **link = &t->holder[hash(t->seed, identity) % IDENTITY_BUCKETS];
+
+	while (*link && strcmp((*link)->name, identity))
+		link = &(*link)->next;
+	return link;
+}
+
+static struct holder *holder_get(struct sessions *t, const char *identity)
+{
+	struct holder **link = holder_at(t, identity), *h = *link;
+
+	if (h)
+		return h;
+	h = calloc(1, sizeof *h);
+	if (!h)
+		abort();
+	strncpy(h->name, identity, sizeof h->name - 1);
+	list_init(&h->graves);
+	return *link = h;
+}
+
+static void holder_put(struct sessions *t, struct holder *h)
+{
+	struct holder **link;
+
+	if (h->sessions || h->tombstones)
+		return;
+	link = holder_at(t, h->name);
+	*link = h->next;
+	free(h);
+}
+
+static void entry_drop(struct entry *e)
+{
+	struct sessions *t = e->table;
+	struct holder *h = e->holder;
+	struct entry **link = entry_at(t, h->name, e->sid);
+
+	*link = e->next;
+	link_remove(&e->all);
+	link_remove(&e->grave);
+	if (e->session) {
+		t->count--;
+		h->sessions--;
+	} else {
+		t->tombstones--;
+		h->tombstones--;
+	}
+	session_free(e->session);
+	free(e);
+	holder_put(t, h);
+}
+
+/* ---- tombstones ---- */
+
+static void expire(void *ctx)
+{
+	struct sessions *t = ctx;
+
+	while (!list_empty(&t->graves)) {
+		struct entry *e = list_entry(t->graves.next, struct entry, all);
+
+		if (e->until_us > loop_now(t->loop)) {
+			timer_set(&t->timer, e->until_us);
+			return;
+		}
+		entry_drop(e);
+	}
+}
+
+/* The session of e is over: what is left of it refuses its sid for a while. */
+static void bury(struct entry *e)
+{
+	struct sessions *t = e->table;
+	struct holder *h = e->holder;
+
+	session_free(e->session);
+	e->session = NULL;
+	t->count--;
+	h->sessions--;
+	e->until_us = loop_now(t->loop) + TOMBSTONE_LIFE;
+	link_remove(&e->all);
+	list_append(&t->graves, &e->all);
+	list_append(&h->graves, &e->grave);
+	t->tombstones++;
+	h->tombstones++;
+	if (h->tombstones > 1 && h->tombstones > t->config.max_tombstones / TOMBSTONE_SHARE)
+		entry_drop(list_entry(h->graves.next, struct entry, grave));
+	if (t->tombstones > t->config.max_tombstones)
+		entry_drop(list_entry(t->graves.next, struct entry, all));
+	if (!timer_armed(&t->timer))
+		timer_in(&t->timer, TOMBSTONE_LIFE);
+}
+
+/* ---- events of sessions ---- */
+
+static uint64_t on_open(void *ctx, struct channel *channel, const struct message_open *open, struct channel_params *params,
+			const struct endpoint_ops **ops, void **endpoint, const char **sentence)
+{
+	struct sessions *t = ((struct entry *)ctx)->table;
+
+	return t->open(t->ctx, channel, open, params, ops, endpoint, sentence);
+}
+
+static void on_ended(void *ctx, uint64_t code, const char *reason)
+{
+	struct entry *e = ctx;
+
+	log_info("session", session_tag(e->session), "of %s has ended: %s%s%s", e->holder->name, capsule_code_text(code),
+		 *reason ? ": " : "", reason);
+	bury(e);
+}
+
+/* ---- the table ---- */
+
+struct sessions *sessions_new(struct loop *loop, const struct sessions_config *config, struct packet_pool *pool,
+			      sessions_open *open, void *ctx)
+{
+	struct sessions *t = calloc(1, sizeof *t);
+
+	if (!t)
+		abort();
+	t->loop = loop;
+	t->config = *config;
+	t->pool = pool;
+	t->open = open;
+	t->ctx = ctx;
+	t->events.open = on_open;
+	t->events.ended = on_ended;
+	t->seed = loop_random_u64(loop);
+	list_init(&t->live);
+	list_init(&t->graves);
+	timer_init(&t->timer, loop, expire, t);
+	return t;
+}
+
+void sessions_free(struct sessions *t)
+{
+	if (!t)
+		return;
+	while (!list_empty(&t->live))
+		entry_drop(list_entry(t->live.next, struct entry, all));
+	while (!list_empty(&t->graves))
+		entry_drop(list_entry(t->graves.next, struct entry, all));
+	timer_stop(&t->timer);
+	free(t);
+}
+
+/* NULL at a cap, with what to tell the helper. */
+static struct entry *create(struct sessions *t, const char *identity, const char *sid, const char **why)
+{
+	struct holder *h = holder_get(t, identity);
+	struct entry *e, **link;
+
+	*why = NULL;
+	if (t->count >= t->config.max)
+		*why = "the server has as many sessions as it may have (max-sessions)";
+	else if (h->sessions >= t->config.max_per_identity)
+		*why = "this identity has as many sessions as it may have (max-sessions-per-identity)";
+	if (*why) {
+		holder_put(t, h);
+		return NULL;
+	}
+	e = calloc(1, sizeof *e);
+	if (!e)
+		abort();
+	e->table = t;
+	e->holder = h;
+	memcpy(e->sid, sid, sizeof e->sid);
+	e->session = session_new(t->loop, SESSION_SERVER, &t->config.session, t->pool, sid, &t->events, e);
+	session_identify(e->session, t->config.node, t->config.epoch);
+	link = entry_at(t, identity, sid);
+	*link = e;
+	list_append(&t->live, &e->all);
+	t->count++;
+	h->sessions++;
+	log_info("session", session_tag(e->session), "of %s begins", identity);
+	return e;
+}
+
+void sessions_accept(struct sessions *t, const char *identity, const struct request *r, struct exchange *x)
+{
+	struct entry *e = *entry_at(t, identity, r->sid);
+	const char *why;
+
+	if (r->mode != MODE_HELLO && (!r->has_epoch || r->epoch != t->config.epoch)) {
+		carrier_answer(t->loop, x, CAPSULE_GONE, CODE_EPOCH, "the server was restarted");
+		return;
+	}
+	if (!e && r->mode != MODE_HELLO) {
+		carrier_answer(t->loop, x, CAPSULE_GONE, CODE_UNKNOWN_SESSION, "no such session");
+		return;
+	}
+	/* While closing the end is still to be told, on whatever exchange comes. */
+	if (e && (!e->session || (session_is_ended(e->session) && !t->closing))) {
+		carrier_answer(t->loop, x, CAPSULE_GONE, CODE_ENDED, "this session has ended");
+		return;
+	}
+	if (!e && t->closing) {
+		carrier_answer(t->loop, x, CAPSULE_GONE, CODE_SHUTDOWN, "the server is stopping");
+		return;
+	}
+	if (!e) {
+		e = create(t, identity, r->sid, &why);
+		if (!e) {
+			count(sessions_refused);
+			log_limited(LOG_LEVEL_WARN, "session", "", "refused one of %s: %s", identity, why);
+			carrier_answer(t->loop, x, CAPSULE_GONE, CODE_LIMIT, why);
+			return;
+		}
+	}
+	carrier_accept(e->session, r, x);
+}
+
+void sessions_bye(struct sessions *t, uint64_t code, const char *reason)
+{
+	t->closing = true;
+	for (struct link *l = t->live.next, *next; l != &t->live; l = next) {
+		next = l->next;
+		session_bye(list_entry(l, struct entry, all)->session, code, reason);
+	}
+}
+
+size_t sessions_count(const struct sessions *t)
+{
+	return t->count;
+}
+
+size_t sessions_tombstones(const struct sessions *t)
+{
+	return t->tombstones;
+}
+
+void sessions_each(const struct sessions *t, void (*fn)(void *arg, const char *identity, const struct session *), void *arg)
+{
+	for (struct link *l = t->live.next; l != &t->live; l = l->next) {
+		const struct entry *e = list_entry(l, struct entry, all);
+
+		fn(arg, e->holder->name, e->session);
+	}
+}

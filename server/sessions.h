@@ -1,0 +1,43 @@
+/*
+ * Sessions: the table of this process, by identity and sid, with caps and with
+ * tombstones of those that ended. The one seam between the front and sessions is
+ * sessions_accept.
+ */
+#ifndef SERVER_SESSIONS_H
+#define SERVER_SESSIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "framing/request.h"
+#include "tunnel/exchange.h"
+#include "tunnel/session.h"
+
+struct sessions;
+
+struct sessions_config {
+	struct session_config session;	/* of each */
+	size_t max, max_per_identity;	/* sessions at a time */
+	size_t max_tombstones;		/* the oldest are forgotten beyond that */
+	uint64_t node, epoch;		/* told in WELCOME; epoch is never 0 */
+};
+
+/* open: what session_events has, ctx as given here. */
+typedef uint64_t sessions_open(void *ctx, struct channel *, const struct message_open *, struct channel_params *,
+			       const struct endpoint_ops **, void **endpoint, const char **sentence);
+
+struct sessions *sessions_new(struct loop *, const struct sessions_config *, struct packet_pool *, sessions_open *,
+			      void *ctx);
+/* Ends all without a word. NULL is fine. */
+void sessions_free(struct sessions *);
+/* An authenticated exchange of this identity: gives it to its session, which is made by the mode hello; or answers
+ * GONE with the reason. Takes the exchange over. */
+void sessions_accept(struct sessions *, const char *identity, const struct request *, struct exchange *);
+/* Says BYE to all; new ones are refused from now on. */
+void sessions_bye(struct sessions *, uint64_t code, const char *reason);
+
+size_t sessions_count(const struct sessions *);
+size_t sessions_tombstones(const struct sessions *);
+void sessions_each(const struct sessions *, void (*fn)(void *arg, const char *identity, const struct session *), void *arg);
+
+#endif
