@@ -1,0 +1,256 @@
+/* links: client/options.c client/forward.c client/advice.c tunnel/config.c tunnel/config_values.c tunnel/address.c framing/error.c framing/message.c framing/message_channel.c framing/cursor.c framing/varint.c framing/capsule.c framing/ranges.c */
+/* libs: -lconfuse */
+/* Options of the helper: URLs, what must be given, secrets kept off the command line; and the sentences of failures. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/advice.h"
+#include "client/options.h"
+#include "framing/error.h"
+
+/* ---- fakes ---- */
+
+const struct rung rungs[] = { { "duplex", NULL, NULL }, { "split", NULL, NULL }, { "push", NULL, NULL },
+			      { "poll", NULL, NULL }, { NULL, NULL, NULL } };
+
+const struct rung *rung_find(const char *name)
+{
+	for (const struct rung *r = rungs; r->name; r++)
+		if (strcmp(r->name, name) == 0)
+			return r;
+	return NULL;
+}
+
+static const struct ingress_kind udp = { .scheme = "udp" }, tcp = { .scheme = "tcp" };
+
+const struct ingress_kind *ingress_find(const char *scheme, size_t n)
+{
+	return n == 3 && memcmp(scheme, "udp", 3) == 0 ? &udp : n == 3 && memcmp(scheme, "tcp", 3) == 0 ? &tcp : NULL;
+}
+
+int log_parse_level(const char *s, enum log_level *level)
+{
+	*level = LOG_LEVEL_DEBUG;
+	return strcmp(s, "info") == 0 || strcmp(s, "debug") == 0 ? 0 : ERROR_CONFIG;
+}
+
+/* ---- reading ---- */
+
+#define ARGS_MAX 24
+
+static char error[1024];
+
+/* Arguments up to NULL, behind the usual ones unless bare. */
+static struct options *read_args(const char *const *args, bool bare)
+{
+	char *argv[ARGS_MAX] = { "culvert" };
+	int argc = 1;
+
+	if (!bare) {
+		argv[argc++] = "--token-file=/tok";
+		argv[argc++] = "-Ludp://5004=rtp";
+	}
+	while (*args)
+		argv[argc++] = (char *)*args++;
+	error[0] = 0;
+	return options_read(argc, argv, error, sizeof error);
+}
+
+#define READ(...) read_args((const char *const[]){ __VA_ARGS__, NULL }, false)
+#define READ_BARE(...) read_args((const char *const[]){ __VA_ARGS__, NULL }, true)
+
+static void says(struct options *o, const char *what)
+{
+	assert_null(o);
+	if (!strstr(error, what))
+		fail_msg("expected '%s' in: %s", what, error);
+}
+
+static void server(const char *url, const char *host, unsigned port, const char *authority, const char *base)
+{
+	struct options *o = READ("--server", url);
+
+	if (!o)
+		fail_msg("%s: %s", url, error);
+	assert_string_equal(o->server.host, host);
+	assert_int_equal(o->server.port, port);
+	assert_string_equal(o->server.authority, authority);
+	assert_string_equal(o->server.base, base);
+	options_free(o);
+}
+
+static void test_server(void **state)
+{
+	(void)state;
+	server("https://h.example", "h.example", 443, "h.example", "/culvert");
+	server("https://h.example/", "h.example", 443, "h.example", "/culvert");
+	server("https://h.example:443", "h.example", 443, "h.example", "/culvert");
+	server("https://h.example:8443/a/b/", "h.example", 8443, "h.example:8443", "/a/b");
+	server("https://[::1]:8443/x", "::1", 8443, "[::1]:8443", "/x");
+	server("https://192.0.2.1", "192.0.2.1", 443, "192.0.2.1", "/culvert");
+	says(READ("--server", "http://h.example"), "must begin with https://");
+	says(READ("--server", "h.example"), "must begin with https://");
+	says(READ("--server", "https://"), "host is missing");
+	says(READ("--server", "https://h:0"), "port 0");
+	says(READ("--server", "https://h:70000"), "not a host name");
+	says(READ("--server", "https://h:443:1"), "not a host name");
+	says(READ("--server", "https://me@h"), "--token-file");
+	says(READ("--server", "https://h/a?b=c"), "base path may hold");
+	says(READ("--server", "https://h/a b"), "base path may hold");
+	says(READ("--log-level=info"), "--server is missing");
+}
+
+static void test_proxy(void **state)
+{
+	struct options *o;
+
+	(void)state;
+	o = READ("--server=https://h", "--proxy", "http://p.example:3128");
+	assert_non_null(o);
+	assert_true(o->proxy.given);
+	assert_string_equal(o->proxy.host, "p.example");
+	assert_int_equal(o->proxy.port, 3128);
+	assert_string_equal(o->proxy.user, "");
+	assert_string_equal(o->proxy.shown, "p.example:3128");
+	options_free(o);
+	o = READ("--server=https://h", "--proxy=http://me%40corp@[::1]:8080/", "--proxy-password-file=/p");
+	assert_non_null(o);
+	assert_string_equal(o->proxy.user, "me@corp");
+	assert_string_equal(o->proxy.shown, "[::1]:8080");
+	options_free(o);
+	says(READ("--server=https://h", "--proxy=http://p"), "port is missing");
+	says(READ("--server=https://h", "--proxy=https://p:1"), "must be http://");
+	says(READ("--server=https://h", "--proxy=p:3128"), "must be http://");
+	says(READ("--server=https://h", "--proxy=http://me@p:1"), "--proxy-password-file");
+	says(READ("--server=https://h", "--proxy=http://p:1", "--proxy-password-file=/p"), "needs a user");
+	says(READ("--server=https://h", "--proxy=http://@p:1"), "user name is empty");
+	says(READ("--server=https://h", "--proxy=http://a%0d@p:1", "--proxy-password-file=/p"), "malformed");
+	says(READ("--server=https://h", "--proxy=http://a%3ab@p:1", "--proxy-password-file=/p"), "malformed");
+	says(READ("--server=https://h", "--proxy=http://a%4@p:1", "--proxy-password-file=/p"), "malformed");
+}
+
+static void test_password_is_refused(void **state)
+{
+	(void)state;
+	says(READ("--server=https://h", "--proxy=http://me:secret@p:1"), "--proxy-password-file");
+	assert_null(strstr(error, "secret"));
+	says(READ("--server=https://h", "--token=secret"), "--token-file");
+}
+
+static void test_rest(void **state)
+{
+	struct options *o = READ("--server=https://h");
+
+	(void)state;
+	assert_non_null(o);
+	assert_null(o->rung);
+	assert_int_equal(o->connections, 6);
+	assert_int_equal(o->max_flows, 256);
+	assert_int_equal(o->n_forwards, 1);
+	assert_false(o->check);
+	options_free(o);
+	o = READ("--server=https://h", "--rung=push", "--connections=2", "--check", "--log-json", "-L", "tcp://1=a");
+	assert_non_null(o);
+	assert_string_equal(o->rung->name, "push");
+	assert_int_equal(o->connections, 2);
+	assert_int_equal(o->n_forwards, 2);
+	assert_true(o->check);
+	assert_true(o->log_json);
+	options_free(o);
+	says(READ("--server=https://h", "--rung=websocket"), "duplex, split, push or poll");
+	says(READ("--server=https://h", "--connections=17"), "from 1 to 16");
+	says(READ("--server=https://h", "--log-level=loud"), "error, warn, info or debug");
+	says(READ("--server=https://h", "more"), "unexpected argument");
+	says(READ("--server=https://h", "-L", "x"), "--local: 'x'");
+	says(READ_BARE("--server=https://h", "--token-file=/t"), "-L");
+	says(READ_BARE("--server=https://h", "-L", "udp://1=a"), "--token-file is missing");
+}
+
+static void test_help_needs_nothing(void **state)
+{
+	struct options *o = READ_BARE("--help");
+
+	(void)state;
+	assert_non_null(o);
+	assert_true(o->help);
+	options_free(o);
+	o = READ_BARE("--version");
+	assert_non_null(o);
+	assert_true(o->version);
+	options_free(o);
+}
+
+static void test_file(void **state)
+{
+	char name[] = "/tmp/test_options.XXXXXX", where[64];
+	static const char text[] = "server = https://h.example/base\n"
+				   "token-file = /tok\n"
+				   "local = { \"udp://5004-5005=rtp\",\n"
+				   "          \"tcp://8188=SIG\" }\n";
+	int fd = mkstemp(name);
+	struct options *o;
+
+	(void)state;
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	/* Errors of checks made later name the line, too. */
+	says(READ_BARE("-c", name), "service name");
+	snprintf(where, sizeof where, "%s:", name);
+	assert_ptr_equal(strstr(error, where), error);
+	/* The command line wins. */
+	o = READ_BARE("-c", name, "-L", "udp://1=a", "--server", "https://other");
+	if (!o)
+		fail_msg("%s", error);
+	assert_string_equal(o->server.host, "other");
+	assert_int_equal(o->n_forwards, 1);
+	options_free(o);
+	unlink(name);
+}
+
+static void test_advice(void **state)
+{
+	struct options *o = READ("--server=https://h.example:8443/base");
+	struct advice_said said = { 0 };
+	char text[ADVICE_MAX];
+
+	(void)state;
+	assert_non_null(o);
+	advice_text(text, o, ERROR_HTTP, "the answer was HTTP status 404");
+	assert_non_null(strstr(text, "https://h.example:8443/base did not answer as a culvertd"));
+	assert_non_null(strstr(text, "wrong token"));
+	assert_non_null(strstr(text, "404"));
+	advice_text(text, o, ERROR_RESOLVE, "the name h.example has no address");
+	assert_string_equal(text, "the name h.example has no address");
+	assert_true(advice_is_new(&said, "a"));
+	assert_true(advice_is_new(&said, "b"));
+	assert_false(advice_is_new(&said, "a"));
+	for (unsigned i = 0; i < ADVICE_SAID; i++) {
+		snprintf(text, sizeof text, "%u", i);
+		assert_true(advice_is_new(&said, text));
+	}
+	assert_true(advice_is_new(&said, "a"));
+	assert_false(advice_is_new(&said, "a"));
+	advice_forget(&said);
+	assert_true(advice_is_new(&said, "a"));
+	options_free(o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_server),	       cmocka_unit_test(test_proxy),
+		cmocka_unit_test(test_password_is_refused), cmocka_unit_test(test_rest),
+		cmocka_unit_test(test_help_needs_nothing), cmocka_unit_test(test_file),
+		cmocka_unit_test(test_advice),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
