@@ -83,13 +83,11 @@ static void say_connected(struct helper *h, const struct carrier *c)
 }
 
 /* At warn when it is news, else at debug. */
-static void say_trouble(struct helper *h, const char *sentence, int64_t retry_us)
+static void say_trouble(struct helper *h, const char *sentence)
 {
 	enum log_level level = advice_is_new(&h->said, sentence) ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
 
-	if (log_enabled(level))
-		log_write(level, NULL, "helper", "", "%s; trying again%s", sentence,
-			  level == LOG_LEVEL_WARN && retry_us > LOOP_SECOND ? " (for ever, said once)" : "");
+	log_write(level, NULL, "helper", "", "%s (trying again until it works)", sentence);
 	status("not connected: %.300s", sentence);
 	h->connected = false;
 }
@@ -169,8 +167,9 @@ static void on_ended(void *ctx, struct attachment *a, uint64_t code, const char 
 		char text[ADVICE_MAX];
 
 		h->useless = DELAY_HOPELESS;
+		begin_soon(h, a, 0);
 		advice_text(text, h->options, ERROR_VERSION, reason);
-		say_trouble(h, text, begin_soon(h, a, 0));
+		say_trouble(h, text);
 		return;
 	}
 	wait = begin_soon(h, a, 0);
@@ -211,7 +210,7 @@ static void on_trouble(void *ctx, struct attachment *a, const struct rung *faile
 		return;
 	}
 	advice_text(text, h->options, error, why);
-	say_trouble(h, text, retry_us);
+	say_trouble(h, text);
 }
 
 static const struct attachment_events attachment_events = {
