@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "framing/error.h"
-#include "tunnel/counters.h"
 #include "tunnel/h1_internal.h"
 #include "tunnel/log.h"
 
@@ -168,7 +167,6 @@ void h1_begin(struct h1 *h)
 	h->paused = h->chunked = h->bodyless = h->old = h->resumed = false;
 	h->keep = true;
 	h->in_last = h->out_last = loop_now(h->loop);
-	count(exchanges);
 }
 
 /* Ends the exchange if both messages are through. True: more may be parsed. */
@@ -214,7 +212,6 @@ static void teardown(struct h1 *h)
 	h->x.events = NULL;
 	timer_stop(&h->timer);
 	if (events) {
-		count(exchanges_failed);
 		log_debug("http", "", "exchange cut: %s", error_text(h->error ? h->error : ERROR_CLOSED));
 		events->closed(h->x.ctx, h->error ? h->error : ERROR_CLOSED);
 	}
