@@ -47,12 +47,17 @@ static bool add_name(char *list, const char *name)
 	size_t n = strlen(list);
 	struct address literal;
 	bool is_ip = address_literal(name, 0, &literal);
+	char entry[300];
 
 	/* What could end the entry or begin another one in OpenSSL's syntax. */
 	if (!*name || strpbrk(name, ",:;= \n") != NULL)
 		if (!is_ip)
 			return false;
-	return snprintf(list + n, NAMES_MAX - n, "%s%s:%s", n ? "," : "", is_ip ? "IP" : "DNS", name) < (int)(NAMES_MAX - n);
+	if (snprintf(entry, sizeof entry, "%s:%s,", is_ip ? "IP" : "DNS", name) >= (int)sizeof entry)
+		return false;
+	if (strstr(list, entry))
+		return true;
+	return snprintf(list + n, NAMES_MAX - n, "%s", entry) < (int)(NAMES_MAX - n);
 }
 
 static bool names(const struct config *c, char *list)
@@ -66,6 +71,7 @@ static bool names(const struct config *c, char *list)
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
 		if (!add_name(list, always[i]))
 			return false;
+	list[strlen(list) - 1] = 0; /* the last comma */
 	return true;
 }
 

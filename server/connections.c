@@ -150,7 +150,10 @@ static void on_closed(void *ctx, int error)
 {
 	struct connection *c = ctx;
 
-	log_debug("connection", c->visitor.peer, "closed: %s", error_text(error));
+	if (error == ERROR_MALFORMED)
+		log_limited(LOG_LEVEL_INFO, "connection", c->visitor.peer, "sent something that is not an HTTP/1.1 request");
+	else
+		log_debug("connection", c->visitor.peer, "closed: %s", error_text(error));
 	connection_end(c);
 }
 

@@ -187,9 +187,11 @@ static uint64_t on_open(void *ctx, struct channel *channel, const struct message
 static void on_ended(void *ctx, uint64_t code, const char *reason)
 {
 	struct entry *e = ctx;
+	const char *text = capsule_code_text(code);
+	bool more = *reason && strcmp(reason, text);
 
-	log_info("session", session_tag(e->session), "of %s has ended: %s%s%s", e->holder->name, capsule_code_text(code),
-		 *reason ? ": " : "", reason);
+	log_info("session", session_tag(e->session), "of %s has ended: %s%s%s%s", e->holder->name, text, more ? " (" : "",
+		 more ? reason : "", more ? ")" : "");
 	bury(e);
 }
 

@@ -1,0 +1,184 @@
+/* Options of culvertd: values, defaults, and what is said about mistakes. */
+/* links: server/options.c server/service.c server/egress.c tunnel/config.c tunnel/config_values.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c framing/capsule.c framing/cursor.c framing/varint.c */
+/* libs: -lconfuse -lev */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "framing/error.h"
+#include "server/options.h"
+
+const struct egress_kind egress_udp = { .scheme = "udp", .kind = KIND_DATAGRAM, .idle_ms = 330000 };
+const struct egress_kind egress_tcp = { .scheme = "tcp", .kind = KIND_STREAM };
+
+struct resolve *resolve_start(struct resolver *r, const char *host, uint16_t port,
+			      void (*done)(void *ctx, const struct address *, size_t n, int error), void *ctx)
+{
+	(void)r;
+	(void)host;
+	(void)port;
+	(void)done;
+	(void)ctx;
+	return NULL;
+}
+
+void resolve_cancel(struct resolve *q)
+{
+	(void)q;
+}
+
+static char file[] = "/tmp/culvert-options-XXXXXX";
+static char error[1024];
+static struct options o;
+
+#define ARGS(...) ((const char *[]){ "culvertd", __VA_ARGS__, NULL })
+#define FILES "--cert", "c", "--key", "k", "--token-file", "t"
+#define RTP "--service", "rtp=udp://127.0.0.1:5004"
+
+static int read_args(const char **args)
+{
+	int n = 0;
+
+	while (args[n])
+		n++;
+	*error = 0;
+	return options_read(&o, n, (char **)args, error, sizeof error);
+}
+
+static void good(const char **args)
+{
+	if (read_args(args) < 0)
+		fail_msg("%s", error);
+}
+
+static void refused(const char **args, const char *want)
+{
+	assert_int_equal(read_args(args), ERROR_CONFIG);
+	assert_string_equal(error, want);
+}
+
+static void write_file(const char *text)
+{
+	FILE *f = fopen(file, "w");
+
+	fputs(text, f);
+	fclose(f);
+}
+
+static void test_defaults(void **state)
+{
+	char text[ADDRESS_TEXT];
+
+	(void)state;
+	good(ARGS(FILES, RTP));
+	assert_int_equal(o.listen_count, 2);
+	assert_string_equal(address_text(&o.listen[0].address, text), "0.0.0.0:443");
+	assert_false(o.listen[0].optional);
+	assert_string_equal(address_text(&o.listen[1].address, text), "[::]:443");
+	assert_true(o.listen[1].optional);
+	assert_string_equal(o.base, "/culvert");
+	assert_string_equal(o.cover, "404");
+	assert_string_equal(o.admin, OPTIONS_ADMIN_DEFAULT);
+	assert_false(o.admin_given);
+	assert_int_equal(o.log_level, LOG_LEVEL_INFO);
+	assert_int_equal(services_count(o.services), 1);
+	options_fini(&o);
+}
+
+static void test_values(void **state)
+{
+	char text[ADDRESS_TEXT];
+
+	(void)state;
+	write_file("listen = { \"127.0.0.1:0\", \"[::1]:8443\" }\ncert = a\nkey = b\ntoken-file = c\nlog-level = debug\n"
+		   "base = /x/y\nadmin = none\n"
+		   "service rtp { target = \"udp://127.0.0.1:5004-5013\" class = audio idle = 60 deadline-ms = 150 }\n"
+		   "service sig { target = \"tcp://127.0.0.1:8188\" }\n");
+	good(ARGS("-c", file, "-s", "rtp=udp://10.0.0.1:7", "--key", "other"));
+	assert_int_equal(o.listen_count, 2);
+	assert_string_equal(address_text(&o.listen[1].address, text), "[::1]:8443");
+	assert_string_equal(o.key, "other");
+	assert_string_equal(o.base, "/x/y");
+	assert_null(o.admin);
+	assert_int_equal(o.log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(services_count(o.services), 2);
+	assert_string_equal(service_target(services_at(o.services, 0)), "udp://10.0.0.1:7");
+	assert_string_equal(service_name(services_at(o.services, 1)), "sig");
+	options_fini(&o);
+	good(ARGS("--help"));
+	options_fini(&o);
+}
+
+static void test_errors(void **state)
+{
+	(void)state;
+	refused(ARGS(RTP), "--cert: no certificate: give its file (`culvertd gen-cert` makes one for tests)");
+	refused(ARGS(RTP, "--cert", "c"), "--key: no private key: give its file");
+	refused(ARGS(RTP, "--cert", "c", "--key", "k"),
+		"--token-file: no token file: give one (`culvertd gen-token NAME` prints a line for it)");
+	refused(ARGS(FILES), "--service: no service is offered: give NAME=URL, such as rtp=udp://127.0.0.1:5004-5013");
+	refused(ARGS(FILES, RTP, "--listen", "127.0.0.1"),
+		"--listen: listen must be like 0.0.0.0:443, [::]:443 or *:443, not '127.0.0.1'");
+	refused(ARGS(FILES, RTP, "--listen", "example.org:443"),
+		"--listen: listen needs an address of this machine (or *), not the name 'example.org'");
+	refused(ARGS(FILES, "--service", "udp://h:1"),
+		"--service: a service is NAME=URL, such as rtp=udp://127.0.0.1:5004, not 'udp://h:1'");
+	refused(ARGS(FILES, RTP, "--base", "culvert/"),
+		"--base: base must be like /culvert: it begins with /, does not end with it, and has only letters, digits and . _ ~ -, "
+		"not 'culvert/'");
+	refused(ARGS(FILES, RTP, "--log-level", "loud"),
+		"--log-level: log-level must be error, warn, info or debug, not 'loud'");
+	refused(ARGS(FILES, RTP, "extra"), "extra: not an option, and commands come first; see --help");
+	refused(ARGS(FILES, RTP, "--max-sessions=0"), "--max-sessions: must be a number from 1 to 1000000, not '0'");
+}
+
+static void test_file_errors(void **state)
+{
+	char want[300];
+
+	(void)state;
+	write_file("# x\nlisten = nonsense\n");
+	snprintf(want, sizeof want, "%s:2: listen must be like 0.0.0.0:443, [::]:443 or *:443, not 'nonsense'", file);
+	refused(ARGS("-c", file, FILES, RTP), want);
+	write_file("\n\nservice rtp {\n idle = 3\n}\n");
+	snprintf(want, sizeof want, "%s:3: service 'rtp' needs a target = \"udp://HOST:PORT\"", file);
+	refused(ARGS("-c", file, FILES), want);
+	write_file("service rtp { target = \"udp://h:1\" kind = x }\n");
+	snprintf(want, sizeof want, "%s:1: service 'rtp': kind must be turn or sip, or left out, not 'x'", file);
+	refused(ARGS("-c", file, FILES), want);
+	write_file("service rtp { target = \"udp://h:1\" idel = 4 }\n");
+	snprintf(want, sizeof want, "%s:1: unknown option 'idel'; did you mean 'idle'?", file);
+	refused(ARGS("-c", file, FILES), want);
+}
+
+static int group_setup(void **state)
+{
+	int fd = mkstemp(file);
+
+	(void)state;
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	return unlink(file);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_file_errors),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
