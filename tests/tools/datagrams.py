@@ -1,0 +1,170 @@
+#!/usr/bin/python3
+"""datagrams: a UDP echo and checks of what passes.
+
+    serve [--ports N] [--host A]  echoes on N consecutive ports; prints "ready udp ADDR:PORT echo" for each, in order
+    probe DEST [--seconds S]      sends until an echo comes
+    sizes DEST [--sizes 0,1,...]  a datagram of each size must come back, whole and once
+    sources DEST [--sources N]    N local ports at once: each must get its own datagrams and no other's
+    ports DEST DEST...            the k-th address must be answered by the k-th port of the server
+    seen DEST [--bind PORT]       prints the address that the server sees, as ADDR:PORT
+
+DEST is ADDR:PORT. Exit status 0 when it holds; else a sentence on standard error, status 1.
+"""
+import argparse
+import os
+import random
+import select
+import socket
+import sys
+import time
+
+WHICH = b"which port are you?"
+SEEN = b"whom do you see?"
+
+
+class Wrong(Exception):
+    pass
+
+
+def address(text):
+    host, port = text.rsplit(":", 1)
+    return host, int(port)
+
+
+def udp(bind=("127.0.0.1", 0), timeout=5.0):
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 21)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    sock.bind(bind)
+    sock.settimeout(timeout)
+    return sock
+
+
+def consecutive(host, count):
+    """Sockets on consecutive ports, wherever there is room."""
+    for _ in range(200):
+        base = random.randrange(20000, 32000 - count)
+        sockets = []
+        try:
+            for port in range(base, base + count):
+                sockets.append(udp((host, port)))
+            return sockets
+        except OSError:
+            for sock in sockets:
+                sock.close()
+    raise Wrong("no %d free ports in a row" % count)
+
+
+def serve(options):
+    sockets = [udp((options.host, 0))] if options.ports == 1 else consecutive(options.host, options.ports)
+    for sock in sockets:
+        print("ready udp %s:%d echo" % sock.getsockname(), flush=True)
+    while True:
+        for sock in select.select(sockets, [], [])[0]:
+            data, peer = sock.recvfrom(65536)
+            if data == WHICH:
+                data = b"%d" % sockets.index(sock)
+            elif data == SEEN:
+                data = ("%s:%d" % peer).encode()
+            try:
+                sock.sendto(data, peer)
+            except ConnectionError:
+                pass
+
+
+def ask(sock, data, dest, what):
+    """One datagram and the next that comes back."""
+    sock.sendto(data, dest)
+    try:
+        return sock.recv(65536)
+    except socket.timeout:
+        raise Wrong("%s: no answer in %g s" % (what, sock.gettimeout()))
+
+
+def probe(options):
+    until = time.monotonic() + options.seconds
+    sock = udp(timeout=0.2)
+    while time.monotonic() < until:
+        try:
+            ask(sock, b"probe", address(options.dest[0]), "probe")
+            return
+        except (Wrong, ConnectionError):
+            continue
+    raise Wrong("nothing came back in %g s" % options.seconds)
+
+
+def sizes(options):
+    sock = udp()
+    dest = address(options.dest[0])
+    for size in (int(s) for s in options.sizes.split(",")):
+        for turn in range(options.repeat):
+            data = os.urandom(size)
+            came = ask(sock, data, dest, "%d bytes" % size)
+            if came != data:
+                raise Wrong("%d bytes: %d other bytes came back" % (size, len(came)))
+    sock.settimeout(0.5)
+    try:
+        raise Wrong("%d bytes came back once more" % len(sock.recv(65536)))
+    except socket.timeout:
+        print("sizes %s, %d times each" % (options.sizes, options.repeat))
+
+
+def sources(options):
+    dest = address(options.dest[0])
+    sockets = [udp() for _ in range(options.sources)]
+    for turn in range(options.repeat):
+        for i, sock in enumerate(sockets):
+            sock.sendto(b"source %d turn %d" % (i, turn), dest)
+    for i, sock in enumerate(sockets):
+        want = {b"source %d turn %d" % (i, turn) for turn in range(options.repeat)}
+        while want:
+            try:
+                data = sock.recv(65536)
+            except socket.timeout:
+                raise Wrong("source %d: %d answers did not come" % (i, len(want)))
+            if data not in want:
+                raise Wrong("source %d got %r" % (i, data))
+            want.remove(data)
+    print("%d sources, %d datagrams each" % (options.sources, options.repeat))
+
+
+def ports(options):
+    sock = udp()
+    for index, dest in enumerate(options.dest):
+        came = ask(sock, WHICH, address(dest), dest)
+        if came != b"%d" % index:
+            raise Wrong("%s reached port %s, not %d" % (dest, came.decode(), index))
+    print("%d ports, each its own" % len(options.dest))
+
+
+def seen(options):
+    sock = udp(("127.0.0.1", options.bind), timeout=0.5)
+    for _ in range(options.repeat * 5):
+        try:
+            print(ask(sock, SEEN, address(options.dest[0]), "seen").decode())
+            return
+        except (Wrong, ConnectionError):
+            continue
+    raise Wrong("no answer")
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("verb", choices=("serve", "probe", "sizes", "sources", "ports", "seen"))
+    a.add_argument("dest", nargs="*")
+    a.add_argument("--ports", type=int, default=1)
+    a.add_argument("--host", default="127.0.0.1")
+    a.add_argument("--seconds", type=float, default=10)
+    a.add_argument("--sizes", default="0,1,1200,9000,65507")
+    a.add_argument("--sources", type=int, default=20)
+    a.add_argument("--repeat", type=int, default=3)
+    a.add_argument("--bind", type=int, default=0)
+    options = a.parse_args()
+    try:
+        globals()[options.verb](options)
+    except Wrong as e:
+        sys.exit("datagrams %s: %s" % (options.verb, e))
+
+
+if __name__ == "__main__":
+    main()
