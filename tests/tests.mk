@@ -1,8 +1,8 @@
-# Tests. A unit test tests/unit/test_X.c says on a line "/* links: a.c b.c */" which
+# Tests. A unit test tests/unit/test_X.c says on a line "/* links: a.c b.c */" (or "// links: dir/*.c") which
 # project files it is linked with, and on "/* libs: -lx */" which libraries.
 UNIT := $(sort $(wildcard tests/unit/test_*.c tests/sim/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(O)/%)
-links = $(call obj,$(shell sed -n 's,^/\* links: \(.*\) \*/,\1,p' $(1)))
+links = $(call obj,$(wildcard $(shell sed -n -e 's,^/\* links: \(.*\) \*/,\1,p' -e 's,^// links: ,,p' $(1))))
 libs = $(shell sed -n 's,^/\* libs: \(.*\) \*/,\1,p' $(1))
 
 define unit_rule

@@ -131,9 +131,13 @@ void carrier_accept(struct session *s, const struct request *r, struct exchange 
 
 /* ---- answers without a session ---- */
 
+#define ANSWER_WAIT (200 * LOOP_MS)	/* for the end of a request body, which a streamed one may not have */
+
 struct answer {
 	struct loop *loop;
 	struct exchange *x;
+	struct timer timer;
+	bool answered;
 	uint64_t type, code;
 	const char *reason;
 };
@@ -154,6 +158,10 @@ static void answer_end(void *ctx)
 {
 	struct answer *a = ctx;
 
+	if (a->answered)
+		return;
+	a->answered = true;
+	timer_stop(&a->timer);
 	leg_farewell(a->loop, a->x, a->type, a->code, a->reason);
 }
 
@@ -164,8 +172,11 @@ static void no_writable(void *ctx)
 
 static void answer_closed(void *ctx, int error)
 {
+	struct answer *a = ctx;
+
 	(void)error;
-	free(ctx);
+	timer_stop(&a->timer);
+	loop_free_later(a->loop, a);
 }
 
 static const struct exchange_events answer_events = { drop_head, drop_body, answer_end, no_writable, answer_closed };
@@ -176,7 +187,9 @@ void carrier_answer(struct loop *loop, struct exchange *x, uint64_t type, uint64
 
 	if (!a)
 		abort();
-	*a = (struct answer){ loop, x, type, code, reason };
+	*a = (struct answer){ .loop = loop, .x = x, .type = type, .code = code, .reason = reason };
+	timer_init(&a->timer, loop, answer_end, a);
+	timer_in(&a->timer, ANSWER_WAIT);
 	x->events = &answer_events;
 	x->ctx = a;
 }

@@ -1,0 +1,130 @@
+/*
+ * A world for simulations: a helper session and a server with its sessions in one
+ * process, virtual time, real carriers and HTTP engines, scripted proxies between
+ * them. Traffic is made and checked here: streams byte by byte, datagrams one by one.
+ */
+#ifndef TESTS_SIM_WORLD_H
+#define TESTS_SIM_WORLD_H
+
+#include "framing/packet.h"
+#include "tests/sim/proxy.h"
+#include "tunnel/carrier.h"
+#include "tunnel/h1.h"
+#include "tunnel/list.h"
+#include "tunnel/session.h"
+
+#define WORLD_CARRIERS 3
+#define WORLD_SESSIONS 8
+#define WORLD_FLOWS 16
+#define FLOW_SEQUENCES 20000
+
+struct world;
+
+/* One end of a stream flow: sends `total` bytes of a known pattern, checks the peer's. */
+struct end {
+	struct world *w;
+	struct channel *channel;
+	bool helper;
+	uint64_t total, sent, received;
+	uint64_t take;		/* bytes that may be taken now; UINT64_MAX: all */
+	uint64_t close_after;	/* leaves when that many bytes came in; 0: never */
+	bool finish_sent, finish_seen, closed, wrong, out_of_room;
+	uint64_t code;
+};
+
+struct stream_flow {
+	struct end near, far;
+	struct timer start;	/* the server's end begins to send */
+	bool used;
+};
+
+/* One end of a datagram flow. */
+struct port {
+	struct world *w;
+	struct channel *channel;
+	bool helper, closed;
+	uint64_t code;
+	uint32_t next;		/* sequence of the next packet to send */
+	uint8_t got[FLOW_SEQUENCES];
+	unsigned received, repeated, wrong;
+	int64_t slowest_us, sum_us;
+};
+
+struct datagram_flow {
+	struct port near, far;
+	bool used;
+};
+
+struct lane {			/* one carrier of the helper */
+	struct world *w;
+	const struct rung *rung;
+	struct proxy *proxy;
+	struct carrier *carrier;
+	unsigned limit;
+	struct timer again;
+	unsigned proven, failed;
+	char why[200];
+};
+
+struct server_session {
+	struct world *w;
+	struct session *session;
+	char sid[REQUEST_SID_LEN + 1];
+	bool ended;
+};
+
+struct connection {
+	struct link link;
+	struct world *w;
+	struct h1 *h1;
+};
+
+struct world {
+	struct loop *loop;
+	struct packet_pool *pool;
+	struct session *helper;
+	bool helper_ended;
+	uint64_t helper_code, epoch;
+	struct lane lane[WORLD_CARRIERS];
+	unsigned lanes;
+	struct server_session server[WORLD_SESSIONS];
+	struct session_config config;
+	struct link connections;
+	struct carrier_path path;
+	struct stream_flow stream[WORLD_FLOWS];
+	struct datagram_flow datagram[WORLD_FLOWS];
+	bool spray;
+	unsigned requests;	/* that reached the server */
+	uint64_t refuse;	/* code that opens are refused with */
+	bool no_auto_finish;
+};
+
+struct world *world_new(uint64_t seed, bool spray);
+void world_free(struct world *);
+/* Adds a carrier on this rung through a proxy of these options. */
+struct lane *world_lane(struct world *, const char *rung, const struct proxy_options *, unsigned limit);
+void world_run(struct world *, int64_t us);
+/* Runs until the session is open and every lane proven, or time is over: true if so. */
+bool world_connect(struct world *, int64_t us);
+/* Cuts all PIPE connections at once. */
+void world_cut(struct world *);
+/* What this end of every PIPE connection sends waits. */
+void world_stall(struct world *, bool on);
+/* The server forgets everything and has a new epoch. */
+void world_restart(struct world *);
+
+/* Opens a stream flow: total bytes each way. */
+struct stream_flow *world_stream(struct world *, uint64_t up, uint64_t down);
+/* Both directions complete and closed in order. */
+bool world_stream_done(const struct stream_flow *);
+/* True as long as nothing wrong was seen. */
+bool world_stream_right(const struct stream_flow *);
+void world_stream_resume(struct end *, uint64_t take);
+
+struct datagram_flow *world_datagram(struct world *);
+/* Sends one packet of n bytes (at least 12). */
+void world_send(struct port *, size_t n);
+/* Sends `count` packets each way, one each `every` us, in this world's time. */
+void world_call(struct world *, struct datagram_flow *, unsigned count, int64_t every_us, size_t n);
+
+#endif

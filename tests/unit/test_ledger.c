@@ -1,0 +1,155 @@
+/* links: tunnel/ledger.c tunnel/counters.c framing/ranges.c */
+/* The ledger: receipts, losses, probe time-outs, round trips, caps. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "framing/capsule.h"
+#include "framing/error.h"
+#include "tunnel/ledger.h"
+#include "tunnel/loop.h"
+
+struct seen {
+	uint64_t lost[64], receipted[64];
+	unsigned n_lost, n_receipted;
+};
+
+static void lost(void *ctx, const struct ledger_item *item)
+{
+	struct seen *s = ctx;
+
+	s->lost[s->n_lost++ % 64] = item->offset;
+}
+
+static void receipted(void *ctx, const struct ledger_item *item)
+{
+	struct seen *s = ctx;
+
+	s->receipted[s->n_receipted++ % 64] = item->offset;
+}
+
+static const struct ledger_events events = { lost, receipted };
+
+static void send_record(struct ledger *l, uint64_t leg, int64_t now, unsigned items, uint64_t offset)
+{
+	assert_true(ledger_ready(l));
+	for (unsigned i = 0; i < items; i++)
+		assert_true(ledger_note(l, &(struct ledger_item){ .type = CAPSULE_STREAM, .channel = 2, .offset = offset + i }));
+	ledger_commit(l, leg, now, true);
+}
+
+static int receipt(struct ledger *l, uint64_t first, uint64_t last, int64_t now, uint64_t delay)
+{
+	struct message_receipt m = { .delay_us = delay, .ranges = { 1, { { first, last } } } };
+
+	return ledger_receipt(l, &m, now);
+}
+
+static void receipts(void **state)
+{
+	struct seen s = { .n_lost = 0 };
+	struct ledger l;
+
+	(void)state;
+	ledger_init(&l, &events, &s);
+	for (unsigned i = 0; i < 1000; i++)	/* more than the first rings hold */
+		send_record(&l, i, i, 3, i * 3);
+	assert_int_equal(receipt(&l, 10, 499, 50000, 1000), 0);
+	assert_int_equal(s.n_receipted, 490 * 3);
+	assert_int_equal(l.srtt_us, 50000 - 499 - 1000);
+	assert_int_equal(receipt(&l, 10, 499, 50000, 1000), 0);	/* again: nothing new */
+	assert_int_equal(s.n_receipted, 490 * 3);
+	ledger_leg_lost(&l, 5);
+	assert_int_equal(s.n_lost, 3);
+	assert_int_equal(s.lost[0], 15);
+	assert_int_equal(receipt(&l, 0, 999, 60000, 0), 0);	/* the lost one is not called twice */
+	assert_int_equal(s.n_receipted, 999 * 3);
+	assert_int_equal(l.first, 1000);
+	assert_int_equal(l.item_first, l.item_next);
+	assert_int_equal(ledger_deadline(&l), 0);
+	assert_int_equal(receipt(&l, 0, 1000, 60000, 0), ERROR_MALFORMED);	/* never sent */
+	ledger_fini(&l);
+}
+
+static void probe_timeout(void **state)
+{
+	struct seen s = { .n_lost = 0 };
+	struct ledger l;
+	int64_t at;
+
+	(void)state;
+	ledger_init(&l, &events, &s);
+	for (unsigned i = 0; i < 5; i++)
+		send_record(&l, 1, 1000 + i, 1, i);
+	at = ledger_deadline(&l);
+	assert_int_equal(at, 1000 + LOOP_SECOND);
+	ledger_timeout(&l, at - 1);
+	assert_int_equal(s.n_lost, 0);
+	ledger_timeout(&l, at + 10);
+	assert_int_equal(s.n_lost, 2);	/* a probe, not everything */
+	assert_int_equal(ledger_deadline(&l), 1002 + 2 * LOOP_SECOND);
+	ledger_timeout(&l, LOOP_SECOND * 3);
+	assert_int_equal(s.n_lost, 4);
+	receipt(&l, 4, 4, LOOP_SECOND * 3, 0);
+	assert_int_equal(l.backoff, 0);
+	ledger_all_lost(&l);
+	assert_int_equal(s.n_lost, 4);
+	ledger_fini(&l);
+}
+
+static void unaccountable_and_cancelled(void **state)
+{
+	struct seen s = { .n_lost = 0 };
+	struct ledger l;
+
+	(void)state;
+	ledger_init(&l, &events, &s);
+	assert_true(ledger_ready(&l));
+	ledger_commit(&l, 1, 5, false);
+	assert_int_equal(l.next, 1);
+	assert_int_equal(ledger_deadline(&l), 0);
+	assert_true(ledger_ready(&l));
+	ledger_note(&l, &(struct ledger_item){ .type = CAPSULE_OPEN });
+	ledger_cancel(&l);
+	assert_int_equal(l.next, 1);
+	send_record(&l, 1, 10, 0, 0);
+	ledger_all_lost(&l);
+	assert_int_equal(s.n_lost, 0);
+	ledger_fini(&l);
+}
+
+static void caps(void **state)
+{
+	struct seen s = { .n_lost = 0 };
+	struct ledger l;
+	unsigned n = 0;
+
+	(void)state;
+	ledger_init(&l, &events, &s);
+	while (ledger_ready(&l)) {
+		ledger_commit(&l, 1, 1, true);
+		n++;
+	}
+	assert_int_equal(n, LEDGER_RECORDS_MAX);
+	receipt(&l, 0, n - 1, 100, 0);
+	assert_true(ledger_ready(&l));
+	for (n = 0; ledger_note(&l, &(struct ledger_item){ .offset = n }); n++)
+		;
+	assert_int_equal(n, LEDGER_RECORD_ITEMS_MAX);
+	ledger_fini(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(receipts),
+		cmocka_unit_test(probe_timeout),
+		cmocka_unit_test(unaccountable_and_cancelled),
+		cmocka_unit_test(caps),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
