@@ -78,7 +78,8 @@ static void on_drain(void *ctx)
 	} else if (stats.channels > 0 && loop_now(a->setup->loop) < a->drain_until) {
 		timer_in(&a->drain, DRAIN_LOOK_US);
 	} else {
-		session_bye(a->session, CODE_NONE, "moved to another session");
+		/* What is left is told that it may go on in another session. */
+		session_bye(a->session, stats.channels ? CODE_SESSION_LOST : CODE_NONE, "moved to another session");
 		timer_in(&a->drain, BYE_US);
 	}
 }

@@ -76,8 +76,9 @@ static void say_connected(struct helper *h, const struct carrier *c)
 
 	carrier_stats(c, &stats);
 	ms = (stats.rtt_us + 500) / 1000;
-	log_info("helper", "", "connected to %s as %s by %s%s%s (round trip %u ms)", o->server.authority,
-		 credentials_first(h->signer.credentials), stats.rung, o->proxy.given ? " through " : "", o->proxy.shown, ms);
+	log_limited(LOG_LEVEL_INFO, "helper", "", "connected to %s as %s by %s%s%s (round trip %u ms)",
+		    o->server.authority, credentials_first(h->signer.credentials), stats.rung,
+		    o->proxy.given ? " through " : "", o->proxy.shown, ms);
 	status("connected by %s%s%s (%u ms)", stats.rung, o->proxy.given ? " through " : "", o->proxy.shown, ms);
 	h->connected = true;
 }
@@ -201,11 +202,11 @@ static void on_trouble(void *ctx, struct attachment *a, const struct rung *faile
 		return;
 	}
 	if (next != failed && retry_us == 0) {
-		log_info("helper", "", "%s does not pass here (%s): trying %s", failed->name, why, next->name);
+		log_limited(LOG_LEVEL_INFO, "helper", "", "%s does not pass here (%s): trying %s", failed->name, why, next->name);
 		return;
 	}
 	if (h->connected && retry_us == 0) {
-		log_info("helper", "", "the connection by %s was lost (%s): connecting again", failed->name, why);
+		log_limited(LOG_LEVEL_INFO, "helper", "", "the connection by %s was lost (%s): connecting again", failed->name, why);
 		h->connected = false;
 		return;
 	}

@@ -1,0 +1,340 @@
+/* links: client/attachment.c client/signer.c tunnel/loop.c framing/capsule.c framing/cursor.c framing/varint.c */
+/* libs: -lev */
+/* An attachment over a fake session and ladder, in virtual time: ends, draining after GOAWAY, the clock. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "client/attachment.h"
+#include "framing/capsule.h"
+#include "tunnel/log.h"
+
+#define WALL 1700000000
+
+/* ---- fakes ---- */
+
+static struct {
+	const struct session_events *events;
+	void *ctx;
+	unsigned channels, byes, frees;
+	uint64_t bye_code;
+	bool ended;
+} session;
+
+static struct {
+	const struct ladder_config *config;
+	const struct ladder_events *events;
+	void *ctx;
+	bool proven;
+	unsigned frees;
+} ladder;
+
+struct session *session_new(struct loop *l, enum session_role role, const struct session_config *config,
+			    struct packet_pool *pool, const char *sid, const struct session_events *events, void *ctx)
+{
+	(void)l;
+	(void)config;
+	(void)pool;
+	assert_int_equal(role, SESSION_HELPER);
+	assert_null(sid);
+	session.events = events;
+	session.ctx = ctx;
+	return (struct session *)&session;
+}
+
+void session_free(struct session *s)
+{
+	assert_ptr_equal(s, &session);
+	assert_int_equal(ladder.frees, 1);
+	session.frees++;
+}
+
+void session_bye(struct session *s, uint64_t code, const char *reason)
+{
+	(void)s;
+	(void)reason;
+	session.bye_code = code;
+	session.byes++;
+	session.ended = true;
+}
+
+bool session_is_ended(const struct session *s)
+{
+	(void)s;
+	return session.ended;
+}
+
+const char *session_tag(const struct session *s)
+{
+	(void)s;
+	return "test";
+}
+
+void session_stats(const struct session *s, struct session_stats *out)
+{
+	(void)s;
+	*out = (struct session_stats){ .channels = session.channels };
+}
+
+struct ladder *ladder_new(struct loop *l, struct session *s, const struct ladder_config *config,
+			  const struct ladder_events *events, void *ctx)
+{
+	(void)l;
+	assert_ptr_equal(s, &session);
+	ladder.config = config;
+	ladder.events = events;
+	ladder.ctx = ctx;
+	return (struct ladder *)&ladder;
+}
+
+void ladder_free(struct ladder *l)
+{
+	assert_ptr_equal(l, &ladder);
+	ladder.frees++;
+}
+
+struct carrier *ladder_carrier(const struct ladder *l)
+{
+	(void)l;
+	return ladder.proven ? (struct carrier *)&ladder : NULL;
+}
+
+void credentials_free(struct credentials *c)
+{
+	(void)c;
+}
+
+size_t credentials_sign(const struct credentials *c, char *out, size_t cap, const char *method, const char *target,
+			int64_t unix_seconds)
+{
+	(void)c;
+	return (size_t)snprintf(out, cap, "%s %s %lld", method, target, (long long)unix_seconds);
+}
+
+bool log_enabled(enum log_level level)
+{
+	(void)level;
+	return false;
+}
+
+void log_write(enum log_level level, struct log_limit *l, const char *area, const char *who, const char *fmt, ...)
+{
+	(void)level;
+	(void)l;
+	(void)area;
+	(void)who;
+	(void)fmt;
+}
+
+/* ---- the attachment under test ---- */
+
+static struct loop *loop;
+static struct signer signer;
+static struct attachment_setup attachment_setup;
+static struct attachment *attachment;
+static unsigned welcomes, goaways, ends;
+static uint64_t end_code;
+static char end_reason[80];
+
+static void on_welcome(void *ctx, struct attachment *a)
+{
+	assert_ptr_equal(ctx, &loop);
+	assert_ptr_equal(a, attachment);
+	welcomes++;
+}
+
+static void on_goaway(void *ctx, struct attachment *a, uint64_t code, uint32_t delay_ms)
+{
+	(void)ctx;
+	(void)a;
+	(void)code;
+	(void)delay_ms;
+	goaways++;
+}
+
+static void on_ended(void *ctx, struct attachment *a, uint64_t code, const char *reason)
+{
+	(void)ctx;
+	assert_ptr_equal(a, attachment);
+	assert_int_equal(session.frees, 0);
+	ends++;
+	end_code = code;
+	snprintf(end_reason, sizeof end_reason, "%s", reason);
+}
+
+static void on_proven(void *ctx, struct attachment *a, struct carrier *c)
+{
+	(void)ctx;
+	(void)c;
+	assert_ptr_equal(a, attachment);
+}
+
+static const struct attachment_events events = {
+	.welcome = on_welcome, .goaway = on_goaway, .ended = on_ended, .proven = on_proven,
+};
+
+static void run(int64_t us)
+{
+	loop_advance(loop, loop_now(loop) + us);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&session, 0, sizeof session);
+	memset(&ladder, 0, sizeof ladder);
+	welcomes = goaways = ends = 0;
+	loop = loop_new_virtual(LOOP_SECOND, WALL);
+	signer_init(&signer, loop, NULL);
+	attachment_setup = (struct attachment_setup){ .loop = loop, .signer = &signer, .path.base = "/base" };
+	attachment = attachment_new(&attachment_setup, &events, &loop);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	run(0);
+	assert_int_equal(session.frees, 1);
+	assert_int_equal(ladder.frees, 1);
+	loop_free(loop);
+	return 0;
+}
+
+static void test_ended(void **state)
+{
+	(void)state;
+	session.events->welcome(session.ctx);
+	assert_int_equal(welcomes, 1);
+	session.ended = true;
+	session.events->ended(session.ctx, CODE_EPOCH, "");
+	/* Not under the feet of whoever told it. */
+	assert_int_equal(ends, 0);
+	assert_int_equal(session.frees, 0);
+	run(0);
+	assert_int_equal(ends, 1);
+	assert_int_equal(end_code, CODE_EPOCH);
+	assert_string_equal(end_reason, capsule_code_text(CODE_EPOCH));
+}
+
+static void test_goaway_waits_for_channels(void **state)
+{
+	(void)state;
+	session.channels = 2;
+	session.events->goaway(session.ctx, CODE_SHUTDOWN, 1000);
+	assert_int_equal(goaways, 1);
+	/* Repeated ones change nothing. */
+	session.events->goaway(session.ctx, CODE_SHUTDOWN, 1000);
+	assert_int_equal(goaways, 1);
+	run(20 * LOOP_SECOND);
+	assert_int_equal(session.byes, 0);
+	session.channels = 0;
+	run(LOOP_SECOND);
+	assert_int_equal(session.byes, 1);
+	assert_int_equal(session.bye_code, CODE_NONE);
+	assert_int_equal(ends, 1);
+}
+
+static void test_goaway_ends_after_30_s(void **state)
+{
+	(void)state;
+	session.channels = 2;
+	session.events->goaway(session.ctx, CODE_SHUTDOWN, 0);
+	run(29 * LOOP_SECOND);
+	assert_int_equal(session.byes, 0);
+	run(2 * LOOP_SECOND);
+	assert_int_equal(session.byes, 1);
+	assert_int_equal(session.bye_code, CODE_SESSION_LOST);
+	assert_int_equal(ends, 1);
+}
+
+static void test_ended_while_draining(void **state)
+{
+	(void)state;
+	session.channels = 2;
+	session.events->goaway(session.ctx, CODE_SHUTDOWN, 0);
+	run(LOOP_SECOND);
+	session.ended = true;
+	session.events->ended(session.ctx, CODE_SHUTDOWN, "stopped");
+	run(60 * LOOP_SECOND);
+	assert_int_equal(ends, 1);
+	assert_int_equal(session.byes, 0);
+	assert_string_equal(end_reason, "stopped");
+}
+
+static void test_freed_by_owner(void **state)
+{
+	(void)state;
+	session.channels = 1;
+	session.events->goaway(session.ctx, CODE_SHUTDOWN, 0);
+	session.events->ended(session.ctx, CODE_SHUTDOWN, "stopped");
+	attachment_free(attachment);
+	run(60 * LOOP_SECOND);
+	assert_int_equal(ends, 0);
+}
+
+static void test_bye(void **state)
+{
+	(void)state;
+	assert_false(attachment_bye(attachment, CODE_SHUTDOWN, "stop"));
+	ladder.proven = true;
+	assert_true(attachment_bye(attachment, CODE_SHUTDOWN, "stop"));
+	attachment_free(attachment);
+}
+
+static void test_was_good(void **state)
+{
+	(void)state;
+	run(10 * LOOP_SECOND);
+	assert_false(attachment_was_good(attachment));
+	ladder.events->proven(ladder.ctx, NULL);
+	run(5 * LOOP_SECOND - 1);
+	assert_false(attachment_was_good(attachment));
+	run(1);
+	assert_true(attachment_was_good(attachment));
+	attachment_free(attachment);
+}
+
+static void test_clock(void **state)
+{
+	const struct carrier_path *path = ladder.config->path;
+	char text[100];
+
+	(void)state;
+	assert_string_equal(path->base, "/base");
+	path->sign(path->ctx, text, sizeof text, "POST", "/x");
+	assert_string_equal(text, "POST /x 1700000000");
+	/* Near enough, or not known: nothing to correct. */
+	assert_false(path->clock(path->ctx, 0));
+	assert_false(path->clock(path->ctx, WALL + 60));
+	assert_false(path->clock(path->ctx, WALL - 60));
+	assert_true(path->clock(path->ctx, WALL - 3600));
+	path->sign(path->ctx, text, sizeof text, "POST", "/x");
+	assert_string_equal(text, "POST /x 1699996400");
+	/* Once per session. */
+	assert_false(path->clock(path->ctx, WALL + 3600));
+	path->sign(path->ctx, text, sizeof text, "POST", "/x");
+	assert_string_equal(text, "POST /x 1699996400");
+	attachment_free(attachment);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_ended, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_goaway_waits_for_channels, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_goaway_ends_after_30_s, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ended_while_draining, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_freed_by_owner, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bye, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_was_good, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_clock, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
