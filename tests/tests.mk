@@ -15,6 +15,9 @@ $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
 unit: deps-test $(UNIT_BIN)
 	@tests/lib/run-unit.sh $(UNIT_BIN)
 
+include tests/fuzz/fuzz.mk tests/tools/tools.mk
+-include tests/demo/demo.mk tests/bench/bench.mk
+
 check-includes:
 	@tests/lib/check-includes.sh
 

@@ -100,13 +100,16 @@ void session_kick(struct session *s)
 
 void session_watch(struct session *s)
 {
+	int64_t now = loop_now(s->loop);
+
 	for (unsigned i = 0; i < s->carriers; i++) {
 		struct carrier *c = s->carrier[i];
 		int64_t at = ledger_deadline(&c->ledger);
 
 		if (at)
 			timer_sooner(&s->probe, at);
-		if (c->arrivals.owed_us)
+		/* One that is overdue already waits for a leg that can carry it: legs look when they come. */
+		if (c->arrivals.owed_us && c->arrivals.owed_us + RECEIPT_WAIT > now)
 			timer_sooner(&s->receipt, c->arrivals.owed_us + RECEIPT_WAIT);
 	}
 }
@@ -143,13 +146,7 @@ static void receipt_due(void *ctx)
 	}
 	while (send_one(s))
 		;
-	/* What is still owed waits for a leg that can carry it: legs look when they come. */
-	for (unsigned i = 0; i < s->carriers; i++) {
-		struct arrivals *a = &s->carrier[i]->arrivals;
-
-		if (a->owed_us && a->owed_us + RECEIPT_WAIT > now)
-			timer_sooner(&s->receipt, a->owed_us + RECEIPT_WAIT);
-	}
+	session_watch(s);
 }
 
 static void expired(void *ctx)
