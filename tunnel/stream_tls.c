@@ -366,7 +366,7 @@ struct stream *stream_tls_server(struct loop *loop, struct tls_context *c, struc
 	return &t->base;
 }
 
-/* What a read or a write comes to that moved nothing. */
+/* What a read or a write comes to that moved nothing. crossing: what only the other of them should wait for. */
 static ssize_t tls_outcome(struct stream_tls *t, int n, bool *crossed, int crossing)
 {
 	int e = SSL_get_error(t->ssl, n);
@@ -377,8 +377,10 @@ static ssize_t tls_outcome(struct stream_tls *t, int n, bool *crossed, int cross
 		*crossed = e == crossing;
 		tls_interest(t);
 		return ERROR_AGAIN;
-	case SSL_ERROR_ZERO_RETURN:
-		return 0;
+	case SSL_ERROR_ZERO_RETURN: /* also said of a write that failed behind the peer's close_notify */
+		if (crossing == SSL_ERROR_WANT_WRITE)
+			return 0;
+		/* fall through */
 	default:
 		return tls_break(t, tls_explain(t));
 	}
