@@ -1,5 +1,7 @@
 # Culvert. Targets: all check test test-all demo bench fuzz install uninstall clean deps.
 # Variables: V=1 (show commands), SAN=address,undefined, CC, CFLAGS, PREFIX, DESTDIR.
+.DEFAULT_GOAL := all
+
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
@@ -40,7 +42,7 @@ CLIENT := $(call src,client)
 SERVER := $(call src,server)
 
 all: deps-check $(O)/culvert $(O)/culvertd
-	@mkdir -p bin && ln -sf ../$(O)/culvert ../$(O)/culvertd bin/
+	@mkdir -p bin && ln -sf $(abspath $(O))/culvert $(abspath $(O))/culvertd bin/
 
 $(O)/culvert: $(call obj,$(COMMON) $(CLIENT))
 	$(call say,LD)

@@ -66,7 +66,7 @@ struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *o
 
 	if (h->base.state == CARRIER_FAILED || h->pausing)
 		return NULL;
-	x = pool_exchange(h->pool, &leg_exchange_events, NULL);
+	x = pool_exchange(h->pool, &leg_exchange_events, (void *)(uintptr_t)ops); /* who asks; leg_new says who listens */
 	if (!x)
 		return NULL;
 	leg = leg_new(&h->base, ops, x, s->next_x++, true);
