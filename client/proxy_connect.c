@@ -129,8 +129,8 @@ static int proxy_refused(struct proxy_connect *p, const struct http1_head *head)
 	case 502:
 	case 503:
 	case 504:
-		return proxy_say(p, ERROR_PROXY, "the proxy %s could not reach %s (%d %s): is the server's name right, "
-				 "and does it run?", proxy, server, head->status, reason);
+		return proxy_say(p, ERROR_PROXY, "the proxy %s could not reach %s, or allows no more connections (%d %s): is the "
+				 "server's name right, and does it run?", proxy, server, head->status, reason);
 	case 301:
 	case 302:
 	case 303:

@@ -100,7 +100,8 @@ const struct exchange_head *carrier_helper_head(struct carrier_helper *h, struct
 
 unsigned carrier_helper_keep(const struct carrier_helper *h)
 {
-	unsigned keep = pool_limit(h->pool) - 1;
+	unsigned limit = pool_limit(h->pool), peak = pool_peak(h->pool);
+	unsigned keep = peak > limit ? limit - 1 : peak ? peak - 1 : 0;	/* one connection stays free to send */
 
 	return keep < 1 ? 1 : keep > KEEP_MAX ? KEEP_MAX : keep;
 }
@@ -135,6 +136,7 @@ static void retry_due(void *ctx)
 
 static void pause_and_retry(struct carrier_helper *h, int error, const char *why)
 {
+	h->failed_us = loop_now(h->base.session->loop);
 	if (++h->failures > FAILURES_MAX) {
 		fail(h, error, "%s", why);
 		return;
@@ -182,8 +184,10 @@ void carrier_helper_ended(struct carrier_helper *h, struct leg *leg, int error)
 	log_debug("carrier", s->tag, "%u: %s", h->base.id, why);
 	if (h->base.state == CARRIER_PROBING)
 		fail(h, error, "%s", why);
-	else
+	else if (leg->born_us >= h->failed_us)
 		pause_and_retry(h, error, why);
+	else if (!h->pausing)	/* cut together with one that was counted */
+		timer_sooner(&h->retry, loop_now(s->loop));
 }
 
 /* ---- proof ---- */

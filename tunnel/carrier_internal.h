@@ -45,6 +45,7 @@ struct carrier_helper {
 	/* failures */
 	struct timer retry;	/* pause after a failure */
 	unsigned failures;	/* in a row */
+	int64_t failed_us;	/* when the last one was counted */
 	bool pausing;
 	int error;		/* why it failed, told by `fail` */
 	char why[256];

@@ -40,6 +40,7 @@ struct pool {
 	void *ctx;
 	struct member *members;	/* newest free ones first */
 	unsigned limit, spare;
+	unsigned peak;		/* most connections that stood at once */
 	void *waiting[POOL_LIMIT_MAX];
 	unsigned waiting_count;
 	unsigned failures;	/* in a row */
@@ -171,6 +172,8 @@ static void on_dialled(void *ctx, struct stream *s, int error, const char *why)
 	p->not_before = 0;
 	m->h = h1_client(p->loop, s, &connection_events, m);
 	set_free(p, m);
+	if (count_of(p, FREE) + count_of(p, USED) > p->peak)
+		p->peak = count_of(p, FREE) + count_of(p, USED);
 	tell_available(p);
 }
 
@@ -304,6 +307,11 @@ void pool_ahead(struct pool *p, unsigned spare)
 unsigned pool_limit(const struct pool *p)
 {
 	return p->limit;
+}
+
+unsigned pool_peak(const struct pool *p)
+{
+	return p->peak;
 }
 
 unsigned pool_free_count(const struct pool *p)

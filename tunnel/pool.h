@@ -44,6 +44,8 @@ struct exchange *pool_exchange(struct pool *, const struct exchange_events *, vo
 /* Keeps `spare` connections free or being opened beyond those in use, within the limit. */
 void pool_ahead(struct pool *, unsigned spare);
 unsigned pool_limit(const struct pool *);
+/* The most connections that ever stood at once: the limit is a hope, this is proof. */
+unsigned pool_peak(const struct pool *);
 unsigned pool_free_count(const struct pool *);	/* connections free right now */
 unsigned pool_open_count(const struct pool *);	/* all, those being opened included */
 
