@@ -12,6 +12,7 @@
 #include "client/helper.h"
 #include "framing/error.h"
 #include "tunnel/daemon.h"
+#include "tunnel/tls_memory.h"
 
 enum { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
 
@@ -50,6 +51,7 @@ static int run(const struct options *o)
 	int code = 0, rc;
 
 	log_setup(o->log_level, o->log_json);
+	tls_memory_setup();
 	daemon_setup();
 	loop = loop_new();
 	if (!loop) {

@@ -8,6 +8,7 @@
 #include "server/server.h"
 #include "tunnel/config.h"
 #include "tunnel/log.h"
+#include "tunnel/tls_memory.h"
 
 static const struct {
 	const char *name;
@@ -73,6 +74,7 @@ static int serve(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	tls_memory_setup();
 	if (argc < 2 || *argv[1] == '-')
 		return serve(argc, argv);
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
