@@ -41,7 +41,7 @@ COMMON := $(call src,framing) $(call src,tunnel)
 CLIENT := $(call src,client)
 SERVER := $(call src,server)
 
-all: deps-check $(O)/culvert $(O)/culvertd
+all: $(O)/culvert $(O)/culvertd
 	@mkdir -p bin && ln -sf $(abspath $(O))/culvert $(abspath $(O))/culvertd bin/
 
 $(O)/culvert: $(call obj,$(COMMON) $(CLIENT))
@@ -51,7 +51,7 @@ $(O)/culvertd: $(call obj,$(COMMON) $(SERVER))
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_MAIN)
 
-$(O)/%.o: %.c
+$(O)/%.o: %.c | deps-check
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<

@@ -1,5 +1,6 @@
-# Tests. A unit test tests/unit/test_X.c says on a line "/* links: a.c b.c */" (or "// links: dir/*.c") which
-# project files it is linked with, and on "/* libs: -lx */" which libraries.
+# Tests. A unit test tests/unit/test_X.c says on a line "/* links: a.c b.c */" (or
+# "// links: dir/*.c") which project files it is linked with, and on "/* libs: -lx */"
+# which libraries.
 UNIT := $(sort $(wildcard tests/unit/test_*.c tests/sim/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(O)/%)
 links = $(call obj,$(wildcard $(shell sed -n -e 's,^/\* links: \(.*\) \*/,\1,p' -e 's,^// links: ,,p' $(1))))
@@ -11,16 +12,25 @@ $(O)/$(basename $(1)): $(O)/$(basename $(1)).o $(call links,$(1))
 	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcmocka $(call libs,$(1))
 endef
 $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
+$(UNIT:%.c=$(O)/%.o): | deps-test
 
-unit: deps-test $(UNIT_BIN)
+unit: $(UNIT_BIN)
 	@tests/lib/run-unit.sh $(UNIT_BIN)
 
-include tests/fuzz/fuzz.mk tests/tools/tools.mk
--include tests/demo/demo.mk tests/bench/bench.mk
+include tests/fuzz/fuzz.mk tests/tools/tools.mk tests/demo/demo.mk
+-include tests/bench/bench.mk
 
 check-includes:
 	@tests/lib/check-includes.sh
 
-check: check-includes unit
+# The quick ones, for the time between two edits.
+check: check-includes unit fuzz-replay
 
-.PHONY: unit check check-includes
+# Everything that a change must pass; real programs included. Sums up in the last line.
+test: deps-real
+	@tests/run.sh $(or $(STAGES),includes gcc sanitizers clang fuzz programs peer e2e)
+# What takes longer, or needs root: valgrind, the matrix of calls, install.
+test-all: deps-real
+	@tests/run.sh includes gcc sanitizers clang fuzz programs peer e2e valgrind install matrix
+
+.PHONY: unit check check-includes test test-all

@@ -11,6 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#define SANITIZED __has_feature(address_sanitizer)
+#else
+#define SANITIZED 0
+#endif
+
 #define CLASSES 5		/* 32, 64, 128, 256, 512 bytes */
 #define LARGEST ((size_t)32 << (CLASSES - 1))
 #define KEPT_MAX 512		/* free blocks kept of each class */
@@ -95,15 +103,8 @@ static void *resize(void *p, size_t n, const char *file, int line)
 	return fresh;
 }
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#endif
-
 void tls_memory_setup(void)
 {
-#ifndef __SANITIZE_ADDRESS__
-	CRYPTO_set_mem_functions(take, resize, give_back);
-#endif
+	if (!SANITIZED)
+		CRYPTO_set_mem_functions(take, resize, give_back);
 }

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Runs stages of the tests one after the other and sums up what they counted. Each stage
+# prints lines that end in "N passed, N failed"; a stage that fails without one counts as
+# one failure. The logs are in build/test/.
+cd "$(dirname "$0")/.." || exit 1
+logs=build/test
+mkdir -p $logs
+passed=0 failed=0 began=$SECONDS
+jobs=$(nproc)
+quiet=(make --no-print-directory -j"$jobs")
+
+stage_includes() { "${quiet[@]}" check-includes && echo "layers: 1 passed, 0 failed"; }
+stage_gcc() { "${quiet[@]}" unit; }
+stage_sanitizers() { "${quiet[@]}" unit SAN=address,undefined; }
+stage_clang() { "${quiet[@]}" all unit CC=clang O=build/clang; }
+stage_fuzz() { "${quiet[@]}" fuzz-replay SAN=address,undefined && echo "corpora: $(ls -d tests/fuzz/corpus/* | wc -l) passed, 0 failed"; }
+stage_programs() { "${quiet[@]}" all tools && echo "build: 1 passed, 0 failed"; }
+stage_peer() { tests/peer/test_peer.sh && tests/peer/interop.sh; }
+stage_e2e() { tests/e2e/run.sh; }
+stage_valgrind() {
+	"${quiet[@]}" all >/dev/null
+	WRAP="valgrind -q --error-exitcode=9 --leak-check=full --track-fds=yes" "${quiet[@]}" unit
+}
+stage_install() { tests/install.sh; }
+stage_matrix() { make --no-print-directory demo && echo "demo: 1 passed, 0 failed"; }
+
+for stage in "$@"; do
+	echo "== $stage"
+	log=$logs/$stage.log
+	start=$SECONDS
+	"stage_$stage" 2>&1 | tee "$log" | grep -v '^  \(CC\|LD\|AR\) '
+	rc=${PIPESTATUS[0]}
+	read -r p f < <(sed -n 's/\(^\|.*[^0-9]\)\([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed.*/\2 \3/p' "$log" |
+		awk '{ p += $1; f += $2 } END { print p + 0, f + 0 }')
+	[ "$rc" -eq 0 ] || [ "$f" -gt 0 ] || f=1
+	[ $((p + f)) -gt 0 ] || { echo "stage $stage counted nothing"; f=1; }
+	passed=$((passed + p)) failed=$((failed + f))
+	echo "-- $stage: $((SECONDS - start)) s"
+done
+echo "in $((SECONDS - began)) s; logs in $logs"
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]
