@@ -50,7 +50,6 @@ int server_run(const struct options *, int argc, char **argv);
 bool server_check(const struct options *, char *error, size_t size);
 
 /* status.c: what `culvertd status` shows. */
-
 void status_write(void *server, FILE *out, bool json);
 
 #endif
