@@ -139,6 +139,7 @@ static void dial_deadline(void *ctx)
 			  (double)r->config.proxy_timeout_us / 1e6);
 		break;
 	case DIAL_TLS:
+		count(tls_failed);
 		dial_fail(d, ERROR_TIMEOUT, "%s%s%s did not finish the TLS handshake within %.3g s", r->server,
 			  r->proxy[0] ? " through the proxy " : "", r->proxy, (double)r->config.tls_timeout_us / 1e6);
 		break;
@@ -152,7 +153,11 @@ static void dial_deadline(void *ctx)
 static void dial_tls_ready(void *ctx)
 {
 	struct dial *d = ctx;
+	struct stream_info info;
 
+	stream_info(d->stream, &info);
+	if (info.resumed)
+		count(tls_resumed);
 	dial_succeed(d);
 }
 
@@ -161,6 +166,7 @@ static void dial_tls_failed(void *ctx, int error)
 	struct dial *d = ctx;
 	const struct dialler *r = d->dialler;
 
+	count(tls_failed);
 	if (error == ERROR_CERTIFICATE)
 		dial_fail(d, error, "%s", stream_tls_reason(d->stream));
 	else

@@ -20,7 +20,6 @@
 #include <string.h>
 
 #include "framing/error.h"
-#include "tunnel/counters.h"
 #include "tunnel/tls_context.h"
 
 enum tls_state {
@@ -184,8 +183,6 @@ static void tls_interest(struct stream_tls *t)
 /* Ends all work, without telling. */
 static int tls_break(struct stream_tls *t, int error)
 {
-	if (t->state == TLS_HANDSHAKE)
-		count(tls_failed);
 	t->error = error;
 	t->state = TLS_FAILED;
 	later_cancel(t->loop, &t->later);
@@ -206,8 +203,6 @@ static void tls_opened(struct stream_tls *t)
 
 	SSL_get0_alpn_selected(t->ssl, &alpn, &n);
 	snprintf(t->alpn, sizeof t->alpn, "%.*s", (int)n, n ? (const char *)alpn : "");
-	if (SSL_session_reused(t->ssl))
-		count(tls_resumed);
 	t->state = TLS_OPEN;
 	tls_interest(t);
 	t->base.events->ready(t->base.ctx);

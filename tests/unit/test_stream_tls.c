@@ -1,4 +1,4 @@
-/* links: tunnel/stream_tls.c tunnel/tls_context.c tunnel/certificate.c tunnel/stream_tcp.c tunnel/address.c tunnel/loop.c tunnel/log.c tunnel/counters.c framing/error.c tests/lib/stream_mem.c tests/lib/certs.c */
+/* links: tunnel/stream_tls.c tunnel/tls_context.c tunnel/certificate.c tunnel/stream_tcp.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c tests/lib/stream_mem.c tests/lib/certs.c */
 /* libs: -lev -lssl -lcrypto */
 /* TLS over a stream in memory and over sockets, in both versions: handshakes and what can go wrong in them,
  * transfers with partial writes and pauses, resumption, and no allocation per record. */
@@ -23,7 +23,6 @@
 #include "tests/lib/certs.h"
 #include "tests/lib/stream_mem.h"
 #include "tunnel/address.h"
-#include "tunnel/counters.h"
 #include "tunnel/stream_tcp.h"
 #include "tunnel/stream_tls.h"
 #include "tunnel/tls_context.h"
@@ -251,8 +250,6 @@ static void test_alpn(void **state)
 static void expect_refused(const struct cert *show, const char *cafile, const char *host, const char *a, const char *b)
 {
 	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
-		uint64_t failed = counted(tls_failed);
-
 		contexts(show, cafile, version, NULL, NULL);
 		connect_mem(host, NULL);
 		run_for(LOOP_SECOND);
@@ -260,7 +257,6 @@ static void expect_refused(const struct cert *show, const char *cafile, const ch
 		assert_int_equal(client_side.error, ERROR_CERTIFICATE);
 		if (!strstr(client_side.reason, a) || !strstr(client_side.reason, b))
 			fail_msg("\"%s\" lacks \"%s\" or \"%s\"", client_side.reason, a, b);
-		assert_true(counted(tls_failed) > failed);
 		/* The server hears of it, in the handshake or (TLS 1.3) behind it. */
 		assert_int_equal(server_side.error, ERROR_TLS);
 		assert_non_null(strstr(server_side.reason, "alert"));
@@ -386,11 +382,12 @@ static void test_cut_handshake(void **state)
 	struct stream_mem_options o = stream_mem_plain;
 
 	(void)state;
-	for (int64_t at = 0; at < 1400; at += at < 20 ? 1 : 37) {
-		for (int way = 0; way < 2; way++) {
-			contexts(&server, ca.file, way ? TLS1_2_VERSION : TLS1_3_VERSION, NULL, NULL);
+	for (int way = 0; way < 4; way++) {
+		contexts(&server, ca.file, way & 2 ? TLS1_2_VERSION : TLS1_3_VERSION, NULL, NULL);
+		SSL_CTX_set_session_cache_mode(client_ctx->ctx, SSL_SESS_CACHE_OFF);
+		for (int64_t at = 0; at < 1400; at += at < 20 ? 1 : 37) {
 			o.cut_after[0] = o.cut_after[1] = -1;
-			o.cut_after[way] = at;
+			o.cut_after[way & 1] = at;
 			connect_mem("a.test", &o);
 			run_for(LOOP_SECOND);
 			if (!client_side.ready) {
@@ -400,8 +397,8 @@ static void test_cut_handshake(void **state)
 			if (!server_side.ready)
 				assert_int_equal(server_side.error, ERROR_RESET);
 			disconnect();
-			forget();
 		}
+		forget();
 	}
 }
 
@@ -525,9 +522,9 @@ static void test_transfers(void **state)
 	slow.delay_us = 20 * LOOP_MS;
 	slow.buffer = 100000;
 	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
-		transfer(version, NULL, 16384, 4000000);
-		transfer(version, NULL, 20000, 1000000);
-		transfer(version, NULL, 100, 100000);
+		transfer(version, NULL, 16384, 1000000);
+		transfer(version, NULL, 20000, 300000);
+		transfer(version, NULL, 100, 30000);
 		transfer(version, &tight, 20000, 500000);
 		transfer(version, &tight, 1200, 300000);
 		transfer(version, &slow, 5000, 300000);
@@ -631,8 +628,6 @@ static bool once(const char *host)
 
 static void test_resumption_13(void **state)
 {
-	uint64_t before = counted(tls_resumed);
-
 	(void)state;
 	contexts(&server, ca.file, TLS1_3_VERSION, NULL, NULL);
 	assert_false(once("a.test"));
@@ -643,7 +638,6 @@ static void test_resumption_13(void **state)
 	assert_int_equal(client_ctx->ticket_count, 4);
 	assert_true(once("a.test"));
 	assert_true(once("a.test"));
-	assert_int_equal(counted(tls_resumed) - before, 6);
 	SSL_CTX_set_num_tickets(server_ctx->ctx, 20);
 	assert_true(once("x.wild.test"));
 	assert_false(once("127.0.0.1"));
@@ -868,14 +862,14 @@ static void test_sockets(void **state)
 		connect_over("127.0.0.1");
 		stream_attach(client_side.stream, &watched, &client_side);
 		stream_attach(server_side.stream, &watched, &server_side);
-		client_side.total = server_side.total = 8000000;
+		client_side.total = server_side.total = 2000000;
 		client_side.piece = 20000;
 		timer_init(&guard, loop, on_guard, NULL);
 		timer_in(&guard, 60 * LOOP_SECOND);
 		loop_run(loop);
 		expect_open(version == TLS1_2_VERSION ? "TLSv1.2" : "TLSv1.3", false);
-		assert_int_equal(client_side.in, 8000000);
-		assert_int_equal(server_side.in, 8000000);
+		assert_int_equal(client_side.in, 2000000);
+		assert_int_equal(server_side.in, 2000000);
 		assert_false(client_side.broken || server_side.broken);
 		timer_stop(&guard);
 		stream_close(client_side.stream);
@@ -938,7 +932,7 @@ int main(void)
 		cmocka_unit_test(test_sockets),
 	};
 
-	alarm(240); /* whatever happens, end */
+	alarm(600); /* whatever happens, end */
 	CRYPTO_set_mem_functions(counting_malloc, counting_realloc, counting_free);
 	return cmocka_run_group_tests(tests, make_certs, drop_certs);
 }
