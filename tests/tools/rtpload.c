@@ -19,8 +19,8 @@
 static const char usage_text[] =
 	"usage: rtpload --dest ADDR:PORT --sink ADDR:PORT [options]\n"
 	"\n"
-	"  --dest ADDR:PORT    entrance of the tunnel; '-': read lines \"ADDR:PORT [LABEL]\" from\n"
-	"                      standard input, one run for each\n"
+	"  --dest ADDR:PORT    entrance of the tunnel; '-': one run for each line of standard input,\n"
+	"                      \"ADDR:PORT [LABEL [calls=N] [for=S] [pid=P,P]]\"\n"
 	"  --sink ADDR:PORT    where the tunnel delivers; port 0: the kernel's choice, see the ready line\n"
 	"  --ns NAME           network namespace of the near (sending) side\n"
 	"  --sink-ns NAME      network namespace of the far side\n"
@@ -87,15 +87,29 @@ static const struct option options[] = {
 	{ "label", 1, NULL, O_LABEL }, { "quiet", 0, NULL, O_QUIET }, { "help", 0, NULL, O_HELP }, { NULL, 0, NULL, 0 },
 };
 
-static void set_option(struct rtpload_options *o, int c, const char *name, double *pps, int *size)
+static void set_pids(struct rtpload_options *o, const char *text)
 {
 	double list[RTPLOAD_MAX_PIDS];
+	o->pids = parse_list("pid", text, list, RTPLOAD_MAX_PIDS);
+	for (int i = 0; i < o->pids; i++)
+		o->pid[i] = (int)list[i];
+}
+
+static void set_calls(struct rtpload_options *o, const char *text)
+{
+	o->calls = tool_count("calls", text);
+	if (o->calls < 1 || o->calls > RTPLOAD_MAX_CALLS)
+		tool_die("calls are 1 to %d", RTPLOAD_MAX_CALLS);
+}
+
+static void set_option(struct rtpload_options *o, int c, const char *name, double *pps, int *size)
+{
 	switch (c) {
 	case O_DEST: o->dest = optarg; break;
 	case O_SINK: o->sink = optarg; break;
 	case O_NS: o->ns = optarg; break;
 	case O_SINK_NS: o->sink_ns = optarg; break;
-	case O_CALLS: o->calls = tool_count(name, optarg); break;
+	case O_CALLS: set_calls(o, optarg); break;
 	case O_AUDIO: add_audio(o); break;
 	case O_VIDEO: add_video(o, tool_number(name, optarg, NULL)); break;
 	case O_PPS: *pps = tool_number(name, optarg, NULL); break;
@@ -105,11 +119,7 @@ static void set_option(struct rtpload_options *o, int c, const char *name, doubl
 	case O_WARMUP: o->warmup = tool_number(name, optarg, NULL); break;
 	case O_DRAIN: o->drain = tool_number(name, optarg, NULL); break;
 	case O_DEADLINE: o->deadlines = parse_list(name, optarg, o->deadline_ms, RTPLOAD_MAX_DEADLINES); break;
-	case O_PID:
-		o->pids = parse_list(name, optarg, list, RTPLOAD_MAX_PIDS);
-		for (int i = 0; i < o->pids; i++)
-			o->pid[i] = (int)list[i];
-		break;
+	case O_PID: set_pids(o, optarg); break;
 	case O_RT: o->real_time = true; break;
 	case O_LABEL: o->label = optarg; break;
 	case O_QUIET: o->quiet = true; break;
@@ -129,8 +139,6 @@ static struct rtpload_options parse_options(int argc, char **argv)
 		fputs(usage_text, stderr);
 		exit(2);
 	}
-	if (o.calls < 1 || o.calls > RTPLOAD_MAX_CALLS)
-		tool_die("--calls is 1 to %d", RTPLOAD_MAX_CALLS);
 	if (pps > 0)
 		add_stream(&o, (struct rtpload_stream){ 96, 90000, 1e9 / pps, 1, size, size });
 	if (!o.streams)
@@ -151,9 +159,11 @@ static void report(const struct rtpload_run *r, const char *label, double second
 		printf(",\"down\":");
 		rtpload_tally_json(r->tally[RTPLOAD_DOWN], stdout);
 	}
-	if (o->pids && packets)
-		printf(",\"cpu_s\":%.4f,\"cpu_us_per_packet\":%.3f,\"rss_kb\":%ld", used.tunnel, used.tunnel * 1e6 / (double)packets, used.rss_kb);
-	printf(",\"own_cpu_s\":%.3f,\"slips\":%" PRIu64 ",\"send_errors\":%" PRIu64 ",\"own_drops\":%" PRIu64 "}\n", used.own, r->slips,
+	printf(",\"processes\":[");
+	for (int i = 0; i < o->pids; i++)
+		printf("%s{\"cpu_s\":%.4f,\"cpu_us_per_packet\":%.3f,\"rss_kb\":%ld}", i ? "," : "", used.process[i],
+		       packets ? used.process[i] * 1e6 / (double)packets : 0.0, used.rss_kb[i]);
+	printf("],\"own_cpu_s\":%.3f,\"slips\":%" PRIu64 ",\"send_errors\":%" PRIu64 ",\"own_drops\":%" PRIu64 "}\n", used.own, r->slips,
 	       r->send_errors, drops);
 	fflush(stdout);
 	if (o->quiet)
@@ -188,8 +198,9 @@ static void measure(struct rtpload_run *r, const char *label)
 	close(r->stop);
 	for (int d = 0; d < 2; d++)
 		rtpload_tally_set_sent(r->tally[d], r->sent[d]);
-	after.tunnel -= before.tunnel;
 	after.own -= before.own;
+	for (int i = 0; i < o->pids; i++)
+		after.process[i] -= before.process[i];
 	report(r, label, seconds, after);
 }
 
@@ -214,13 +225,31 @@ static void one_run(const struct rtpload_options *o, int far, const char *dest, 
 	free(r.near);
 }
 
+/* A line of standard input: "ADDR:PORT [LABEL [calls=N] [for=S] [pid=P,P]]". */
+static void run_line(struct rtpload_options o, int far, char *line)
+{
+	char *save = NULL, *dest = strtok_r(line, " \n", &save), *label = strtok_r(NULL, " \n", &save);
+	for (char *word; (word = strtok_r(NULL, " \n", &save));) {
+		if (!strncmp(word, "calls=", 6))
+			set_calls(&o, word + 6);
+		else if (!strncmp(word, "for=", 4))
+			o.seconds = tool_number("for", word + 4, NULL);
+		else if (!strncmp(word, "pid=", 4))
+			set_pids(&o, word + 4);
+		else
+			tool_die("not calls=, for= or pid=: %s", word);
+	}
+	if (dest)
+		one_run(&o, far, dest, label ? label : o.label);
+}
+
 int main(int argc, char **argv)
 {
 	tool_name = "rtpload";
 	struct rtpload_options o = parse_options(argc, argv);
 	struct sockaddr_in sink = tool_address(o.sink);
 	int far = rtpload_socket_sink(o.sink_ns, &sink);
-	char text[INET_ADDRSTRLEN], line[512], dest[64], label[64];
+	char text[INET_ADDRSTRLEN], line[512];
 	inet_ntop(AF_INET, &sink.sin_addr, text, sizeof text);
 	printf("ready udp %s:%d sink\n", text, ntohs(sink.sin_port));
 	fflush(stdout);
@@ -228,10 +257,7 @@ int main(int argc, char **argv)
 		one_run(&o, far, o.dest, o.label);
 		return 0;
 	}
-	while (fgets(line, sizeof line, stdin)) {
-		int n = sscanf(line, "%63s %63s", dest, label);
-		if (n >= 1)
-			one_run(&o, far, dest, n > 1 ? label : o.label);
-	}
+	while (fgets(line, sizeof line, stdin))
+		run_line(o, far, line);
 	return 0;
 }

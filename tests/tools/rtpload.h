@@ -109,8 +109,8 @@ void rtpload_real_time(const struct rtpload_options *);
 
 /* ---- rtpload_cpu.c ---- */
 struct rtpload_cpu {
-	double tunnel, own; /* seconds */
-	long rss_kb;        /* peak, of the accounted processes together */
+	double own, process[RTPLOAD_MAX_PIDS]; /* seconds */
+	long rss_kb[RTPLOAD_MAX_PIDS];         /* peak */
 };
 
 struct rtpload_cpu rtpload_cpu_now(const struct rtpload_options *);

@@ -34,8 +34,8 @@ struct rtpload_cpu rtpload_cpu_now(const struct rtpload_options *o)
 	getrusage(RUSAGE_SELF, &u);
 	c.own = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 	for (int i = 0; i < o->pids; i++) {
-		c.tunnel += process_seconds(o->pid[i]);
-		c.rss_kb += process_peak_kb(o->pid[i]);
+		c.process[i] = process_seconds(o->pid[i]);
+		c.rss_kb[i] = process_peak_kb(o->pid[i]);
 	}
 	return c;
 }

@@ -1,0 +1,3 @@
+bench: all deps-real $(TOOLS)
+	@BUILD=$(abspath $(O)) tests/bench/bench.sh build/bench.json
+.PHONY: bench
