@@ -337,10 +337,20 @@ static int on_refused(struct arrival *a, struct span value)
 	return 0;
 }
 
+/* What a helper sends only on a carrier that it trusts. */
+static bool shows_trust(uint64_t type)
+{
+	return type == CAPSULE_DATAGRAM || (type != CAPSULE_HELLO && capsule_is_reliable(type));
+}
+
 int inbox_capsule(struct carrier *c, struct leg *leg, struct inbound *in, uint64_t type, struct span value)
 {
 	struct arrival a = { .carrier = c, .leg = leg, .in = in, .session = c->session };
 
+	if (c->state == CARRIER_PROBING && a.session->role == SESSION_SERVER && shows_trust(type)) {
+		c->state = CARRIER_PROVEN;
+		session_kick(a.session);
+	}
 	in->accountable |= capsule_is_accountable(type);
 	for (size_t i = 0; i < sizeof of_channel / sizeof *of_channel; i++)
 		if (of_channel[i].type == type)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Echo servers and the clients that check them, for the tests of the peer.  Standard library only.
 
-    echo.py serve                          UDP and TCP echo on 127.0.0.1; prints `ready udp|tcp|half PORT`
+    echo.py serve                          UDP and TCP echo on 127.0.0.1; prints `ready udp|tcp|dead|half PORT`
     echo.py udp PORT COUNT [LEAST]         COUNT datagrams; at least LEAST (default COUNT) must come back, none twice,
                                            and some of the last twenty
     echo.py tcp PORT OCTETS                sends OCTETS while reading, ends, compares the SHA-256 of what comes back
@@ -70,7 +70,9 @@ def serve() -> None:
     for target, arguments in ((serve_udp, (udp,)), (serve_tcp, (echo, echo_until_end)),
                               (serve_tcp, (half, answer_after_end))):
         threading.Thread(target=target, args=arguments, daemon=True).start()
-    for name, sock in (("udp", udp), ("tcp", echo), ("half", half)):
+    dead = socket.socket()
+    dead.bind((LOOPBACK, 0))   # nobody else gets this port, and nothing listens at it
+    for name, sock in (("udp", udp), ("tcp", echo), ("dead", dead), ("half", half)):
         print(f"ready {name} {sock.getsockname()[1]}", flush=True)
     threading.Event().wait()
 

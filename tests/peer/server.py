@@ -91,7 +91,7 @@ class ServerSession(Session):
         self.idle_since = monotonic()
         self.keepalive = 8.0
         self.held: dict[int, list[HeldPoll]] = {}
-        self.streams: dict[tuple[int, str], Exchange] = {}     # newest streamed answer of a carrier
+        self.streams: dict[int, Exchange] = {}                 # newest streamed answer of a carrier
         self.last_words: bytes | None = None                   # what every open exchange is told at the end
         self.tasks: set[asyncio.Task] = set()
         self.spawn(self.run_ticks())
@@ -240,6 +240,9 @@ class ServerSession(Session):
     def on_channel_ended(self, channel: StreamChannel | DatagramChannel) -> None:
         if channel.kind == wire.KIND_DATAGRAM:
             channel.user.close()
+
+    def has_streamed_answer(self, carrier: int) -> bool:
+        return carrier in self.streams
 
     HANDLERS = {**Session.HANDLERS, wire.BYE: _on_bye, wire.OPEN: _on_open}
 
@@ -569,8 +572,7 @@ class ExchangeServer:
     async def _stream(self, incoming: asyncio.Task) -> bool:
         """Write the answer until it is replaced, the session ends, or the incoming side fails."""
         session = self.session
-        key = (self.request.carrier, "streamed")
-        session.streams[key] = self.exchange
+        session.streams[self.request.carrier] = self.exchange
         session.kick()
         dying = monotonic() + random.uniform(0.3, 0.8) if self.lose else None
         self.writer.write(self._head(None, self.request.mode == "down"))
@@ -579,20 +581,22 @@ class ExchangeServer:
         try:
             with Waker(session) as waker:
                 incoming.add_done_callback(lambda _: waker.event.set())
-                await self._stream_records(out, waker, incoming, key, dying)
+                await self._stream_records(out, waker, incoming, dying)
             await out.end()
             if not incoming.done() and self.request.mode == "duplex":
                 await asyncio.wait([incoming], timeout=1.0)   # let the helper end its body
         finally:
+            if session.streams.get(self.request.carrier) is self.exchange:
+                del session.streams[self.request.carrier]
             incoming.cancel()
             await asyncio.gather(incoming, return_exceptions=True)
         return self.request.mode == "down" and self.request.head.keeps_connection and not self.request.head.is_old
 
-    async def _stream_records(self, out: http1.BodyWriter, waker: Waker, incoming: asyncio.Task, key: tuple,
+    async def _stream_records(self, out: http1.BodyWriter, waker: Waker, incoming: asyncio.Task,
                               dying: float | None) -> None:
         session, sent_at = self.session, monotonic()
         silence = session.keepalive * 0.9
-        while session.streams.get(key) is self.exchange:
+        while session.streams.get(self.request.carrier) is self.exchange:
             if incoming.done():
                 incoming.result()   # raises what the request body failed with
                 raise ConnectionResetError("the helper has gone")

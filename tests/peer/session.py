@@ -19,7 +19,7 @@ from streams import ACK_DELAY, ChannelError, DatagramChannel, NoRoom, StreamChan
 RECORD_BUDGET = 32 * 1024      # we begin nothing new in a record that is longer
 RECORD_ROOM = wire.TOP_CAPSULE_MAX - 4 * 1024   # what capsules may fill; the rest is for heads and receipts
 SEGMENT_MAX = 16 * 1024
-EARLY_CHANNEL_MAX, EARLY_SESSION_MAX, EARLY_TIME = 4_096, 65_536, 1.0   # section 6.1
+EARLY_CHANNEL_MAX, EARLY_SESSION_MAX = 4_096, 65_536   # section 6.1
 EXACT_IDS = 4_096              # section 6.1
 DATAGRAM_QUEUE = 2_048
 ONE_SHOT_QUEUE = 256
@@ -87,8 +87,6 @@ class RecordContext:
         self.exchange = exchange
         self.accountable = False
         self.refused = False
-        self.waiting = 0        # capsules of it that wait for their channel (6.1)
-        self.complete = False
 
 
 class Inbound:
@@ -123,7 +121,6 @@ class Inbound:
 
     def end_record(self) -> None:
         context, self.context = self.context, None
-        context.complete = True
         context.carrier.seen.add(context.number)
         self.count += 1
         self.session.settle(context)
@@ -142,7 +139,7 @@ class Session:
         # Sending.
         self.pending: OrderedDict[tuple, None] = OrderedDict()       # reliable state to be sent (4.2)
         self.segments: list[tuple[int, int, bytes, bool]] = []       # --shuffle: segments cut in advance
-        self.one_shots: deque[tuple[int | None, bytes, bool]] = deque()
+        self.one_shots: deque[tuple[int, bytes, bool, bool]] = deque()
         self.datagrams: deque[tuple[DatagramChannel, int, float, bytes]] = deque()
         self.sent = 0               # sum of the highest offsets sent
         self.send_limit = 0         # the peer's session window, absolute
@@ -192,7 +189,6 @@ class Session:
         for carrier in self.carriers.values():
             for record in carrier.take_overdue(now):
                 self.on_lost(record)
-        self._drop_early(now)
         for channel in list(self.channels.values()):
             if channel.kind == wire.KIND_STREAM:
                 self._ack_if_due(channel, now)
@@ -216,8 +212,8 @@ class Session:
             self.on_lost(record)
 
     def settle(self, context: RecordContext) -> None:
-        """Receipt a record that is complete, unless something in it was refused or still waits."""
-        if context.complete and context.accountable and not context.refused and not context.waiting:
+        """Receipt a record that is complete, unless something in it was refused for lack of room."""
+        if context.accountable and not context.refused:
             context.carrier.owe_receipt(context.number, monotonic())
             context.exchange.owes_receipt = True
 
@@ -265,7 +261,7 @@ class Session:
         if self.settings.shuffle:
             random.shuffle(sources)
         for source in sources:
-            source(draft, carrier, now)
+            source(draft, carrier, exchange)
         if not (draft.body or force or self.receipt_is_due(now)):
             return b""
         self._add_receipts(draft, carrier, exchange, now)
@@ -288,17 +284,17 @@ class Session:
             carrier.sent[number] = SentRecord(number, now, exchange, draft.items, draft.datagrams)
         return wire.record(number, records.clock_ms(now), bytes(draft.body))
 
-    def _pull_one_shots(self, draft: Draft, carrier: Carrier, now: float) -> None:
+    def _pull_one_shots(self, draft: Draft, carrier: Carrier, exchange: Exchange) -> None:
         kept = []
         while self.one_shots:
             shot = self.one_shots.popleft()
-            if shot[0] not in (None, carrier.number) or not draft.fits(shot[1]):
-                kept.append(shot)
-            else:
+            if self._may_shoot(shot, carrier, exchange) and draft.fits(shot[1]):
                 draft.add(shot[1], accountable=shot[2])
+            else:
+                kept.append(shot)
         self.one_shots.extend(kept)
 
-    def _pull_pending(self, draft: Draft, carrier: Carrier, now: float) -> None:
+    def _pull_pending(self, draft: Draft, carrier: Carrier, exchange: Exchange) -> None:
         keys = list(self.pending)
         if self.settings.shuffle:
             random.shuffle(keys)
@@ -358,8 +354,9 @@ class Session:
             return None
         return wire.Close(channel.ident, channel.close_code or wire.NONE).encode()
 
-    def _pull_datagrams(self, draft: Draft, carrier: Carrier, now: float) -> None:
+    def _pull_datagrams(self, draft: Draft, carrier: Carrier, exchange: Exchange) -> None:
         kept: list[tuple] = []
+        now = monotonic()
         if self.settings.shuffle:
             random.shuffle(self.datagrams)
         while self.datagrams and not draft.full:
@@ -380,7 +377,7 @@ class Session:
             draft.datagrams[channel.ident] = max(sequence, draft.datagrams.get(channel.ident, -1))
         self.datagrams.extendleft(reversed(kept))
 
-    def _pull_streams(self, draft: Draft, carrier: Carrier, now: float) -> None:
+    def _pull_streams(self, draft: Draft, carrier: Carrier, exchange: Exchange) -> None:
         if self.settings.shuffle:
             self._cut_segments()
             if self.segments and not draft.full:
@@ -449,9 +446,15 @@ class Session:
         if item[0] == "refused":
             self.refusals.pop(item[1], None)
 
-    def _shoot(self, carrier: int | None, octets: bytes, accountable: bool) -> None:
+    def _shoot(self, carrier: int, octets: bytes, accountable: bool, streamed: bool = False) -> None:
         if len(self.one_shots) < ONE_SHOT_QUEUE:
-            self.one_shots.append((carrier, octets, accountable))
+            self.one_shots.append((carrier, octets, accountable, streamed))
+
+    def _may_shoot(self, shot: tuple, carrier: Carrier, exchange: Exchange) -> bool:
+        """On the same carrier; SEEN on its streamed answer when there is one (4.5)."""
+        if shot[0] != carrier.number:
+            return False
+        return not shot[3] or exchange.mode in ("down", "duplex") or not self.has_streamed_answer(carrier.number)
 
     def _on_ping(self, value: bytes, context: RecordContext) -> None:
         token = wire.Reader(value).varint()
@@ -466,7 +469,7 @@ class Session:
         if not context.duplicate:
             intact = int(wire.fnv1a(mark.filler) == mark.check)
             seen = wire.Seen(mark.ident, mark.n, records.clock_ms(monotonic()), intact)
-            self._shoot(context.carrier.number, seen.encode(), True)
+            self._shoot(context.carrier.number, seen.encode(), True, streamed=True)
 
     def _on_seen(self, value: bytes, context: RecordContext) -> None:
         self.on_seen(wire.Seen.decode(value), context.carrier.number)
@@ -563,22 +566,13 @@ class Session:
             return
         self.early.setdefault(ident, []).append((monotonic(), kind, value, context))
         self.early_octets += len(value)
-        context.waiting += 1
 
     def _release_early(self, ident: int) -> None:
-        for _, kind, value, context in self.early.pop(ident, []):
+        """Apply what waited; what a datagram waited adds to its lateness."""
+        for since, kind, value, context in self.early.pop(ident, []):
             self.early_octets -= len(value)
-            context.waiting -= 1
+            context.lateness += int((monotonic() - since) * 1000)
             self.apply(kind, value, context)
-            self.settle(context)
-
-    def _drop_early(self, now: float) -> None:
-        for ident, waiting in list(self.early.items()):
-            if now - waiting[0][0] > EARLY_TIME:
-                self.log("early capsules of channel", ident, "dropped")
-                for _, _, value, context in self.early.pop(ident):
-                    self.early_octets -= len(value)
-                    context.refused = True
 
     # ------------------------------------------------------------ channels
 
@@ -678,6 +672,10 @@ class Session:
 
     def on_seen(self, seen: wire.Seen, carrier: int) -> None:
         pass
+
+    def has_streamed_answer(self, carrier: int) -> bool:
+        """True at a server while a `down` or `duplex` answer of the carrier is open."""
+        return False
 
 
 class Waker:
