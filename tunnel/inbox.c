@@ -203,19 +203,18 @@ static int on_window(struct session *s, struct span value)
 
 /* ---- capsules of a channel ---- */
 
+/* Each reads its fields first; ch is NULL when there is no such channel (any more, or yet). */
+
 static int datagram(struct arrival *a, struct channel *ch, struct span value)
 {
 	struct message_datagram m;
 
-	if (message_datagram_get(value, &m) < 0)
+	if (message_datagram_get(value, &m) < 0 || (ch && ch->params.kind != KIND_DATAGRAM))
 		return ERROR_MALFORMED;
-	if (ch->params.kind != KIND_DATAGRAM)
-		return ERROR_MALFORMED;
-	if (a->in->repeat) {
+	if (ch && a->in->repeat)
 		count(dropped_repeat);
-		return 0;
-	}
-	channel_datagram_receive(ch, &m, a->in->lateness_ms);
+	else if (ch)
+		channel_datagram_receive(ch, &m, a->in->lateness_ms);
 	return 0;
 }
 
@@ -223,11 +222,12 @@ static int stream(struct arrival *a, struct channel *ch, struct span value)
 {
 	struct message_stream m;
 	bool kept_out = false;
-	int error;
+	int error = 0;
 
-	if (message_stream_get(value, &m) < 0 || ch->params.kind != KIND_STREAM)
+	if (message_stream_get(value, &m) < 0 || (ch && ch->params.kind != KIND_STREAM))
 		return ERROR_MALFORMED;
-	error = channel_stream_receive(ch, &m, &kept_out);
+	if (ch)
+		error = channel_stream_receive(ch, &m, &kept_out);
 	a->in->kept_out |= kept_out;
 	return error;
 }
@@ -237,9 +237,10 @@ static int ack(struct arrival *a, struct channel *ch, struct span value)
 	struct message_ack m;
 
 	(void)a;
-	if (message_ack_get(value, &m) < 0 || ch->params.kind != KIND_STREAM)
+	if (message_ack_get(value, &m) < 0 || (ch && ch->params.kind != KIND_STREAM))
 		return ERROR_MALFORMED;
-	channel_stream_on_ack(ch, &m);
+	if (ch)
+		channel_stream_on_ack(ch, &m);
 	return 0;
 }
 
@@ -248,9 +249,10 @@ static int reset(struct arrival *a, struct channel *ch, struct span value)
 	struct message_reset m;
 
 	(void)a;
-	if (message_reset_get(value, &m) < 0 || ch->params.kind != KIND_STREAM)
+	if (message_reset_get(value, &m) < 0 || (ch && ch->params.kind != KIND_STREAM))
 		return ERROR_MALFORMED;
-	channel_stream_on_reset(ch, &m);
+	if (ch)
+		channel_stream_on_reset(ch, &m);
 	return 0;
 }
 
@@ -261,7 +263,8 @@ static int close_(struct arrival *a, struct channel *ch, struct span value)
 	(void)a;
 	if (message_close_get(value, &m) < 0)
 		return ERROR_MALFORMED;
-	channel_on_close(ch, &m);
+	if (ch)
+		channel_on_close(ch, &m);
 	return 0;
 }
 
@@ -284,6 +287,7 @@ static int channel_capsule(struct arrival *a, size_t row, struct span value)
 	struct cursor c;
 	struct channel *ch;
 	uint64_t id;
+	int error;
 
 	cursor_init(&c, value.p, value.n);
 	id = cursor_varint(&c) >> of_channel[row].head_shift;
@@ -292,8 +296,9 @@ static int channel_capsule(struct arrival *a, size_t row, struct span value)
 	if (s->state != SESSION_OPEN)
 		return s->state == SESSION_ENDED ? 0 : ERROR_MALFORMED;
 	ch = channel_find(s, id);
-	if (ch)
-		return of_channel[row].apply(a, ch, value);
+	error = of_channel[row].apply(a, ch, value);
+	if (ch || error < 0)
+		return error;
 	if (channel_was_open(s, id)) {
 		if (of_channel[row].type == CAPSULE_DATAGRAM)
 			count(dropped_no_channel);
