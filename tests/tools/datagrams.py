@@ -93,6 +93,22 @@ def probe(options):
     raise Wrong("nothing came back in %g s" % options.seconds)
 
 
+def pingpong(options):
+    """Many voice-like packets, each sent when the one before came back."""
+    sock = udp(timeout=1)
+    dest = address(options.dest[0])
+    lost = 0
+    for n in range(options.count):
+        sock.sendto(b"\x80\x00" + (n & 0xffff).to_bytes(2, "big") + b"v" * 160, dest)
+        try:
+            sock.recv(2048)
+        except socket.timeout:
+            lost += 1
+    print("%d packets, %d lost" % (options.count, lost))
+    if lost > options.count // 1000:
+        raise Wrong("%d of %d packets lost" % (lost, options.count))
+
+
 def sizes(options):
     sock = udp()
     dest = address(options.dest[0])
@@ -150,7 +166,7 @@ def seen(options):
 
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("verb", choices=("serve", "probe", "sizes", "sources", "ports", "seen"))
+    a.add_argument("verb", choices=("serve", "probe", "sizes", "sources", "ports", "seen", "pingpong"))
     a.add_argument("dest", nargs="*")
     a.add_argument("--ports", type=int, default=1)
     a.add_argument("--host", default="127.0.0.1")
@@ -158,6 +174,7 @@ def main():
     a.add_argument("--sizes", default="0,1,1200,9000,65507")
     a.add_argument("--sources", type=int, default=20)
     a.add_argument("--repeat", type=int, default=3)
+    a.add_argument("--count", type=int, default=1000)
     a.add_argument("--bind", type=int, default=0)
     options = a.parse_args()
     try:

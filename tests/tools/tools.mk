@@ -2,7 +2,8 @@
 TOOL_rtpload := rtpload rtpload_tally rtpload_socket rtpload_send rtpload_receive rtpload_cpu tool
 TOOL_linkem := linkem linkem_params linkem_queue linkem_link linkem_end tool
 TOOL_cutter := cutter tool
-TOOLS := $(O)/tests/tools/rtpload $(O)/tests/tools/linkem $(O)/tests/tools/cutter
+TOOLS := $(O)/tests/tools/rtpload $(O)/tests/tools/linkem $(O)/tests/tools/cutter \
+	$(O)/tests/tools/alloccount.so
 
 define tool_rule
 $(O)/tests/tools/$(1): $(TOOL_$(1):%=$(O)/tests/tools/%.o)
@@ -10,6 +11,12 @@ $(O)/tests/tools/$(1): $(TOOL_$(1):%=$(O)/tests/tools/%.o)
 	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -pthread -o $$@ $$^ -lm
 endef
 $(foreach t,rtpload linkem cutter,$(eval $(call tool_rule,$(t))))
+
+# Without the sanitizers' allocator: it takes that place itself.
+$(O)/tests/tools/alloccount.so: tests/tools/alloccount.c
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) -std=c11 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -shared -fPIC -o $@ $<
 
 tools: $(TOOLS)
 .PHONY: tools

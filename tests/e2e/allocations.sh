@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# 10,000 packets each way on each rung: no call of malloc in steady state on duplex and split, few per exchange elsewhere.
+# seconds: 90
+. "$(dirname "$0")/e2e.sh"
+
+# A program under the counter, OpenSSL and all; the number is in $W/NAME.count.
+counted() { # NAME PROGRAM
+	printf '#!/bin/sh\nALLOCCOUNT_FILE=%s LD_PRELOAD=%s exec %s "$@"\n' "$W/$1.count" "$TOOLS/alloccount.so" "$2" >"$W/$1"
+	chmod +x "$W/$1"
+	echo "$W/$1"
+}
+
+count() { # NAME
+	od -An -tu8 -N8 "$W/$1.count" | tr -d ' '
+}
+
+[ -f "$TOOLS/alloccount.so" ] || fail "no $TOOLS/alloccount.so: build it first (make tools)"
+PACKETS=10000
+credentials_make
+targets_start
+CULVERTD=$(counted culvertd-counted "$CULVERTD") CULVERT=$(counted culvert-counted "$CULVERT")
+server_start culvertd --service "udp=udp://$UDP_TARGET"
+for rung in duplex split push poll; do
+	helper_start $rung --rung $rung -L udp://127.0.0.1:0=udp
+	UDP=$(helper_udp $rung udp)
+	passes 10 || fail "$rung: nothing passes"
+	datagrams pingpong "$UDP" --count 1000 >/dev/null || fail "$rung: warming up"
+	helper=$(count culvert-counted) server=$(count culvertd-counted)
+	datagrams pingpong "$UDP" --count $PACKETS >"$W/$rung.pong" || fail "$rung: $(cat "$W/$rung.pong")"
+	helper=$(($(count culvert-counted) - helper)) server=$(($(count culvertd-counted) - server))
+	note "$rung: $helper allocations in the helper, $server in the server for $PACKETS packets each way"
+	case $rung in
+	duplex | split) most=20 ;; # not one per packet; what a timer in these seconds may need
+	*) most=$((PACKETS * 5)) ;; # a few for each exchange, and here each packet is one or two
+	esac
+	[ "$helper" -le $most ] || fail "$rung: the helper allocates: $helper"
+	[ "$server" -le $most ] || fail "$rung: the server allocates: $server"
+	stop_expecting $rung 0
+done
