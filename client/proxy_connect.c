@@ -125,12 +125,14 @@ static int proxy_refused(struct proxy_connect *p, const struct http1_head *head)
 		return proxy_say(p, ERROR_PROXY, "the proxy %s does not allow CONNECT to %s (%d %s); ask its "
 				 "administrator to allow it%s", proxy, server, head->status, reason,
 				 proxy_other_port(server) ? ", or let the server listen on port 443" : "");
+	case 503:
+		return proxy_say(p, ERROR_PROXY, "the proxy %s does not serve CONNECT to %s now (503 %s): it may allow no "
+				 "more connections, or the server does not run", proxy, server, reason);
 	case 500:
 	case 502:
-	case 503:
 	case 504:
-		return proxy_say(p, ERROR_PROXY, "the proxy %s could not reach %s, or allows no more connections (%d %s): is the "
-				 "server's name right, and does it run?", proxy, server, head->status, reason);
+		return proxy_say(p, ERROR_PROXY, "the proxy %s could not reach %s (%d %s): is the server's name right, "
+				 "and does it run?", proxy, server, head->status, reason);
 	case 301:
 	case 302:
 	case 303:

@@ -14,3 +14,18 @@ done
 ! grep -q " refused " "$W/storefwd/exchanges.log" || fail "more than two connections were tried"
 awk '$3 == "exchange" && $6 != 200' "$W/storefwd/exchanges.log" >"$W/not-200"
 echo "exchanges not answered 200: $(wc -l <"$W/not-200")"
+rm "$W/storefwd/exchanges.log" && stop storefwd
+
+# A helper that does not know of the limit runs into it once or twice, learns it, and stays below.
+proxy_start strict storefwd "" "$SERVER_CERT"
+helper_start learner --rung poll --proxy "http://127.0.0.1:${PROXY_PORT[strict]}" --cafile "${PROXY_CA[strict]}" \
+	-L udp://127.0.0.1:0=e2e-load
+tell load "$(helper_udp learner e2e-load) learner"
+told load learner 30 >"$W/learner.json" || fail "no result of the load: $(cat "$W/load.err")"
+expect learner 5 "one more than [12] connections was refused"
+refused=$(grep -c " refused " "$W/strict/exchanges.log")
+check "$refused" ">=" 1 "refusals before the limit was learned"
+check "$refused" "<=" 10 "refusals until the limit was learned"
+for way in up down; do
+	check "$(json "$W/learner.json" $way.late150_pct)" "<=" 5 "packets late or lost $way while learning"
+done

@@ -6,7 +6,7 @@ setup_echo
 declare -A says=(
 	[403]="does not allow CONNECT to localhost:$SERVER_PORT \(403 Forbidden\)"
 	[407]="wants credentials .*Basic.*--proxy-password-file"
-	[502]="could not reach localhost:$SERVER_PORT \(502 Bad Gateway\)"
+	[502]="could not reach localhost:$SERVER_PORT.*\(502 Bad Gateway\)"
 	[nonsense]="does not speak HTTP: is this a proxy\?"
 	[close]="closed the connection instead of answering CONNECT"
 	[silence]="did not answer|no answer|nothing came"

@@ -147,6 +147,22 @@ traffic() {
     check "$1: ten at once" "$PYTHON" "$ECHO" many "$(local_port "$2" sig)" 20000
 }
 
+# through LABEL LEAST COMMAND...: of 400 datagrams in 8 s some of the last must come back, and LEAST altogether, although
+# COMMAND is run after 1.5 s; new streams must work after that.
+through() {
+    through_label=$1 through_least=$2
+    shift 2
+    ECHO_PAUSE=0.02 start datagrams "$PYTHON" "$ECHO" udp "$(local_port helper rtp)" 400 "$through_least"
+    sleep 1.5
+    "$@" || fail "$through_label: $*"
+    wait "$pid_datagrams"
+    status=$?
+    forget "$pid_datagrams"
+    check "$through_label: datagrams go on: $(tail -n 1 "$TMP/datagrams.err")" test $status -eq 0
+    rm -f "$TMP"/datagrams.*
+    check "$through_label: new streams" "$PYTHON" "$ECHO" tcp "$(local_port helper sig)" 50000
+}
+
 # count_lines LABEL COMMAND...: the command prints `ok NAME` and `not ok NAME`.
 count_lines() {
     label=$1
