@@ -12,8 +12,6 @@ for rung in poll auto; do
 	check "$((CONNECTS - EXCHANGES))" "<=" 4 "connections without an exchange"
 done
 ! grep -q " refused " "$W/storefwd/exchanges.log" || fail "more than two connections were tried"
-awk '$3 == "exchange" && $6 != 200' "$W/storefwd/exchanges.log" >"$W/not-200"
-echo "exchanges not answered 200: $(wc -l <"$W/not-200")"
 rm "$W/storefwd/exchanges.log" && stop storefwd
 
 # A helper that does not know of the limit runs into it once or twice, learns it, and stays below.
