@@ -3,7 +3,7 @@
 # the system's interpreter (py:NAME) or a GStreamer element (gst:NAME).
 DEPS_BUILD = openssl/ssl.h=libssl-dev ev.h=libev-dev http_parser.h=libhttp-parser-dev \
 	confuse.h=libconfuse-dev ares.h=libc-ares-dev bin:pkg-config=pkg-config bin:gcc=gcc
-DEPS_TEST = cmocka.h=libcmocka-dev bin:clang=clang bin:valgrind=valgrind bin:ip=iproute2 bin:curl=curl bin:openssl=openssl
+DEPS_TEST = cmocka.h=libcmocka-dev bin:clang=clang bin:valgrind=valgrind bin:ip=iproute2 bin:curl=curl bin:openssl=openssl bin:mandoc=mandoc bin:setpriv=util-linux
 DEPS_REAL = bin:squid=squid-openssl bin:mitmdump=mitmproxy bin:tinyproxy=tinyproxy bin:gst-launch-1.0=gstreamer1.0-tools \
 	gst:opusenc=gstreamer1.0-plugins-base gst:rtpopuspay=gstreamer1.0-plugins-good
 

@@ -234,6 +234,29 @@ static void bye(void **state)
 	}
 }
 
+/* After GOAWAY no new channels are opened here, and the old ones go on to their end. */
+static void goaway(void **state)
+{
+	(void)state;
+	for (const struct rung *r = rungs; r->name; r++) {
+		struct world *w = world_with(r->name, &pipe_10ms);
+		struct stream_flow *f = world_stream(w, 200000, 200000);
+		struct datagram_flow *d = world_datagram(w);
+		struct channel_params params = { .kind = KIND_STREAM, .service = "stream-5" };
+
+		world_call(w, d, 5, 20 * LOOP_MS, 172);
+		session_goaway(w->server[0].session, CODE_SHUTDOWN, 1000);
+		world_call(w, d, 50, 20 * LOOP_MS, 172);
+		assert_false(session_is_open(w->helper));
+		assert_false(session_is_ended(w->helper));
+		assert_null(channel_open(w->helper, &params, NULL, NULL));
+		world_run(w, 5 * LOOP_SECOND);
+		assert_true(world_stream_done(f));
+		assert_int_equal(d->far.received, 55);
+		world_free(w);
+	}
+}
+
 /* Buffering in either direction is found out by the marks, and the carrier fails as timed out. */
 static void buffering_is_noticed(void **state)
 {
@@ -281,6 +304,7 @@ int main(void)
 		cmocka_unit_test(take_over),
 		cmocka_unit_test(expiry),
 		cmocka_unit_test(bye),
+		cmocka_unit_test(goaway),
 		cmocka_unit_test(buffering_is_noticed),
 		cmocka_unit_test(many_channels),
 	};
