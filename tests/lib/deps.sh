@@ -8,6 +8,7 @@ have() {
 	bin:*) command -v "${1#bin:}" || test -x "/usr/sbin/${1#bin:}" ;;
 	py:*) /usr/bin/python3 -c "import ${1#py:}" ;;
 	gst:*) gst-inspect-1.0 --exists "${1#gst:}" ;;
+	file:*) for f in ${1#file:}; do test -e "$f" && return 0; done; return 1 ;;
 	*) for d in /usr/include /usr/include/"$(uname -m)"-linux-gnu; do test -e "$d/$1" && return 0; done; return 1 ;;
 	esac >/dev/null 2>&1
 }
