@@ -166,7 +166,7 @@ static void test_rest(void **state)
 	assert_true(o->log_json);
 	options_free(o);
 	says(READ("--server=https://h", "--rung=websocket"), "duplex, split, push or poll");
-	says(READ("--server=https://h", "--connections=17"), "from 1 to 16");
+	says(READ("--server=https://h", "--connections=17"), "from 2 to 16");
 	says(READ("--server=https://h", "--log-level=loud"), "error, warn, info or debug");
 	says(READ("--server=https://h", "more"), "unexpected argument");
 	says(READ("--server=https://h", "-L", "x"), "--local: 'x'");
