@@ -263,5 +263,8 @@ int main(int argc, char **argv)
 		link[i].count.device_drops = linkem_end_drops(&o.end[i]);
 	if (o.stats)
 		write_stats(o.stats, link);
+	for (int i = 0; i < 2; i++)
+		linkem_link_fini(&link[i]);
+	linkem_packet_teardown();
 	return status;
 }

@@ -58,6 +58,8 @@ void linkem_packet_setup(size_t size);
 struct linkem_packet *linkem_packet_get(void);
 struct linkem_packet *linkem_packet_copy(const struct linkem_packet *);
 void linkem_packet_put(struct linkem_packet *);
+/* Frees the buffers that are not in use. */
+void linkem_packet_teardown(void);
 /* Takes the packet over. Equal due times leave in order of arrival. */
 void linkem_queue_push(struct linkem_queue *, int64_t due, struct linkem_packet *);
 /* The earliest due time, or INT64_MAX. */
@@ -86,6 +88,7 @@ struct linkem_link {
 };
 
 void linkem_link_init(struct linkem_link *, const struct linkem_params *, int in, int out, uint64_t seed, int64_t start);
+void linkem_link_fini(struct linkem_link *);
 /* Reads a batch; true where there may be more. */
 bool linkem_link_read(struct linkem_link *);
 /* Writes what is due; the next due time, or INT64_MAX. */

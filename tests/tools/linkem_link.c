@@ -3,6 +3,7 @@
  * a virtual clock: free_at is when everything accepted so far has been sent,
  * so the backlog is free_at - now and needs no timer.
  */
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "tests/tools/linkem.h"
@@ -43,6 +44,13 @@ void linkem_link_init(struct linkem_link *l, const struct linkem_params *params,
 {
 	*l = (struct linkem_link){ .params = *params, .in = in, .out = out, .random = seed, .start = start };
 	random_next(&l->random);
+}
+
+void linkem_link_fini(struct linkem_link *l)
+{
+	while (l->queue.count)
+		linkem_packet_put(linkem_queue_pop(&l->queue));
+	free(l->queue.item);
 }
 
 static void emit(struct linkem_link *l, struct linkem_packet *p)

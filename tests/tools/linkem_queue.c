@@ -38,6 +38,14 @@ void linkem_packet_put(struct linkem_packet *p)
 	free_list = p;
 }
 
+void linkem_packet_teardown(void)
+{
+	for (struct linkem_packet *p; (p = free_list);) {
+		free_list = p->next;
+		free(p);
+	}
+}
+
 static bool before(const struct linkem_item *a, const struct linkem_item *b)
 {
 	return a->due < b->due || (a->due == b->due && a->order < b->order);
