@@ -269,12 +269,11 @@ int helper_bind(struct helper *h, char *error, size_t size)
 
 /* ---- files ---- */
 
-static struct credentials *load_credentials(const char *file, char *error, size_t size, int *error_code)
+static struct credentials *load_credentials(const char *file, char *error, size_t size)
 {
 	struct credentials *c;
 	char why[600];
 
-	*error_code = access(file, R_OK) < 0 ? ERROR_SYSTEM : ERROR_CONFIG;
 	c = credentials_load(file, why, sizeof why);
 	if (!c)
 		snprintf(error, size, "--token-file: %s", why);
@@ -284,11 +283,10 @@ static struct credentials *load_credentials(const char *file, char *error, size_
 void helper_reload(struct helper *h)
 {
 	char error[1024];
-	int code;
 	struct credentials *c;
 
 	daemon_notify("RELOADING=1");
-	c = load_credentials(h->options->token_file, error, sizeof error, &code);
+	c = load_credentials(h->options->token_file, error, sizeof error);
 	if (c && route_reload(h->route, error, sizeof error) == 0) {
 		signer_replace(&h->signer, c);
 		log_info("helper", "", "tokens and certificates were read again");
@@ -333,7 +331,7 @@ static void fill_setup(struct helper *h)
 	};
 }
 
-struct helper *helper_new(struct loop *loop, const struct options *o, char *error, size_t size, int *error_code)
+struct helper *helper_new(struct loop *loop, const struct options *o, char *error, size_t size)
 {
 	struct helper *h = calloc(1, sizeof *h);
 	struct credentials *c;
@@ -345,11 +343,11 @@ struct helper *helper_new(struct loop *loop, const struct options *o, char *erro
 	timer_init(&h->begin, loop, on_begin, h);
 	timer_init(&h->stop, loop, on_stop, h);
 	h->packets = packet_pool_new(PACKETS_SMALL, PACKETS_LARGE);
-	c = load_credentials(o->token_file, error, size, error_code);
+	c = load_credentials(o->token_file, error, size);
 	signer_init(&h->signer, loop, c);
 	if (!c)
 		goto failed;
-	h->route = route_new(loop, o, error, size, error_code);
+	h->route = route_new(loop, o, error, size);
 	if (!h->route)
 		goto failed;
 	fill_setup(h);

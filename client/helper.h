@@ -12,9 +12,8 @@
 
 struct helper;
 
-/* Reads the files that the options name. NULL and a sentence in error; error_code tells what cannot
- * be read (ERROR_SYSTEM) from what is wrong in it (ERROR_CONFIG). The options outlive it. */
-struct helper *helper_new(struct loop *, const struct options *, char *error, size_t size, int *error_code);
+/* Reads the files that the options name. NULL and a sentence in error. The options outlive it. */
+struct helper *helper_new(struct loop *, const struct options *, char *error, size_t size);
 /* Binds all local ports and prints their ready lines; 0, or ERROR_SYSTEM and a sentence. */
 int helper_bind(struct helper *, char *error, size_t size);
 /* Begins the first session, and never gives up from now on. */

@@ -48,7 +48,7 @@ static int run(const struct options *o)
 	struct loop *loop;
 	struct helper *h;
 	char error[1024];
-	int code = 0, rc;
+	int rc;
 
 	log_setup(o->log_level, o->log_json);
 	tls_memory_setup();
@@ -58,10 +58,10 @@ static int run(const struct options *o)
 		log_error("helper", "", "the system gives no event loop");
 		return EXIT_RUNTIME;
 	}
-	h = helper_new(loop, o, error, sizeof error, &code);
+	h = helper_new(loop, o, error, sizeof error);
 	if (!h) {
 		log_error("helper", "", "%s", error);
-		rc = code == ERROR_CONFIG ? EXIT_USAGE : EXIT_RUNTIME;
+		rc = EXIT_USAGE;
 	} else if (o->check) {
 		printf("culvert: the options and files are in order\n");
 		rc = EXIT_OK;

@@ -150,7 +150,7 @@ static struct dial *on_start(void *ctx, void (*done)(void *pool_ctx, struct stre
 	return d->start(d->ctx, done, pool_ctx);
 }
 
-struct route *route_new(struct loop *loop, const struct options *o, char *error, size_t size, int *error_code)
+struct route *route_new(struct loop *loop, const struct options *o, char *error, size_t size)
 {
 	struct route *r = calloc(1, sizeof *r);
 
@@ -160,8 +160,7 @@ struct route *route_new(struct loop *loop, const struct options *o, char *error,
 	r->options = o;
 	r->resolver = resolver_new(loop);
 	timer_init(&r->retire, loop, on_retire, r);
-	*error_code = way_load(r, error, size);
-	if (*error_code < 0) {
+	if (way_load(r, error, size) < 0) {
 		route_free(r);
 		return NULL;
 	}

@@ -12,9 +12,8 @@
 
 struct route;
 
-/* Reads the files that the options name. NULL and a sentence in error; error_code then tells
- * what cannot be read (ERROR_SYSTEM) from what is wrong (ERROR_CONFIG). The options outlive it. */
-struct route *route_new(struct loop *, const struct options *, char *error, size_t size, int *error_code);
+/* Reads the files that the options name. NULL and a sentence in error. */
+struct route *route_new(struct loop *, const struct options *, char *error, size_t size);
 /* Connections being made are cancelled. NULL is fine. */
 void route_free(struct route *);
 /* Reads the files again. 0, or as route_new, and then nothing changes. */

@@ -93,6 +93,7 @@ static int tls_explain(struct stream_tls *t)
 	case SSL_R_HTTPS_PROXY_REQUEST:
 	case SSL_R_PACKET_LENGTH_TOO_LONG:
 	case SSL_R_RECORD_LENGTH_MISMATCH:
+	case SSL_R_UNEXPECTED_MESSAGE:	/* an echo: our own hello came back */
 		tls_say(t, "the other side does not speak TLS on this port");
 		break;
 	case SSL_R_UNSUPPORTED_PROTOCOL:

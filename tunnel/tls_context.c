@@ -158,7 +158,8 @@ static const char *tls_cause(void)
 {
 	unsigned long e = ERR_peek_error();
 
-	if (ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE)
+	if ((ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE) ||
+	    (ERR_GET_LIB(e) == ERR_LIB_OSSL_DECODER && ERR_GET_REASON(e) == ERR_R_UNSUPPORTED))
 		return "nothing in PEM format of this kind is in it";
 	if (ERR_SYSTEM_ERROR(e))
 		return strerror(ERR_GET_REASON(e));

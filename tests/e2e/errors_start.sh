@@ -36,9 +36,9 @@ ends 2 "no-such-option" "${server[@]}" --no-such-option
 
 ends 1 "127.0.0.1:$(port_of "$UDP").*in use" "${helper[@]}" -L "udp://$UDP=udp"
 ends 1 "127.0.0.1:$(port_of "$SIG").*in use" "${helper[@]}" -L "tcp://$SIG=sig"
-ends 1 "$W/missing.*[Nn]o such file" "${helper[@]}" --token-file "$W/missing" -L udp://127.0.0.1:0=udp
+ends 2 "$W/missing.*[Nn]o such file" "${helper[@]}" --token-file "$W/missing" -L udp://127.0.0.1:0=udp
 ends 2 "$W/garbage" "${helper[@]}" --token-file "$W/garbage" -L udp://127.0.0.1:0=udp
-ends 1 "$W/missing.*[Nn]o such file" "${helper[@]}" --cafile "$W/missing" -L udp://127.0.0.1:0=udp
+ends 2 "$W/missing.*[Nn]o such file" "${helper[@]}" --cafile "$W/missing" -L udp://127.0.0.1:0=udp
 ends 2 "$W/garbage" "${helper[@]}" --cafile "$W/garbage" -L udp://127.0.0.1:0=udp
 ends 2 "rung" "${helper[@]}" --rung nonsense -L udp://127.0.0.1:0=udp
 ends 2 "https" "${helper[@]}" --server "http://localhost:$SERVER_PORT" -L udp://127.0.0.1:0=udp
@@ -51,7 +51,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	chmod 644 "$W/token"
 	AS=nobody ends 2 "server.key.*[Pp]ermission denied" "${server[@]}"
 	chmod 600 "$W/token"
-	AS=nobody ends 1 "token.*[Pp]ermission denied" "${helper[@]}" -L udp://127.0.0.1:0=udp
+	AS=nobody ends 2 "token.*[Pp]ermission denied" "${helper[@]}" -L udp://127.0.0.1:0=udp
 fi
 
 # Errors in a file are told with their line; --check finds them without a start.

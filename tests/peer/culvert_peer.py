@@ -93,6 +93,7 @@ def parse_arguments() -> argparse.Namespace:
     two.add_argument("--cert", required=True)
     two.add_argument("--key", required=True)
     two.add_argument("--base", default="/culvert")
+    two.add_argument("--clock", type=float, default=0.0, metavar="SECONDS", help="how far the clock is off")
     two.add_argument("--service", action="append", default=[], type=parse_service)
     add_common(two)
     return parser.parse_args()
@@ -117,7 +118,7 @@ async def run_helper(arguments: argparse.Namespace) -> None:
 
 async def run_server(arguments: argparse.Namespace) -> None:
     two = server.Server(auth.read_token_file(arguments.token_file), dict(arguments.service), arguments.base,
-                        settings_of(arguments))
+                        settings_of(arguments), arguments.clock)
     stopping, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)

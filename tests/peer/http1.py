@@ -144,8 +144,8 @@ class BodyWriter:
         await self.writer.drain()
 
 
-def http_date() -> str:
-    return formatdate(time.time(), usegmt=True)
+def http_date(offset: float = 0.0) -> str:
+    return formatdate(time.time() + offset, usegmt=True)
 
 
 def seconds_of_date(value: str | None) -> float | None:

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2154
 # Shell functions of test_peer.sh and interop.sh: processes, ports, results.  Sourced, not run.
 
 PYTHON=${PYTHON:-/usr/bin/python3}

@@ -261,7 +261,9 @@ class HeldPoll:
 
 
 class Server:
-    def __init__(self, tokens: dict[str, list[bytes]], services: dict[str, Service], base: str, settings: Settings):
+    def __init__(self, tokens: dict[str, list[bytes]], services: dict[str, Service], base: str, settings: Settings,
+                 clock_offset: float = 0.0):
+        self.clock_offset = clock_offset   # --clock: a clock that is wrong
         self.tokens = tokens
         self.services = services
         self.base = base
@@ -333,7 +335,8 @@ class Server:
             return None
         target = re.sub(r"\Ahttps?://[^/?]*", "", target, flags=re.I)
         path, _, query = target.partition("?")
-        identity = auth.verify(self.tokens, head.headers.get("authorization"), method, path, query, time.time())
+        identity = auth.verify(self.tokens, head.headers.get("authorization"), method, path, query,
+                               time.time() + self.clock_offset)
         matched = re.fullmatch(re.escape(self.base) + r"/v1/([A-Za-z0-9_-]{22})", path)
         fields = parse_query(query)
         if identity is None or matched is None or fields is None or method != "POST":
@@ -349,9 +352,8 @@ class Server:
         await self._cover(writer, head.first[0], keep)
         return keep
 
-    @staticmethod
-    async def _cover(writer: asyncio.StreamWriter, method: str, keep: bool) -> None:
-        headers = {"Date": http1.http_date(), "Content-Type": "text/plain", "Content-Length": str(len(COVER))}
+    async def _cover(self, writer: asyncio.StreamWriter, method: str, keep: bool) -> None:
+        headers = {"Date": http1.http_date(self.clock_offset), "Content-Type": "text/plain", "Content-Length": str(len(COVER))}
         if not keep:
             headers["Connection"] = "close"
         writer.write(http1.format_head("HTTP/1.1 404 Not Found", headers) + (b"" if method == "HEAD" else COVER))
@@ -409,7 +411,7 @@ class ExchangeServer:
     # ------------------------------------------------------------ answers
 
     def _head(self, length: int | None, keep: bool) -> bytes:
-        headers = {"Date": http1.http_date(), "Content-Type": "application/octet-stream",
+        headers = {"Date": http1.http_date(self.server.clock_offset), "Content-Type": "application/octet-stream",
                    "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
         if length is not None:
             headers["Content-Length"] = str(length)

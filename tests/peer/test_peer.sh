@@ -3,6 +3,7 @@
 # Prints one line for each check and `N passed, N failed` at the end.  QUIET=1 shows failures only.
 
 HERE=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=lib.sh
 . "$HERE/lib.sh"
 
 make_secrets || { echo "cannot make a certificate"; exit 1; }
@@ -21,6 +22,7 @@ pair() {
     rm -f "$TMP"/helper.* "$TMP"/server.*
 }
 
+# shellcheck disable=SC2317
 # The server comes back with another epoch: the helper makes a new session behind the same local sockets.
 restart() {
     stop server KILL
@@ -38,6 +40,7 @@ restart_server() {
     rm -f "$TMP"/helper.* "$TMP"/server.*
 }
 
+# shellcheck disable=SC2154
 # GOAWAY: the old channel goes on while new ones use a new session.
 go_away() {
     start_peer_server server 0 && start_peer_helper helper "$(server_port server)" "$1" || { fail "$1, GOAWAY"; return; }
@@ -69,6 +72,7 @@ pair "duplex, broken off" duplex 40 200000 "--lose-every 3 --split-bytes 11" "--
 pair "split, answers lost" split 100 200000 "--lose-every 3 --split-bytes 11" "--lose-every 4 --split-bytes 7"
 pair "push, answers lost" push 100 200000 "--lose-every 6 --split-bytes 11" "--lose-every 7 --split-bytes 7"
 pair "poll, answers lost" poll 100 200000 "--lose-every 6 --split-bytes 11" "--lose-every 7 --split-bytes 7"
+pair "push, another clock" push 200 10000 "" "--clock 3600"
 restart_server duplex
 restart_server poll
 go_away push
