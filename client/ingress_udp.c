@@ -22,6 +22,7 @@
 #define RETRY_US (5 * LOOP_SECOND)	/* after a refusal */
 #define ROUNDS 4			/* batches per turn */
 #define BUCKETS 64
+#define WAITING_MAX 8			/* packets of a flow that wait for the first session */
 
 struct flow;
 
@@ -43,6 +44,7 @@ struct flow {
 	struct channel *channel; /* NULL: none now */
 	int64_t active_us;	/* last packet from the source */
 	int64_t retry_us;	/* no channel before this time */
+	struct packet_queue waiting; /* the newest packets from before there was a session */
 };
 
 static const struct endpoint_ops endpoint;
@@ -95,6 +97,7 @@ static struct flow *flow_new(struct port *p, const struct address *source)
 	f->port = p;
 	f->source = *source;
 	f->active_us = now_us(p);
+	packet_queue_init(&f->waiting);
 	f->next = *bucket;
 	*bucket = f;
 	p->count++;
@@ -112,6 +115,7 @@ static void flow_free(struct flow *f)
 		at = &(*at)->next;
 	*at = f->next;
 	f->port->count--;
+	packet_queue_clear(&f->waiting);
 	loop_free_later(f->port->ingress.host->loop, f);
 }
 
@@ -129,6 +133,7 @@ static void flow_open(struct flow *f)
 		.idle_ms = IDLE_MS,
 	};
 	char text[ADDRESS_TEXT];
+	struct packet *waited;
 
 	if (!s || now_us(f->port) < f->retry_us)
 		return;
@@ -136,6 +141,8 @@ static void flow_open(struct flow *f)
 	if (f->channel) {
 		log_debug("udp", i->local, "source %s is channel %llu of session %s", address_text(&f->source, text),
 			  (unsigned long long)channel_id(f->channel), session_tag(s));
+		while (f->channel && (waited = packet_queue_take(&f->waiting)))
+			channel_send(f->channel, waited);	/* which drops what has become too old */
 		return;
 	}
 	f->retry_us = now_us(f->port) + RETRY_US;
@@ -246,11 +253,16 @@ static void from_source(struct port *p, const struct address *source, struct pac
 		channel_send(f->channel, packet);
 		return;
 	}
-	if (p->ingress.host->session(p->ingress.host->ctx))
+	if (p->ingress.host->session(p->ingress.host->ctx)) {
 		count(dropped_no_channel);
-	else
+		packet_put(packet);
+		return;
+	}
+	packet_queue_append(&f->waiting, packet);
+	if (f->waiting.count > WAITING_MAX) {
 		count(dropped_no_session);
-	packet_put(packet);
+		packet_put(packet_queue_take(&f->waiting));
+	}
 }
 
 static void on_ready(void *ctx, bool readable, bool writable)

@@ -1,4 +1,4 @@
-/* links: client/ingress_udp.c client/ingress.c tunnel/loop.c tunnel/address.c tunnel/udp_linux.c tunnel/counters.c framing/packet.c framing/capsule.c framing/cursor.c framing/varint.c */
+/* links: client/ingress_udp.c client/ingress.c tunnel/loop.c tunnel/address.c tunnel/udp_linux.c tunnel/counters.c framing/packet.c framing/capsule.c framing/cursor.c framing/varint.c tests/lib/rig.c tests/lib/turns.c */
 /* libs: -lev */
 /* UDP ingress over real sockets and fake channels: flows, sizes, caps, refusals, lost sessions. */
 #include <setjmp.h>
@@ -12,11 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "client/ingress.h"
 #include "framing/capsule.h"
+#include "tests/lib/rig.h"
 #include "tunnel/channel.h"
 #include "tunnel/counters.h"
-#include "tunnel/log.h"
 #include "tunnel/udp.h"
 
 #define FLOWS 4			/* cap of the port under test */
@@ -36,21 +35,14 @@ struct channel {
 };
 
 static struct channel channels[CHANNELS];
-static unsigned opened, warnings, limit;
-static bool session_open;
-
-static struct session *the_session(void *ctx)
-{
-	(void)ctx;
-	return session_open ? (struct session *)&session_open : NULL;
-}
+static unsigned opened, limit;
 
 struct channel *channel_open(struct session *s, const struct channel_params *params, const struct endpoint_ops *ops,
 			     void *ctx)
 {
 	struct channel *ch = &channels[opened];
 
-	assert_ptr_equal(s, &session_open);
+	assert_ptr_equal(s, rig_session());
 	assert_int_equal(params->kind, KIND_DATAGRAM);
 	if (opened == limit)
 		return NULL;
@@ -73,27 +65,6 @@ uint64_t channel_id(const struct channel *ch)
 	return (uint64_t)(ch - channels);
 }
 
-const char *session_tag(const struct session *s)
-{
-	(void)s;
-	return "test";
-}
-
-bool log_enabled(enum log_level level)
-{
-	return level <= LOG_LEVEL_WARN;
-}
-
-void log_write(enum log_level level, struct log_limit *l, const char *area, const char *who, const char *fmt, ...)
-{
-	(void)l;
-	(void)area;
-	(void)who;
-	(void)fmt;
-	if (level <= LOG_LEVEL_WARN)
-		warnings++;
-}
-
 static void close_channel(unsigned i, uint64_t code)
 {
 	const struct endpoint_ops *ops = channels[i].ops;
@@ -102,63 +73,15 @@ static void close_channel(unsigned i, uint64_t code)
 	ops->closed(channels[i].ctx, code, "because");
 }
 
-/* ---- the port under test ---- */
-
-static struct loop *loop;
-static struct ingress_host host;
-static struct ingress *ingress;
-static struct address local;
-
-static void on_tick(void *ctx)
-{
-	(void)ctx;
-	loop_break(loop);
-}
-
-/* Runs until *value is at least n; fails after 5 s. */
-static void run_until(const unsigned *value, unsigned n)
-{
-	struct timer tick;
-	int64_t until = loop_touch(loop) + 5 * LOOP_SECOND;
-
-	timer_init(&tick, loop, on_tick, NULL);
-	while (*value < n && loop_touch(loop) < until) {
-		timer_in(&tick, LOOP_MS);
-		loop_run(loop);
-	}
-	assert_true(*value >= n);
-}
-
-/* Some turns, for what should not happen. */
-static void run_turns(unsigned n)
-{
-	struct timer tick;
-
-	timer_init(&tick, loop, on_tick, NULL);
-	while (n--) {
-		timer_in(&tick, LOOP_MS);
-		loop_run(loop);
-	}
-}
-
 static int setup(void **state)
 {
-	char error[256];
-	int fd;
-
 	(void)state;
 	memset(channels, 0, sizeof channels);
-	opened = warnings = 0;
+	opened = 0;
 	limit = CHANNELS;
-	session_open = true;
 	memset(counters, 0, sizeof counters);
-	loop = loop_new();
-	host = (struct ingress_host){ loop, packet_pool_new(64, 4), FLOWS, the_session, NULL };
-	address_literal("127.0.0.1", 0, &local);
-	fd = ingress_bind(&ingress_udp, &local, error, sizeof error);
-	assert_true(fd >= 0);
-	assert_int_equal(address_of_socket(fd, &local), 0);
-	ingress = ingress_udp.open(&host, fd, "rtp", 3);
+	rig_set_up(packet_pool_new(64, 4), FLOWS);
+	rig_open(&ingress_udp, rig_bind(&ingress_udp, "127.0.0.1"), "rtp", 3);
 	return 0;
 }
 
@@ -168,15 +91,14 @@ static int teardown(void **state)
 	for (unsigned i = 0; i < opened; i++)
 		if (channels[i].ops)
 			close_channel(i, CODE_SESSION_LOST);
-	ingress_udp.close(ingress);
-	packet_pool_free(host.packets);
-	loop_free(loop);
+	rig_tear_down();
+	packet_pool_free(rig.host.packets);
 	return 0;
 }
 
 static int source(void)
 {
-	int fd = udp_connect(&local);
+	int fd = udp_connect(&rig.local);
 
 	assert_true(fd >= 0);
 	return fd;
@@ -199,13 +121,13 @@ static void test_one_channel_per_source(void **state)
 	uint8_t got[16];
 
 	(void)state;
-	assert_string_equal(ingress->service, "rtp");
+	assert_string_equal(rig.ingress->service, "rtp");
 	say(a, "a", 1);
-	run_until(&channels[0].sent, 1);
+	rig_run_until(&channels[0].sent, 1);
 	say(b, "b", 1);
-	run_until(&channels[1].sent, 1);
+	rig_run_until(&channels[1].sent, 1);
 	say(a, "c", 1);
-	run_until(&channels[0].sent, 2);
+	rig_run_until(&channels[0].sent, 2);
 	assert_int_equal(opened, 2);
 	assert_int_equal(channels[0].params.port_index, 3);
 	assert_string_equal(channels[0].params.service, "rtp");
@@ -233,7 +155,7 @@ static void test_sizes(void **state)
 	memset(bytes, 'x', sizeof bytes);
 	for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
 		say(a, bytes, sizes[i]);
-		run_until(&channels[0].sent, i + 1);
+		rig_run_until(&channels[0].sent, i + 1);
 		assert_int_equal(channels[0].last_len, sizes[i]);
 		channels[0].ops->datagram(channels[0].ctx, bytes, sizes[i]);
 		assert_int_equal(hear(a, got, sizeof got), (ssize_t)sizes[i]);
@@ -250,21 +172,21 @@ static void test_cap_hurts_the_new_one(void **state)
 	for (unsigned i = 0; i < FLOWS; i++) {
 		fd[i] = source();
 		say(fd[i], "x", 1);
-		run_until(&channels[i].sent, 1);
+		rig_run_until(&channels[i].sent, 1);
 	}
 	say(late, "x", 1);
-	run_turns(3);
+	rig_run_turns(3);
 	assert_int_equal(opened, FLOWS);
 	assert_int_equal(counted(dropped_no_channel), 1);
-	assert_int_equal(warnings, 1);
+	assert_int_equal(rig.warnings, 1);
 	for (unsigned i = 0; i < FLOWS; i++) {
 		say(fd[i], "x", 1);
-		run_until(&channels[i].sent, 2);
+		rig_run_until(&channels[i].sent, 2);
 	}
 	/* An idle one makes room. */
 	close_channel(2, CODE_IDLE);
 	say(late, "x", 1);
-	run_until(&channels[FLOWS].sent, 1);
+	rig_run_until(&channels[FLOWS].sent, 1);
 	for (unsigned i = 0; i < FLOWS; i++)
 		close(fd[i]);
 	close(late);
@@ -277,30 +199,31 @@ static void test_lost_session_comes_back(void **state)
 
 	(void)state;
 	say(a, "a", 1);
-	run_until(&channels[0].sent, 1);
+	rig_run_until(&channels[0].sent, 1);
 	say(b, "b", 1);
-	run_until(&channels[1].sent, 1);
-	/* No session: the flows stay, packets are dropped and counted. */
-	session_open = false;
+	rig_run_until(&channels[1].sent, 1);
+	/* No session: the flows stay, the newest eight packets wait, older ones are dropped and counted. */
+	rig.session_open = false;
 	close_channel(0, CODE_SESSION_LOST);
 	close_channel(1, CODE_EPOCH);
-	run_turns(2);
+	rig_run_turns(2);
 	say(a, "a", 1);
-	run_turns(3);
+	rig_run_turns(3);
 	assert_int_equal(opened, 2);
 	assert_int_equal(counted(dropped_no_session), 1);
 	/* A new one: channels again, without a packet from the sources. */
-	session_open = true;
-	ingress_udp.welcome(ingress);
+	rig.session_open = true;
+	ingress_udp.welcome(rig.ingress);
 	assert_int_equal(opened, 4);
+	assert_int_equal(channels[2].sent + channels[3].sent, 8);
 	for (unsigned i = 2; i < 4; i++)
 		channels[i].ops->datagram(channels[i].ctx, (const uint8_t *)"again", 5);
 	assert_int_equal(hear(a, got, sizeof got), 5);
 	assert_int_equal(hear(b, got, sizeof got), 5);
 	/* An old session is cut while another one is open. */
 	close_channel(2, CODE_SESSION_LOST);
-	run_until(&opened, 5);
-	assert_int_equal(warnings, 0);
+	rig_run_until(&opened, 5);
+	assert_int_equal(rig.warnings, 0);
 	close(a);
 	close(b);
 }
@@ -311,18 +234,18 @@ static void test_refused(void **state)
 
 	(void)state;
 	say(a, "a", 1);
-	run_until(&channels[0].sent, 1);
+	rig_run_until(&channels[0].sent, 1);
 	close_channel(0, CODE_UNKNOWN_SERVICE);
-	assert_int_equal(warnings, 1);
+	assert_int_equal(rig.warnings, 1);
 	/* Not again at once; another source says nothing new. */
 	say(a, "a", 1);
-	run_turns(3);
+	rig_run_turns(3);
 	assert_int_equal(opened, 1);
 	assert_int_equal(counted(dropped_no_channel), 1);
 	say(b, "b", 1);
-	run_until(&channels[1].sent, 1);
+	rig_run_until(&channels[1].sent, 1);
 	close_channel(1, CODE_UNKNOWN_SERVICE);
-	assert_int_equal(warnings, 1);
+	assert_int_equal(rig.warnings, 1);
 	close(a);
 	close(b);
 }
@@ -334,12 +257,12 @@ static void test_channel_limit(void **state)
 	(void)state;
 	limit = 0;
 	say(a, "a", 1);
-	run_turns(3);
+	rig_run_turns(3);
 	say(a, "a", 1);
-	run_turns(3);
+	rig_run_turns(3);
 	assert_int_equal(opened, 0);
 	assert_int_equal(counted(dropped_no_channel), 2);
-	assert_int_equal(warnings, 1);
+	assert_int_equal(rig.warnings, 1);
 	close(a);
 }
 
@@ -349,13 +272,13 @@ static void test_ended_in_order(void **state)
 
 	(void)state;
 	say(a, "a", 1);
-	run_until(&channels[0].sent, 1);
+	rig_run_until(&channels[0].sent, 1);
 	close_channel(0, CODE_NONE);
-	run_turns(2);
+	rig_run_turns(2);
 	assert_int_equal(opened, 1);
 	say(a, "a", 1);
-	run_until(&channels[1].sent, 1);
-	assert_int_equal(warnings, 0);
+	rig_run_until(&channels[1].sent, 1);
+	assert_int_equal(rig.warnings, 0);
 	close(a);
 }
 
