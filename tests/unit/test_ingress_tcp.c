@@ -1,4 +1,4 @@
-/* links: client/ingress_tcp.c client/ingress.c tunnel/loop.c tunnel/address.c tunnel/stream_tcp.c framing/capsule.c framing/cursor.c framing/varint.c */
+/* links: client/ingress_tcp.c client/ingress.c tunnel/loop.c tunnel/address.c tunnel/stream_tcp.c framing/capsule.c framing/cursor.c framing/varint.c tests/lib/rig.c tests/lib/turns.c */
 /* libs: -lev */
 /* TCP ingress over real sockets and fake channels: bytes, back-pressure, halves, resets, waiting for a session. */
 #include <setjmp.h>
@@ -13,10 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "client/ingress.h"
 #include "framing/capsule.h"
+#include "tests/lib/rig.h"
 #include "tunnel/channel.h"
-#include "tunnel/log.h"
 
 #define CHANNELS 8
 #define ROOM 4096
@@ -35,21 +34,14 @@ struct channel {
 };
 
 static struct channel channels[CHANNELS];
-static unsigned opened, warnings, limit;
-static bool session_open;
-
-static struct session *the_session(void *ctx)
-{
-	(void)ctx;
-	return session_open ? (struct session *)&session_open : NULL;
-}
+static unsigned opened, limit;
 
 struct channel *channel_open(struct session *s, const struct channel_params *params, const struct endpoint_ops *ops,
 			     void *ctx)
 {
 	struct channel *ch = &channels[opened];
 
-	assert_ptr_equal(s, &session_open);
+	assert_ptr_equal(s, rig_session());
 	assert_int_equal(params->kind, KIND_STREAM);
 	assert_string_equal(params->service, "sig");
 	if (opened == limit)
@@ -95,27 +87,6 @@ uint64_t channel_id(const struct channel *ch)
 	return (uint64_t)(ch - channels);
 }
 
-const char *session_tag(const struct session *s)
-{
-	(void)s;
-	return "test";
-}
-
-bool log_enabled(enum log_level level)
-{
-	return level <= LOG_LEVEL_WARN;
-}
-
-void log_write(enum log_level level, struct log_limit *l, const char *area, const char *who, const char *fmt, ...)
-{
-	(void)l;
-	(void)area;
-	(void)who;
-	(void)fmt;
-	if (level <= LOG_LEVEL_WARN)
-		warnings++;
-}
-
 static void end_channel(unsigned i, uint64_t code)
 {
 	const struct endpoint_ops *ops = channels[i].ops;
@@ -124,61 +95,19 @@ static void end_channel(unsigned i, uint64_t code)
 	ops->closed(channels[i].ctx, code, "because");
 }
 
-/* ---- the port under test ---- */
-
-static struct loop *loop;
-static struct ingress_host host;
-static struct ingress *ingress;
-static struct address local;
-
-static void on_tick(void *ctx)
-{
-	(void)ctx;
-	loop_break(loop);
-}
-
-static void run_turns(unsigned n)
-{
-	struct timer tick;
-
-	timer_init(&tick, loop, on_tick, NULL);
-	while (n--) {
-		timer_in(&tick, LOOP_MS);
-		loop_run(loop);
-	}
-}
-
-/* Runs until *value is at least n; fails after 5 s. */
-static void run_until(const unsigned *value, unsigned n)
-{
-	int64_t until = loop_touch(loop) + 5 * LOOP_SECOND;
-
-	while (*value < n && loop_touch(loop) < until)
-		run_turns(1);
-	assert_true(*value >= n);
-}
-
 static int setup(void **state)
 {
-	char error[256];
 	int fd;
 
 	(void)state;
 	memset(channels, 0, sizeof channels);
-	opened = warnings = 0;
+	opened = 0;
 	limit = CHANNELS;
-	session_open = true;
-	loop = loop_new();
-	host = (struct ingress_host){ loop, NULL, 3, the_session, NULL };
-	address_literal("::1", 0, &local);
-	fd = ingress_bind(&ingress_tcp, &local, error, sizeof error);
-	if (fd < 0) {
-		address_literal("127.0.0.1", 0, &local);
-		fd = ingress_bind(&ingress_tcp, &local, error, sizeof error);
-	}
-	assert_true(fd >= 0);
-	assert_int_equal(address_of_socket(fd, &local), 0);
-	ingress = ingress_tcp.open(&host, fd, "sig", 0);
+	rig_set_up(NULL, 3);
+	fd = rig_bind(&ingress_tcp, "::1");
+	if (fd < 0)
+		fd = rig_bind(&ingress_tcp, "127.0.0.1");
+	rig_open(&ingress_tcp, fd, "sig", 0);
 	return 0;
 }
 
@@ -188,16 +117,15 @@ static int teardown(void **state)
 	for (unsigned i = 0; i < opened; i++)
 		if (channels[i].ops)
 			end_channel(i, CODE_SESSION_LOST);
-	ingress_tcp.close(ingress);
-	loop_free(loop);
+	rig_tear_down();
 	return 0;
 }
 
 static int dial(void)
 {
-	int fd = socket(local.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(rig.local.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	assert_int_equal(connect(fd, (struct sockaddr *)&local.sa, local.len), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&rig.local.sa, rig.local.len), 0);
 	return fd;
 }
 
@@ -205,7 +133,7 @@ static int dial_open(unsigned channel)
 {
 	int fd = dial();
 
-	run_until(&opened, channel + 1);
+	rig_run_until(&opened, channel + 1);
 	return fd;
 }
 
@@ -224,7 +152,7 @@ static void test_bytes(void **state)
 
 	(void)state;
 	assert_int_equal(send(fd, "hello", 5, 0), 5);
-	run_until(&channels[0].in, 5);
+	rig_run_until(&channels[0].in, 5);
 	assert_memory_equal(channels[0].buf, "hello", 5);
 	assert_int_equal(channels[0].ops->bytes(channels[0].ctx, (const uint8_t *)"world", 5), 5);
 	assert_int_equal(recv(fd, got, sizeof got, 0), 5);
@@ -239,15 +167,15 @@ static void test_full_channel_stops_reading(void **state)
 
 	(void)state;
 	assert_int_equal(send(fd, bytes, sizeof bytes, 0), (ssize_t)sizeof bytes);
-	run_until(&channels[0].full, 1);
-	run_turns(3);
+	rig_run_until(&channels[0].full, 1);
+	rig_run_turns(3);
 	assert_int_equal(channels[0].in, ROOM);
 	channels[0].in = 0;
 	channels[0].ops->writable(channels[0].ctx);
-	run_until(&channels[0].in, ROOM);
+	rig_run_until(&channels[0].in, ROOM);
 	channels[0].in = 0;
 	channels[0].ops->writable(channels[0].ctx);
-	run_until(&channels[0].in, ROOM);
+	rig_run_until(&channels[0].in, ROOM);
 	close(fd);
 }
 
@@ -263,16 +191,16 @@ static void test_full_socket_stops_writing(void **state)
 		took = channels[0].ops->bytes(channels[0].ctx, bytes, sizeof bytes);
 		sent += took;
 	} while (took == sizeof bytes);
-	run_turns(3);
+	rig_run_turns(3);
 	assert_int_equal(channels[0].resumed, 0);
 	assert_int_equal(channels[0].ops->bytes(channels[0].ctx, bytes, 1), 0);
 	while (received < sent) {
 		n = hear(fd, got, sizeof got);
 		assert_true(n > 0 || n == -EAGAIN);
 		received += n > 0 ? (size_t)n : 0;
-		run_turns(n > 0 ? 0 : 1);
+		rig_run_turns(n > 0 ? 0 : 1);
 	}
-	run_until(&channels[0].resumed, 1);
+	rig_run_until(&channels[0].resumed, 1);
 	assert_int_equal(channels[0].ops->bytes(channels[0].ctx, bytes, 1), 1);
 	close(fd);
 }
@@ -284,16 +212,16 @@ static void test_half_close_local_first(void **state)
 
 	(void)state;
 	shutdown(fd, SHUT_WR);
-	run_until(&channels[0].finished, 1);
+	rig_run_until(&channels[0].finished, 1);
 	assert_int_equal(channels[0].ops->bytes(channels[0].ctx, (const uint8_t *)"late", 4), 4);
 	assert_int_equal(recv(fd, got, sizeof got, 0), 4);
 	channels[0].ops->finish(channels[0].ctx);
 	assert_int_equal(recv(fd, got, sizeof got, 0), 0);
 	end_channel(0, CODE_NONE);
-	run_turns(2);
+	rig_run_turns(2);
 	assert_int_equal(channels[0].finished, 1);
 	assert_int_equal(channels[0].closed, 0);
-	assert_int_equal(warnings, 0);
+	assert_int_equal(rig.warnings, 0);
 	close(fd);
 }
 
@@ -306,9 +234,9 @@ static void test_half_close_remote_first(void **state)
 	channels[0].ops->finish(channels[0].ctx);
 	assert_int_equal(recv(fd, got, sizeof got, 0), 0);
 	assert_int_equal(send(fd, "more", 4, 0), 4);
-	run_until(&channels[0].in, 4);
+	rig_run_until(&channels[0].in, 4);
 	close(fd);
-	run_until(&channels[0].finished, 1);
+	rig_run_until(&channels[0].finished, 1);
 	end_channel(0, CODE_NONE);
 }
 
@@ -320,7 +248,7 @@ static void test_channel_reset(void **state)
 	(void)state;
 	end_channel(0, CODE_CONNECT_REFUSED);
 	assert_int_equal(hear(fd, &c, 1), -ECONNRESET);
-	assert_int_equal(warnings, 1);
+	assert_int_equal(rig.warnings, 1);
 	close(fd);
 }
 
@@ -332,7 +260,7 @@ static void test_local_reset(void **state)
 	(void)state;
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
 	close(fd);
-	run_until(&channels[0].closed, 1);
+	rig_run_until(&channels[0].closed, 1);
 	assert_int_equal(channels[0].code, CODE_LOCAL_RESET);
 }
 
@@ -347,7 +275,7 @@ static void test_socket_fails_within_a_call(void **state)
 	/* The channel must not be closed under its own feet. */
 	assert_int_equal(channels[0].ops->bytes(channels[0].ctx, (const uint8_t *)"x", 1), 1);
 	assert_int_equal(channels[0].closed, 0);
-	run_until(&channels[0].closed, 1);
+	rig_run_until(&channels[0].closed, 1);
 }
 
 static void test_waits_for_session(void **state)
@@ -355,16 +283,16 @@ static void test_waits_for_session(void **state)
 	int fd;
 
 	(void)state;
-	session_open = false;
+	rig.session_open = false;
 	fd = dial();
 	assert_int_equal(send(fd, "early", 5, 0), 5);
-	run_turns(3);
+	rig_run_turns(3);
 	assert_int_equal(opened, 0);
-	session_open = true;
-	ingress_tcp.welcome(ingress);
+	rig.session_open = true;
+	ingress_tcp.welcome(rig.ingress);
 	assert_int_equal(opened, 1);
-	run_until(&channels[0].in, 5);
-	assert_int_equal(warnings, 0);
+	rig_run_until(&channels[0].in, 5);
+	assert_int_equal(rig.warnings, 0);
 	close(fd);
 }
 
@@ -376,7 +304,7 @@ static void test_channel_limit(void **state)
 	(void)state;
 	limit = 0;
 	fd = dial();
-	run_until(&warnings, 1);
+	rig_run_until(&rig.warnings, 1);
 	assert_int_equal(hear(fd, &c, 1), -ECONNRESET);
 	close(fd);
 }
@@ -389,13 +317,13 @@ static void test_cap_hurts_the_new_one(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		fd[i] = dial_open(i);
 	late = dial();
-	run_until(&warnings, 1);
+	rig_run_until(&rig.warnings, 1);
 	assert_int_equal(opened, 3);
 	assert_int_equal(hear(late, &(char){ 0 }, 1), -ECONNRESET);
 	close(late);
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(send(fd[i], "x", 1, 0), 1);
-		run_until(&channels[i].in, 1);
+		rig_run_until(&channels[i].in, 1);
 		close(fd[i]);
 	}
 }
@@ -405,9 +333,9 @@ static void test_close_while_waiting(void **state)
 	int fd;
 
 	(void)state;
-	session_open = false;
+	rig.session_open = false;
 	fd = dial();
-	run_turns(3);
+	rig_run_turns(3);
 	/* teardown closes the port with the connection still waiting */
 	close(fd);
 }
