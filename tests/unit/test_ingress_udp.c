@@ -207,7 +207,8 @@ static void test_lost_session_comes_back(void **state)
 	close_channel(0, CODE_SESSION_LOST);
 	close_channel(1, CODE_EPOCH);
 	rig_run_turns(2);
-	say(a, "a", 1);
+	for (unsigned i = 0; i < 9; i++)
+		say(a, "a", 1);
 	rig_run_turns(3);
 	assert_int_equal(opened, 2);
 	assert_int_equal(counted(dropped_no_session), 1);
