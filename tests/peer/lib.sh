@@ -148,8 +148,8 @@ traffic() {
     check "$1: ten at once" "$PYTHON" "$ECHO" many "$(local_port "$2" sig)" 20000
 }
 
-# through LABEL LEAST COMMAND...: of 400 datagrams in 8 s some of the last must come back, and LEAST altogether, although
-# COMMAND is run after 1.5 s; new streams must work after that.
+# through LABEL LEAST COMMAND...: of 400 datagrams in 8 s some of the last must come back, and LEAST altogether,
+# although COMMAND is run after 1.5 s; new streams must work after that.
 through() {
     through_label=$1 through_least=$2
     shift 2
@@ -178,14 +178,17 @@ count_lines() {
     [ -s "$TMP/lines" ] || fail "$label: $(tail -n 1 "$TMP/lines.err")"
 }
 
-# no_tracebacks NAME...: none of these has met an exception that it did not expect.
-no_tracebacks() {
+# no_faults LABEL NAME...: none of these has met an exception that it did not expect or a peer that broke the protocol.
+no_faults() {
+    faults_label=$1
+    shift
     for name in "$@"; do
         if grep -q -e Traceback "$TMP/$name.err"; then
-            fail "$name: $(grep -A 40 -e Traceback "$TMP/$name.err" | tail -n 1)"
-            [ -n "${KEEP:-}" ] && cp "$TMP/$name.err" "$KEEP"
+            fail "$faults_label: $name: $(grep -A 40 -e Traceback "$TMP/$name.err" | tail -n 1)"
+        elif grep -q -e 'Malformed(' -e 'ChannelError(' "$TMP/$name.err"; then
+            fail "$faults_label: $name: $(grep -e 'Malformed(' -e 'ChannelError(' "$TMP/$name.err" | head -n 1)"
         else
-            pass "$name: no exception"
+            pass "$faults_label: $name met no fault"
         fi
     done
 }

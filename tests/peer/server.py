@@ -7,6 +7,7 @@ import os
 import random
 import re
 import ssl
+import sys
 import time
 from dataclasses import dataclass
 
@@ -261,8 +262,8 @@ class HeldPoll:
 
 
 class Server:
-    def __init__(self, tokens: dict[str, list[bytes]], services: dict[str, Service], base: str, settings: Settings,
-                 clock_offset: float = 0.0):
+    def __init__(self, tokens: dict[str, list[bytes]], services: dict[str, Service], base: str,
+                 settings: Settings, clock_offset: float = 0.0):
         self.clock_offset = clock_offset   # --clock: a clock that is wrong
         self.tokens = tokens
         self.services = services
@@ -306,7 +307,7 @@ class Server:
             writer.close()
         except BODY_ERRORS as error:
             if self.settings.verbose and not isinstance(error, ConnectionError):
-                print("peer: connection ends:", repr(error), flush=True)
+                print("peer: connection ends:", repr(error), file=sys.stderr, flush=True)
             http1.abort(writer)
         except asyncio.CancelledError:
             http1.abort(writer)
@@ -353,7 +354,8 @@ class Server:
         return keep
 
     async def _cover(self, writer: asyncio.StreamWriter, method: str, keep: bool) -> None:
-        headers = {"Date": http1.http_date(self.clock_offset), "Content-Type": "text/plain", "Content-Length": str(len(COVER))}
+        headers = {"Date": http1.http_date(self.clock_offset), "Content-Type": "text/plain",
+                   "Content-Length": str(len(COVER))}
         if not keep:
             headers["Connection"] = "close"
         writer.write(http1.format_head("HTTP/1.1 404 Not Found", headers) + (b"" if method == "HEAD" else COVER))

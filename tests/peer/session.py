@@ -524,7 +524,7 @@ class Session:
             context.refused = True
         except ChannelError as error:
             context.refused = True
-            self.log("channel", channel.ident, error)
+            self.log("channel", channel.ident, repr(error))
             self.break_stream(channel, wire.PROTOCOL)
         channel.changed.set()
         self._after_delivery(channel)

@@ -18,7 +18,7 @@ pair() {
     traffic "$1" helper "$3" "$4"
     check "$1: helper ends in order" stop helper
     check "$1: server ends in order" stop server
-    no_tracebacks helper server
+    no_faults "$1" helper server
     rm -f "$TMP"/helper.* "$TMP"/server.*
 }
 
@@ -30,25 +30,30 @@ restart() {
 }
 
 restart_server() {
-    start_peer_server server 0 && start_peer_helper helper "$(server_port server)" "$1" --keepalive 1000 ||
-        { fail "$1, restart"; return; }
+    if ! start_peer_server server 0 || ! start_peer_helper helper "$(server_port server)" "$1" --keepalive 1000; then
+        fail "$1, restart"
+        return
+    fi
     port=$(server_port server)
     through "$1, server restarted" 150 restart
     stop helper
     stop server
-    no_tracebacks helper server
+    no_faults "$1, server restarted" helper server
     rm -f "$TMP"/helper.* "$TMP"/server.*
 }
 
 # shellcheck disable=SC2154
 # GOAWAY: the old channel goes on while new ones use a new session.
 go_away() {
-    start_peer_server server 0 && start_peer_helper helper "$(server_port server)" "$1" || { fail "$1, GOAWAY"; return; }
+    if ! start_peer_server server 0 || ! start_peer_helper helper "$(server_port server)" "$1"; then
+        fail "$1, GOAWAY"
+        return
+    fi
     through "$1, GOAWAY" 400 kill -USR1 "$pid_server"
     check "$1, GOAWAY: a second session" test "$(grep -c "begin hello" "$TMP/helper.err")" -eq 2
     stop helper
     stop server
-    no_tracebacks helper server
+    no_faults "$1, GOAWAY" helper server
     rm -f "$TMP"/helper.* "$TMP"/server.*
 }
 
@@ -58,7 +63,6 @@ if start_peer_server server 0; then
     count_lines probe "$PYTHON" "$HERE/probe.py" --server "https://127.0.0.1:$(server_port server)/culvert" \
         --cafile "$TMP/cert.pem" --token-file "$TMP/tokens"
     stop server
-    no_tracebacks server
     rm -f "$TMP"/server.*
 fi
 
