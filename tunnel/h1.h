@@ -13,7 +13,8 @@ struct h1;
 
 struct h1_events {
 	/* Server: a request head came. The callee sets x->events and x->ctx at once; if it
-	 * sends a complete answer at once that is fine too. */
+	 * sends a complete answer at once that is fine too. A malformed head is shown as one with
+	 * empty method and target; the connection ends with the answer to it. */
 	void (*request)(void *ctx, struct exchange *x, const struct http1_head *);
 	/* Client: the exchange is over and the connection can take another. */
 	void (*idle)(void *ctx);

@@ -14,9 +14,8 @@
 #define H1_INPUT 18432		/* a TLS record and its framing */
 
 enum h1_state {
-	H1_IDLE,	/* -> BUSY, REFUSING, CLOSING */
+	H1_IDLE,	/* -> BUSY, CLOSING */
 	H1_BUSY,	/* an exchange is in flight; -> IDLE, CLOSING */
-	H1_REFUSING,	/* server: the answer to a malformed head is being written; -> CLOSING */
 	H1_CLOSING,	/* torn down as soon as no event of ours is on the stack; -> DEAD */
 	H1_DEAD,	/* freed at the end of the turn */
 };
@@ -105,7 +104,5 @@ extern const struct exchange_ops h1_output_ops;
 void h1_output_init(struct h1 *);
 /* Writes what is left: 0 (also when some is left still) or a code. */
 int h1_output_flush(struct h1 *);
-/* Puts a whole answer without a body into the empty buffer. */
-void h1_output_refusal(struct h1 *, int status);
 
 #endif

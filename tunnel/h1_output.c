@@ -50,15 +50,6 @@ int h1_output_flush(struct h1 *h)
 	return 0;
 }
 
-void h1_output_refusal(struct h1 *h, int status)
-{
-	ssize_t n = http1_response_put(h->output, EXCHANGE_HEAD_MAX, status, "", HTTP1_LENGTH, 0, false);
-
-	assert(n > 0 && h->out_len == 0);
-	h->out_pos = 0;
-	h->out_len = (size_t)n;
-}
-
 /* Heads, written at the start of the buffer: bytes, or ERROR_LIMIT. */
 
 static ssize_t put_request(struct h1 *h, const struct exchange_head *head, size_t n)

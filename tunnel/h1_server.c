@@ -1,6 +1,6 @@
 /*
  * The server's side of HTTP/1.1 connections: hands requests to the router,
- * watches the time limits, refuses heads that are malformed. Bytes of a next
+ * watches the time limits. Bytes of a next
  * request wait in the input buffer until the exchange before it is over.
  */
 #include "framing/error.h"
@@ -34,20 +34,22 @@ static void server_stray(struct h1 *h)
 	(void)h;
 }
 
+/* What is no request at all gets the router's answer too, as one without method and target;
+ * nothing behind it can be understood, so the connection ends with that answer. */
 static void server_malformed(struct h1 *h, int error)
 {
-	int rc;
+	static const struct http1_head nothing = { .request = true, .minor = 1, .length = -1 };
 
 	if (h->state != H1_IDLE) {
 		h1_fail(h, error);
 		return;
 	}
-	h->state = H1_REFUSING;
-	h->out_last = loop_now(h->loop);
-	h1_output_refusal(h, 400);
-	rc = h1_output_flush(h);
-	if (rc != 0)
-		h1_fail(h, rc);
+	h1_begin(h);
+	h->in = H1_COMPLETE;
+	h->keep = h->old = h->resumed = h->bodyless = false;
+	h->events->request(h->ctx, &h->x, &nothing);
+	if (!h->x.events)
+		h1_fail(h, error);
 }
 
 static void server_eof(struct h1 *h)
@@ -94,8 +96,6 @@ static void on_timer(void *ctx)
 
 static void server_settled(struct h1 *h)
 {
-	if (h->state == H1_REFUSING && h->out_len == 0)
-		h1_fail(h, ERROR_MALFORMED);
 	if (h->state == H1_IDLE && h->draining && !http1_busy(h->parser))
 		h1_fail(h, 0);
 	if (h->state < H1_CLOSING)
