@@ -151,7 +151,7 @@ static void on_closed(void *ctx, int error)
 	struct connection *c = ctx;
 
 	if (error == ERROR_MALFORMED)
-		log_limited(LOG_LEVEL_INFO, "connection", c->visitor.peer, "sent something that is not an HTTP/1.1 request");
+		log_limited(LOG_LEVEL_INFO, "connection", c->visitor.peer, "sent a malformed request body");
 	else
 		log_debug("connection", c->visitor.peer, "closed: %s", error_text(error));
 	connection_end(c);

@@ -137,7 +137,9 @@ void front_request(struct front_visitor *v, struct exchange *x, const struct htt
 		return;
 	}
 	error = request_parse(&request, f->base, head->target, &path_query);
-	if (error == ERROR_UNSUPPORTED) {
+	if (head->method.n == 0) {
+		log_limited(LOG_LEVEL_INFO, "front", v->peer, "sent something that is not an HTTP/1.1 request");
+	} else if (error == ERROR_UNSUPPORTED) {
 		log_other(v, head, "not below the base path");
 	} else if (error < 0) {
 		log_other(v, head, "below the base path, but not a request of a helper (version 1)");
