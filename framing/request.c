@@ -145,7 +145,7 @@ static struct span path_of(struct span target)
 {
 	const uint8_t *scheme_end;
 
-	if (target.n && target.p[0] == '/')
+	if (target.n == 0 || target.p[0] == '/')
 		return target;
 	scheme_end = memmem(target.p, target.n, "://", 3);
 	if (scheme_end) {

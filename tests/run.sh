@@ -17,6 +17,10 @@ stage_fuzz() { "${quiet[@]}" fuzz-replay SAN=address,undefined && echo "corpora:
 stage_programs() { "${quiet[@]}" all tools && echo "build: 1 passed, 0 failed"; }
 stage_peer() { tests/peer/test_peer.sh && tests/peer/interop.sh; }
 stage_e2e() { tests/e2e/run.sh; }
+stage_e2e-sanitizers() {
+	"${quiet[@]}" all tools SAN=address,undefined >/dev/null
+	BUILD=$PWD/build/gcc-address-undefined tests/e2e/run.sh $(ls tests/e2e | grep -v '^allocations\|^run\|^e2e\|^poll_delay')
+}
 stage_valgrind() {
 	"${quiet[@]}" all >/dev/null
 	WRAP="valgrind -q --error-exitcode=9 --leak-check=full --track-fds=yes" "${quiet[@]}" unit

@@ -8,7 +8,7 @@ FUZZ_CFLAGS = -std=c11 -O1 -g -fno-strict-aliasing -fno-omit-frame-pointer -fno-
 FUZZ_DIR := build/fuzz
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZ_REPLAY := $(FUZZ:%=$(O)/tests/fuzz/replay_%)
-fuzz_sources = $(shell sed -n 's,^/\* links: \(.*\) \*/,\1,p' tests/fuzz/fuzz_$(1).c)
+fuzz_sources = $(wildcard $(shell sed -n -e 's,^/\* links: \(.*\) \*/,\1,p' -e 's,^// links: ,,p' tests/fuzz/fuzz_$(1).c))
 
 $(FUZZ_DIR)/%.o: %.c
 	@mkdir -p $(@D)

@@ -117,8 +117,102 @@ def base64():
         write("base64", name, data)
 
 
+# The scripts of fuzz_session.c and fuzz_answer.c, see play.h.
+WAIT = {0: 0, 1: 1, 10: 4, 100: 7, 200: 8, 500: 9, 1000: 10, 10000: 12, 31000: 13, 70000: 14, 340000: 15}
+HELLO, POLL, UP, DOWN, DUPLEX = range(5)
+
+
+def parts(*capsules, own=None):
+    """A body: (type, value) each, a value may be longer than its octets."""
+    out = bytes([len(capsules) | (8 if own is not None else 0)]) + (bytes([own]) if own is not None else b"")
+    for kind, value, *more in capsules:
+        out += bytes([kind, more[0] if more else len(value)]) + value
+    return out
+
+
+def step(what, conn=0, how=0, rest=b""):
+    return bytes([what | conn << 3 | how << 5]) + rest
+
+
+def ask(mode, *capsules, conn=0, carrier=0, x=0, hold=0, how=0, own=None):
+    return step(0, conn, how, bytes([mode, hold, carrier, x]) + parts(*capsules, own=own))
+
+
+def more(conn, *capsules):
+    return step(1, conn, 0, parts(*capsules))
+
+
+def wait(ms):
+    return step(5, 0, 0, bytes([WAIT[ms]]))
+
+
+def local(point, action, *rest):
+    return step(6, 0, 0, bytes([point | action << 3, *rest]))
+
+
+def channel_open(channel, kind, name):
+    return (16, varint(channel) + bytes([kind, 0]) + block(name))
+
+
+def session():
+    hello = ask(HELLO, (8, b"\1\1\0" + number_params(p1=64, p2=1 << 20, p3=1 << 18, p4=2000))) + wait(10)
+    stream = channel_open(2, 1, b"a")
+    seeds = {
+        "poll": hello + ask(POLL, channel_open(2, 0, b"a"), (0, b"\x08\0\1rtp"), hold=15, x=1) + wait(100) +
+                local(0, 4, 6) + wait(100) + ask(POLL, (3, b"\0\0\1\1\1"), hold=15, x=2) + wait(10000),
+        "duplex": hello + ask(DUPLEX, (6, b"\0\0\0\0\0\1\x81\x1c\x9d\xc5"), conn=1, how=2, x=1) + wait(100) +
+                  more(1, stream, (19, b"\4\0abc"), (19, b"\5\3def")) + local(0, 4, 20) + wait(200) +
+                  more(1, (3, b"\0\0\1\3\3"), (20, b"\4\x41\x01\x80\1\0\0")) + step(3, 1) + wait(100),
+        "split": hello + ask(DOWN, conn=1, x=1) + ask(UP, stream, (19, b"\4\0", 230), conn=2, how=2, x=2) + wait(100) +
+                 more(2, (4, b"\7"), (0, b"\x10\0\1early"), channel_open(4, 0, b"i")) + wait(10000) + step(3, 2) +
+                 wait(31000) + ask(DOWN, conn=3, x=3) + wait(100),
+        "halves": hello + ask(POLL, channel_open(2, 1, b"h"), channel_open(4, 1, b"n"), (19, b"\4\3def"),
+                              (19, b"\x08\0" + b"n" * 40), (19, b"\4\0abc"), x=1) + local(1, 2) +
+                  ask(POLL, (22, b"\4\0\6\0"), (23, b"\x08\0\0"), (19, b"\x09\x28"), x=2) + wait(200) +
+                  ask(POLL, (3, b"\0\0\1\2\2"), (20, b"\4\1\1"), (20, b"\x08\1\1"), x=3) + wait(500),
+        "early": hello + ask(POLL, (19, b"\5\0abc"), (0, b"\x10\0\1x"), (22, b"\x0c\0\0\0"), x=1) +
+                 ask(POLL, stream, channel_open(4, 0, b"c"), channel_open(6, 1, b"r"), (21, b"\x80\1\0\0\x08"), x=2) + wait(1000),
+        "repeats": hello + ask(POLL, stream, (19, b"\4\0abc"), own=1, x=1) * 3 + wait(1000) + step(4, 0, 1) +
+                   ask(POLL, stream, (19, b"\4\0abc"), carrier=1, own=0, x=1, conn=1) + wait(10000),
+        "ends": hello + ask(POLL, stream, (19, b"\4\0abc"), hold=15, x=1) + step(7, 0, 0) + wait(100) +
+                ask(POLL, (11, b"\7\0\0\0\0\0"), x=2) + wait(100) + ask(POLL, x=3) + hello,
+        "idle": hello + ask(POLL, channel_open(2, 0, b"i"), x=1) + wait(31000) + wait(1000) + ask(POLL, x=2) + wait(340000),
+        "close-within": hello + ask(POLL, channel_open(2, 1, b"c"), (19, b"\4\0" + b"c" * 30), x=1) + local(0, 2) + wait(500) +
+                        ask(POLL, (22, b"\4\0\x1e\0"), x=2) + wait(500),
+        "bye": hello + ask(POLL, stream, hold=15, x=1) + ask(DOWN, conn=1, x=2) + step(7, 0, 4),
+    }
+    for name, data in seeds.items():
+        write("session", name, data)
+
+
+def answer():
+    say = lambda *capsules, how=0, conn=0: step(0, conn, how, parts(*capsules))
+    welcome = say((9, b"\1\0" + bytes(7) + b"\1" + bytes(7) + b"\2" + number_params(p1=64)))
+    seen = lambda n: (7, b"\0" + bytes([n]) + b"\0\0\0\1\1")
+    open_both = step(4, 0, 0) + step(4, 1, 0)
+    proof = say(how=1) + wait(10) + more(1, seen(0)) + wait(200) + more(1, seen(1)) + wait(10)
+    streams = {
+        "duplex": b"\x80" + proof.replace(step(1, 1, 0), step(1, 0, 0)) + open_both + local(1, 4, 9) + wait(100) +
+                  more(0, (3, b"\0\0\1\3\3"), (17, b"\2"), (17, b"\4" + number_params(p19=500)), (19, b"\4\0abc")) +
+                  wait(1000) + more(0, (22, b"\4\0\3\0"), (23, b"\2\0\0")) + wait(10000),
+        "split": b"\x81" + proof + open_both + wait(10000) + say((3, b"\0\0\1\2\2")) + wait(1000),
+        "push": b"\x82" + proof + open_both + local(0, 5, 9) + wait(100) + say((0, b"\x08\0\1rtp")) + wait(1000),
+        "poll": b"\x83" + wait(10) + open_both + local(1, 4, 200) + wait(100) + (say((3, b"\0\0\1\1\1"), (20, b"\4\1\x80\1\0\0")) + wait(100)) * 3 +
+                say((18, b"\4\x0a\2no")) + wait(10000),
+        "hello": b"\3" + say(how=6) + wait(10) + welcome + wait(100) + say((12, b"\7\x10\0\0\0\0")) + wait(1000),
+        "gone": b"\x83" + open_both + wait(10) + say((10, b"\3\0\0\0\0\4gone")) + wait(100),
+        "foreign": b"\0" + say(how=5) + wait(100) + say(how=3) + step(2, 0, 0, b"\x09<html>ab ") + wait(1000),
+        "refused": b"\x80" + step(7, 0, 0) + wait(1000) + step(7, 0, 0) + proof + step(7, 0, 5) + wait(10000),
+        "second": b"\x83" + wait(10) + step(7, 0, 1, b"\1") + wait(10) + open_both + proof + step(7, 0, 3) + wait(100),
+    }
+    for name, data in streams.items():
+        write("answer", name, data)
+
+
 if __name__ == "__main__":
     records()
     http1()
     classify()
     base64()
+    session()
+    answer()

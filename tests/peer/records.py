@@ -154,6 +154,7 @@ class SentRecord:
     exchange: object
     items: list[tuple] = field(default_factory=list)           # what of it is reliable (4.2)
     datagrams: dict[int, int] = field(default_factory=dict)    # channel: largest sequence in it
+    has_seen: bool = False                                     # SEEN is in it
 
 
 class Carrier:
@@ -166,6 +167,7 @@ class Carrier:
         self.sent: dict[int, SentRecord] = {}
         self.round_trip = RoundTrip()
         self.probes_in_a_row = 0
+        self.trusted = False   # at a server: the helper trusts this carrier (4.5)
         # What we receive.
         self.seen = SeenWindow()
         self.received = ReceivedRanges()

@@ -242,6 +242,9 @@ class ServerSession(Session):
         if channel.kind == wire.KIND_DATAGRAM:
             channel.user.close()
 
+    def may_send_all(self, carrier: records.Carrier, exchange: Exchange) -> bool:
+        return carrier.trusted or exchange.at_once
+
     def has_streamed_answer(self, carrier: int) -> bool:
         return carrier in self.streams
 
@@ -506,6 +509,8 @@ class ExchangeServer:
             inbound.feed(data)
 
     async def _poll(self) -> bool:
+        self.exchange.at_once = self.request.hold == 0
+        self.session.carrier(self.request.carrier).trusted |= self.request.hold > 0
         await self._apply_body()
         return await self._complete(await self._hold_answer())
 

@@ -49,6 +49,7 @@ class Exchange:
         self.x = x
         self.mode = mode
         self.owes_receipt = False   # its answer must carry a RECEIPT (4.1)
+        self.at_once = False        # a poll with hold=0
         self.failed = False
 
 
@@ -61,6 +62,7 @@ class Draft:
         self.items: list[tuple] = []
         self.datagrams: dict[int, int] = {}
         self.accountable = False
+        self.has_seen = False
 
     @property
     def full(self) -> bool:
@@ -117,6 +119,7 @@ class Inbound:
     def take_capsule(self, kind: int, value: bytes) -> None:
         context = self.context
         context.accountable |= kind not in wire.UNACCOUNTABLE
+        context.carrier.trusted |= kind == wire.DATAGRAM or kind not in wire.NOT_RELIABLE and kind != wire.HELLO
         self.session.apply(kind, value, context)
 
     def end_record(self) -> None:
@@ -257,7 +260,9 @@ class Session:
         """The next record for a carrier, or nothing.  Owed receipts ride along; alone they wait until they are due."""
         now, carrier = monotonic(), self.carrier(number)
         draft = Draft(self.settings.shuffle)
-        sources = [self._pull_one_shots, self._pull_pending, self._pull_datagrams, self._pull_streams]
+        sources = [self._pull_one_shots]
+        if self.may_send_all(carrier, exchange):
+            sources += [self._pull_pending, self._pull_datagrams, self._pull_streams]
         if self.settings.shuffle:
             random.shuffle(sources)
         for source in sources:
@@ -281,7 +286,7 @@ class Session:
         number = carrier.next_record
         carrier.next_record += 1
         if draft.accountable:
-            carrier.sent[number] = SentRecord(number, now, exchange, draft.items, draft.datagrams)
+            carrier.sent[number] = SentRecord(number, now, exchange, draft.items, draft.datagrams, draft.has_seen)
         return wire.record(number, records.clock_ms(now), bytes(draft.body))
 
     def _pull_one_shots(self, draft: Draft, carrier: Carrier, exchange: Exchange) -> None:
@@ -290,6 +295,7 @@ class Session:
             shot = self.one_shots.popleft()
             if self._may_shoot(shot, carrier, exchange) and draft.fits(shot[1]):
                 draft.add(shot[1], accountable=shot[2])
+                draft.has_seen |= shot[3]
             else:
                 kept.append(shot)
         self.one_shots.extend(kept)
@@ -441,6 +447,7 @@ class Session:
                     channel.known_seen = max(channel.known_seen, sequence)
             for item in record.items:
                 self._forget(item)
+            carrier.trusted |= record.has_seen
 
     def _forget(self, item: tuple) -> None:
         if item[0] == "refused":
@@ -672,6 +679,10 @@ class Session:
 
     def on_seen(self, seen: wire.Seen, carrier: int) -> None:
         pass
+
+    def may_send_all(self, carrier: Carrier, exchange: Exchange) -> bool:
+        """Not only MARK, SEEN, PING, PONG and RECEIPT.  A helper may trust a carrier whenever it likes (4.5)."""
+        return True
 
     def has_streamed_answer(self, carrier: int) -> bool:
         """True at a server while a `down` or `duplex` answer of the carrier is open."""

@@ -91,6 +91,7 @@ static void refused(void **state)
 	struct span path;
 
 	(void)state;
+	assert_int_equal(request_parse(&r, "/culvert", (struct span){ NULL, 0 }, &path), ERROR_UNSUPPORTED);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		if (parse(cases[i].target, &r, &path) != cases[i].error)
 			fail_msg("%s", cases[i].target);
