@@ -177,8 +177,6 @@ def session():
         "ends": hello + ask(POLL, stream, (19, b"\4\0abc"), hold=15, x=1) + step(7, 0, 0) + wait(100) +
                 ask(POLL, (11, b"\7\0\0\0\0\0"), x=2) + wait(100) + ask(POLL, x=3) + hello,
         "idle": hello + ask(POLL, channel_open(2, 0, b"i"), x=1) + wait(31000) + wait(1000) + ask(POLL, x=2) + wait(340000),
-        "close-within": hello + ask(POLL, channel_open(2, 1, b"c"), (19, b"\4\0" + b"c" * 30), x=1) + local(0, 2) + wait(500) +
-                        ask(POLL, (22, b"\4\0\x1e\0"), x=2) + wait(500),
         "bye": hello + ask(POLL, stream, hold=15, x=1) + ask(DOWN, conn=1, x=2) + step(7, 0, 4),
     }
     for name, data in seeds.items():
