@@ -98,6 +98,9 @@ culvertd_comes_back() {
     if ! start_culvertd server 0 ||
         ! start_peer_helper helper "$(server_port server)" "$1" --keepalive 1000 --prove; then
         fail "$run: no start"
+        stop helper
+        stop server
+        tidy "$before" "$run"
         return
     fi
     restart_port=$(server_port server)
@@ -112,6 +115,9 @@ peer_comes_back() {
     before=$FAILED run="culvert - peer, $1, server restarted"
     if ! start_peer_server server 0 || ! start_culvert helper "$(server_port server)" "$1"; then
         fail "$run: no start"
+        stop helper
+        stop server
+        tidy "$before" "$run"
         return
     fi
     restart_port=$(server_port server)
@@ -126,6 +132,9 @@ peer_goes_away() {
     before=$FAILED run="culvert - peer, $1, GOAWAY"
     if ! start_peer_server server 0 || ! start_culvert helper "$(server_port server)" "$1"; then
         fail "$run: no start"
+        stop helper
+        stop server
+        tidy "$before" "$run"
         return
     fi
     through "$run" 395 kill -USR1 "$pid_server"

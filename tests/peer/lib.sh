@@ -48,6 +48,7 @@ check() {
 start() {
     name=$1
     shift
+    : >"$TMP/$name.out"
     "$@" >"$TMP/$name.out" 2>>"$TMP/$name.err" &
     eval "pid_$name=$!"
     PIDS="$PIDS $!"
@@ -64,7 +65,9 @@ forget() {
 
 # stop NAME [SIGNAL]: ends it and waits; its status is returned.
 stop() {
-    eval "pid=\$pid_$1"
+    eval "pid=\${pid_$1:-}"
+    [ -n "$pid" ] || return 1
+    eval "pid_$1="
     kill -"${2:-TERM}" "$pid" 2>/dev/null
     wait "$pid" 2>/dev/null
     status=$?

@@ -437,7 +437,8 @@ async def probe_carrier_that_is_not_trusted_yet(client: Client) -> None:
     kinds = {kind for kind, _ in streamed.capsules}
     check(kinds <= {wire.RECEIPT, wire.PING, wire.MARK}, f"capsules {kinds} came on it")
     await session.poll_until(wire.OPENED)
-    for n, capsules in enumerate((wire.Mark(1, 0, 0, wire.fnv1a(b""), b"").encode(), wire.Receipt(1, 0, [(0, 0)]).encode())):
+    mark, receipt = wire.Mark(1, 0, 0, wire.fnv1a(b""), b""), wire.Receipt(1, 0, [(0, 0)])
+    for n, capsules in enumerate((mark.encode(), receipt.encode())):
         record = session.record(capsules, n)
         writer.write(b"%x\r\n%s\r\n" % (len(record), record))
         await asyncio.sleep(0.3)

@@ -32,6 +32,8 @@ restart() {
 restart_server() {
     if ! start_peer_server server 0 || ! start_peer_helper helper "$(server_port server)" "$1" --keepalive 1000; then
         fail "$1, restart"
+        stop helper
+        stop server
         return
     fi
     port=$(server_port server)
@@ -47,6 +49,8 @@ restart_server() {
 go_away() {
     if ! start_peer_server server 0 || ! start_peer_helper helper "$(server_port server)" "$1"; then
         fail "$1, GOAWAY"
+        stop helper
+        stop server
         return
     fi
     through "$1, GOAWAY" 400 kill -USR1 "$pid_server"
