@@ -61,7 +61,7 @@ uint32_t arrivals_lateness(struct arrivals *a, uint32_t clock_ms, uint32_t now_m
 	turn_buckets(a, now_us);
 	if (relative < a->least[a->bucket])
 		a->least[a->bucket] = relative;
-	a->latest_ms = (uint32_t)(relative - floor_of(a));
+	a->latest_ms = (uint32_t)relative - (uint32_t)floor_of(a);
 	return a->latest_ms;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "framing/capsule.h"
 #include "framing/error.h"
 #include "tunnel/carrier_internal.h"
 #include "tunnel/log.h"
@@ -21,6 +22,8 @@
 #define SHORT_LIFE LOOP_SECOND			/* a streamed answer that ends sooner has failed */
 #define FAILURES_MAX 3
 #define KEEP_MAX 2
+#define EMPTY_POLLS 4				/* answered early with nothing, in a row, before there are pauses */
+#define EMPTY_PAUSE (50 * LOOP_MS)
 
 static const int64_t pauses[FAILURES_MAX] = { 0, 250 * LOOP_MS, 500 * LOOP_MS };
 
@@ -66,13 +69,17 @@ struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *o
 
 	if (h->base.state == CARRIER_FAILED || h->pausing)
 		return NULL;
+	if (ops->mode == MODE_UP && !ledger_ready(&h->base.ledger))
+		return NULL;	/* nothing could be sent on it */
 	x = pool_exchange(h->pool, &leg_exchange_events, (void *)(uintptr_t)ops); /* who asks; leg_new says who listens */
 	if (!x)
 		return NULL;
 	leg = leg_new(&h->base, ops, x, s->next_x++, true);
 	leg->hold_ms = hold_ms;
-	if (ops == &method_poll_leg)
+	if (ops == &method_poll_leg) {
 		h->polls++;
+		h->last_poll = leg->number;
+	}
 	if (ops->mode == MODE_POLL || ops->mode == MODE_HELLO)
 		timer_in(&leg->timer, hold_ms * LOOP_MS + GRACE + 2 * h->base.ledger.srtt_us);
 	return leg;
@@ -134,15 +141,37 @@ static void retry_due(void *ctx)
 	stand(h);
 }
 
-static void pause_and_retry(struct carrier_helper *h, int error, const char *why)
+/* failures: those in a row of the direction that failed. */
+static void pause_and_retry(struct carrier_helper *h, unsigned *failures, int error, const char *why)
 {
 	h->failed_us = loop_now(h->base.session->loop);
-	if (++h->failures > FAILURES_MAX) {
+	if (++*failures > FAILURES_MAX) {
 		fail(h, error, "%s", why);
 		return;
 	}
-	h->pausing = pauses[h->failures - 1] > 0;
-	timer_in(&h->retry, pauses[h->failures - 1]);
+	h->pausing = pauses[*failures - 1] > 0;
+	timer_in(&h->retry, pauses[*failures - 1]);
+}
+
+/* Each direction is counted by itself: posts that succeed say nothing of answers that are cut. */
+static unsigned *failures_of(struct carrier_helper *h, const struct leg *leg)
+{
+	bool down = leg->ops->mode == MODE_DOWN || leg->ops->mode == MODE_DUPLEX || !h->streamed_down;
+
+	return down ? &h->down_failures : &h->up_failures;
+}
+
+/* A poll that was answered early with nothing, though nothing replaced it, is not repeated at once. */
+static void mind_empty_poll(struct carrier_helper *h, const struct leg *leg, int64_t age)
+{
+	if (leg->heard)
+		h->empty_polls = 0;
+	if (leg->heard || leg->spoke || leg->number != h->last_poll || age >= leg->hold_ms * LOOP_MS / 2)
+		return;
+	if (++h->empty_polls > EMPTY_POLLS)
+		h->poll_not_before = loop_now(h->base.session->loop) +
+				     (h->empty_polls < 2 * EMPTY_POLLS ? EMPTY_PAUSE << (h->empty_polls - EMPTY_POLLS)
+								       : LOOP_SECOND);
 }
 
 /* Words for a leg's failure. */
@@ -171,10 +200,12 @@ void carrier_helper_ended(struct carrier_helper *h, struct leg *leg, int error)
 		return;
 	if (error == 0 && leg->ops->mode != MODE_POLL && leg->ops->mode != MODE_UP && age < SHORT_LIFE)
 		error = ERROR_RESET;
-	if (leg->ops->mode == MODE_POLL && leg->hold_ms && age < leg->hold_ms * LOOP_MS / 2)
+	if (leg->ops->mode == MODE_POLL && leg->hold_ms && (leg->heard || leg->spoke))
 		h->busy_us = loop_now(s->loop);
 	if (error == 0) {
-		h->failures = 0;
+		*failures_of(h, leg) = 0;
+		if (leg->hold_ms)
+			mind_empty_poll(h, leg, age);
 		timer_in(&h->retry, 0);
 		return;
 	}
@@ -185,7 +216,7 @@ void carrier_helper_ended(struct carrier_helper *h, struct leg *leg, int error)
 	if (h->base.state == CARRIER_PROBING)
 		fail(h, error, "%s", why);
 	else if (leg->born_us >= h->failed_us)
-		pause_and_retry(h, error, why);
+		pause_and_retry(h, failures_of(h, leg), error, why);
 	else if (!h->pausing)	/* cut together with one that was counted */
 		timer_sooner(&h->retry, loop_now(s->loop));
 }
@@ -196,6 +227,7 @@ static void prove(struct carrier_helper *h)
 {
 	h->base.state = CARRIER_PROVEN;
 	timer_stop(&h->proof);
+	h->base.session->window_due = true;	/* tells the server, by a capsule that is sent until it arrives */
 	log_debug("carrier", h->base.session->tag, "%u: %s is proven", h->base.id, h->rung->name);
 	h->events->proven(h->ctx, &h->base);
 	session_kick(h->base.session);
@@ -342,7 +374,7 @@ static void pool_dial_failed(void *ctx, int error, const char *why)
 	if (h->base.leg_count == 0 || h->base.state != CARRIER_PROVEN)
 		fail(h, error, "%s", why);
 	else if (!timer_armed(&h->retry))
-		pause_and_retry(h, error, why);
+		pause_and_retry(h, &h->down_failures, error, why);
 }
 
 static const struct pool_events pool_events = { pool_has_room, pool_dial_failed };
@@ -371,7 +403,11 @@ struct carrier *carrier_open(struct session *s, const struct rung *rung, const s
 {
 	struct carrier_helper *h;
 
-	if (s->carriers == SESSION_CARRIERS_MAX || s->next_carrier > REQUEST_CARRIER_MAX)
+	if (s->next_carrier > REQUEST_CARRIER_MAX) {
+		session_end(s, CODE_LIMIT, "the numbers of its carriers are used up");
+		return NULL;
+	}
+	if (s->carriers == SESSION_CARRIERS_MAX)
 		return NULL;
 	h = calloc(1, sizeof *h);
 	if (!h)

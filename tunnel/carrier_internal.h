@@ -44,7 +44,10 @@ struct carrier_helper {
 	unsigned marks_back;
 	/* failures */
 	struct timer retry;	/* pause after a failure */
-	unsigned failures;	/* in a row */
+	unsigned up_failures, down_failures; /* in a row */
+	unsigned empty_polls;	/* answered early with nothing, in a row */
+	uint64_t last_poll;	/* number of the newest poll */
+	int64_t poll_not_before;
 	int64_t failed_us;	/* when the last one was counted */
 	bool pausing;
 	int error;		/* why it failed, told by `fail` */

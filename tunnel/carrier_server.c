@@ -112,12 +112,19 @@ static struct carrier *find_or_make(struct session *s, uint32_t id)
 
 void carrier_accept(struct session *s, const struct request *r, struct exchange *x)
 {
-	struct carrier *c = find_or_make(s, r->carrier);
+	struct carrier *c;
 	struct leg *leg;
 
-	if (!c || s->state == SESSION_ENDED) {
-		carrier_answer(s->loop, x, CAPSULE_GONE, c ? CODE_ENDED : CODE_LIMIT,
-			       c ? "this session has ended" : "too many carriers, or one that has ended");
+	if (s->state == SESSION_ENDED) {
+		bool ours = s->farewell_reason[0];	/* session_bye */
+
+		carrier_answer(s->loop, x, ours ? CAPSULE_BYE : CAPSULE_GONE, ours ? s->farewell_code : CODE_ENDED,
+			       ours ? capsule_code_text(s->farewell_code) : "this session has ended");
+		return;
+	}
+	c = find_or_make(s, r->carrier);
+	if (!c) {
+		carrier_answer(s->loop, x, CAPSULE_GONE, CODE_LIMIT, "too many carriers, or one that has ended");
 		return;
 	}
 	/* The same x again: what was answered to it did not arrive. */

@@ -16,6 +16,7 @@
 #include "tunnel/log.h"
 #include "tunnel/session_internal.h"
 
+#define REFUSALS_MAX 64	/* channels beyond the limit that wait for their REFUSED to be receipted */
 #define IDLE_GRACE 30000	/* ms that the server waits longer than the helper */
 
 /* ---- table ---- */
@@ -140,6 +141,10 @@ void channel_on_opened(struct session *s, const struct message_opened *m)
 		ch->params.deadline_ms = (uint32_t)m->params.deadline_ms;
 	if (m->params.has & 1U << PARAM_CLASS)
 		ch->params.class = (enum message_class)m->params.class;
+	if (m->params.has & 1U << PARAM_WINDOW && m->params.channel_window > ch->send.limit) {
+		ch->send.limit = m->params.channel_window;
+		channel_stream_schedule(ch);
+	}
 	if (ch->params.kind == KIND_DATAGRAM && ch->params.idle_ms)
 		timer_sooner(&s->idle, ch->active_us + ch->params.idle_ms * LOOP_MS);
 	if (ch->ops && ch->ops->opened)
@@ -156,6 +161,8 @@ void channel_on_refused(struct session *s, const struct message_refused *m)
 	memcpy(sentence, m->sentence.p, m->sentence.n);
 	sentence[m->sentence.n] = 0;
 	count(channels_refused);
+	if (ch->params.kind == KIND_STREAM)
+		channel_stream_refused(ch);
 	channel_end(ch, m->code, sentence[0] ? sentence : capsule_code_text(m->code));
 }
 
@@ -169,6 +176,7 @@ static void refuse(struct channel *ch, uint64_t code, const char *sentence)
 	ch->ops = NULL;
 	channel_due(ch, DUE_REFUSED);
 	count(channels_refused);
+	early_replay(ch->session, ch->id);	/* what waited for it goes */
 }
 
 int channel_on_open(struct session *s, const struct message_open *m)
@@ -181,8 +189,10 @@ int channel_on_open(struct session *s, const struct message_open *m)
 	const char *sentence = NULL;
 	uint64_t code, window;
 
-	if (is_ours(s, m->channel) || s->role != SESSION_SERVER)
+	if (m->channel == 0 || is_ours(s, m->channel) || s->role != SESSION_SERVER)
 		return ERROR_MALFORMED;
+	if (!ch && s->peer_opened - s->peer_closed >= s->config.max_channels + REFUSALS_MAX)
+		return ERROR_LIMIT;	/* it hears no refusals */
 	if (ch && ch->opened)
 		channel_due(ch, DUE_OPENED);
 	else if (ch && ch->closing)
@@ -194,7 +204,7 @@ int channel_on_open(struct session *s, const struct message_open *m)
 	params.service = name;
 	s->peer_opened++;
 	ch = channel_new(s, m->channel, &params);
-	window = m->params.has & 1U << PARAM_CHANNEL_WINDOW ? m->params.channel_window : s->peer_channel_window;
+	window = m->params.has & 1U << PARAM_WINDOW ? m->params.channel_window : s->peer_channel_window;
 	if (params.kind == KIND_DATAGRAM)
 		channel_datagram_init(ch);
 	else
@@ -266,8 +276,7 @@ void channel_on_close(struct channel *ch, const struct message_close *m)
 		channel_end(ch, m->code, reason);
 		return;
 	}
-	channel_stream_close(ch, m->code);
-	channel_leave(ch, m->code, reason);
+	channel_stream_on_close(ch, m->code, reason);
 }
 
 /* Server: an idle channel of the helper's that the helper did not close. Helper: one to close. */

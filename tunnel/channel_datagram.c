@@ -58,10 +58,28 @@ uint32_t channel_datagram_deadline(const struct channel *ch, const uint8_t *p, s
 	return AUDIO_DEADLINE;
 }
 
+static bool is_expired(const struct channel *ch, const struct packet *p)
+{
+	int64_t age = (loop_now(ch->session->loop) - p->born_us) / LOOP_MS;
+
+	return age > channel_datagram_deadline(ch, p->data, p->len);
+}
+
+/* While no carrier takes them, packets past their deadline must not hold the pool, which all sessions share. */
+static void drop_expired(struct channel *ch)
+{
+	while (ch->queue.head && is_expired(ch, ch->queue.head)) {
+		count(dropped_queue_deadline);
+		ch->stats.dropped++;
+		dequeue(ch, packet_queue_take(&ch->queue));
+	}
+}
+
 void channel_send(struct channel *ch, struct packet *p)
 {
 	struct session *s = ch->session;
 
+	drop_expired(ch);
 	if (s->state == SESSION_ENDED || ch->closing || s->queued_packets >= s->config.queue_packets ||
 	    s->queued_bytes + p->len > s->config.queue_bytes || p->len > MESSAGE_DATAGRAM_MAX) {
 		count(dropped_full);

@@ -12,6 +12,8 @@
 #include "tunnel/session_internal.h"
 
 #define ACK_WAIT (100 * LOOP_MS)
+#define RESERVE_MAX 65536	/* bytes given out at a time */
+#define OWN_BUFFER 16384	/* bytes that a channel may buffer when the session's share is used up */
 
 void channel_stream_init(struct channel *ch, uint64_t send_limit)
 {
@@ -25,8 +27,25 @@ void channel_stream_init(struct channel *ch, uint64_t send_limit)
 	ch->receive.limit = s->config.channel_window;
 }
 
+/* What was received and will never be taken is credit for others. */
+static void give_back(struct channel *ch)
+{
+	struct session *s = ch->session;
+	struct receive_half *h = &ch->receive;
+
+	s->consumed += h->highest - h->ring.start;
+	h->ring.start = h->ring.end = h->highest;
+	ranges_init(&h->have);
+	if (s->consumed + s->config.session_window > s->limit) {
+		s->limit = s->consumed + s->config.session_window;
+		s->window_due = true;
+	}
+}
+
 void channel_stream_fini(struct channel *ch)
 {
+	give_back(ch);
+	ch->session->buffered -= (size_t)(ch->send.ring.end - ch->send.ring.start);
 	ring_fini(&ch->send.ring);
 	ring_fini(&ch->receive.ring);
 }
@@ -74,14 +93,30 @@ void channel_stream_schedule(struct channel *ch)
 	}
 }
 
+/* All channels of a session share its buffer; each has a little of its own, so that its own ACKs get it going again. */
+static size_t share_left(const struct channel *ch)
+{
+	size_t cap = ch->session->config.session_send_buffer, used = ch->session->buffered;
+	size_t own = (size_t)(ch->send.ring.end - ch->send.ring.start);
+	size_t shared = used < cap ? cap - used : 0, mine = own < OWN_BUFFER ? OWN_BUFFER - own : 0;
+
+	return shared > mine ? shared : mine;
+}
+
+static void release(struct channel *ch, uint64_t offset)
+{
+	ch->session->buffered -= (size_t)(offset - ch->send.ring.start);
+	ring_release(&ch->send.ring, offset);
+}
+
 uint8_t *channel_reserve(struct channel *ch, size_t *n)
 {
 	uint8_t *p;
 
-	*n = SIZE_MAX;
+	*n = ch->send.state == HALF_OPEN ? share_left(ch) : 0;
+	if (*n > RESERVE_MAX)
+		*n = RESERVE_MAX;	/* the ring grows to what is asked for */
 	p = ring_reserve(&ch->send.ring, n);
-	if (ch->send.state != HALF_OPEN)
-		*n = 0;
 	if (*n == 0)
 		ch->send.starved = true;
 	return p;
@@ -90,6 +125,7 @@ uint8_t *channel_reserve(struct channel *ch, size_t *n)
 void channel_commit(struct channel *ch, size_t n)
 {
 	ring_commit(&ch->send.ring, n);
+	ch->session->buffered += n;
 	ch->active_us = loop_now(ch->session->loop);
 	channel_stream_schedule(ch);
 }
@@ -194,7 +230,7 @@ void channel_stream_on_ack(struct channel *ch, const struct message_ack *m)
 	if (ended && m->offset == final + 1) {
 		h->state = HALF_DONE;
 		ranges_init(&h->lost);
-		ring_release(&h->ring, h->ring.end);
+		release(ch, h->ring.end);
 		link_remove(&ch->ready);
 		settle(ch);
 		return;
@@ -202,7 +238,7 @@ void channel_stream_on_ack(struct channel *ch, const struct message_ack *m)
 	if (m->offset > h->next)
 		return;		/* nonsense of the peer's: nothing that we sent */
 	if (m->offset > h->ring.start) {
-		ring_release(&h->ring, m->offset);
+		release(ch, m->offset);
 		ranges_drop(&h->lost, m->offset - 1);
 	}
 	channel_stream_schedule(ch);
@@ -267,27 +303,27 @@ static void end_received(struct channel *ch)
 static void deliver(struct channel *ch)
 {
 	struct receive_half *h = &ch->receive;
-	uint64_t before = h->ring.start;
 
 	while (h->have.n > 0 && h->have.r[0].first <= h->ring.start) {
+		uint64_t at = h->ring.start;
 		size_t n, took;
 		const uint8_t *p = ring_at(&h->ring, h->ring.start, &n);
 
 		if (n > h->have.r[0].last + 1 - h->ring.start)
 			n = (size_t)(h->have.r[0].last + 1 - h->ring.start);
 		took = ch->ops ? ch->ops->bytes(ch->ctx, p, n) : n;
-		if (h->state == HALF_DONE)
-			return;		/* the endpoint closed the channel */
+		if (h->ring.start != at)
+			return;		/* the endpoint closed the channel: what is left was given up then */
 		ch->stats.bytes_in += took;
 		count_add(stream_bytes_in, took);
 		if (took) {
 			ring_release(&h->ring, h->ring.start + took);
 			ranges_drop(&h->have, h->ring.start - 1);
+			taken(ch, took);
 		}
 		if (took < n)
 			break;
 	}
-	taken(ch, h->ring.start - before);
 	if (h->state == HALF_FIN && h->ring.start == h->final)
 		end_received(ch);
 }
@@ -322,6 +358,7 @@ static void violated(struct channel *ch, const char *what)
 	log_limited(LOG_LEVEL_WARN, "channel", ch->session->tag, "%llu: %s", (unsigned long long)ch->id, what);
 	channel_leave(ch, CODE_PROTOCOL, what);
 	channel_close(ch, CODE_PROTOCOL, what);
+	ch->closing = true;	/* its final size may never be known: the receipt for CLOSE is the end */
 }
 
 static bool size_agrees(struct receive_half *h, uint64_t end, bool fin)
@@ -357,7 +394,7 @@ int channel_stream_receive(struct channel *ch, const struct message_stream *m, b
 		h->state = HALF_FIN;
 		h->final = end;
 	}
-	if (end > h->ring.start && !deliver_direct(ch, m)) {
+	if (m->bytes.n > 0 && end > h->ring.start && !deliver_direct(ch, m)) {
 		uint64_t first = m->offset > h->ring.start ? m->offset : h->ring.start;
 		const uint8_t *p = m->bytes.p + (first - m->offset);
 
@@ -389,15 +426,9 @@ static void give_up_receiving(struct channel *ch, uint64_t final)
 		h->highest = final;
 	}
 	h->final = final;
-	s->consumed += final - h->ring.start;
-	h->ring.start = h->ring.end = final;
-	ranges_init(&h->have);
+	give_back(ch);
 	h->end_told = true;
 	h->state = HALF_DONE;
-	if (s->consumed + s->config.session_window > s->limit) {
-		s->limit = s->consumed + s->config.session_window;
-		s->window_due = true;
-	}
 	channel_due(ch, DUE_ACK);
 }
 
@@ -436,6 +467,15 @@ void channel_stream_on_reset(struct channel *ch, const struct message_reset *m)
 	settle(ch);
 }
 
+void channel_stream_on_close(struct channel *ch, uint64_t code, const char *reason)
+{
+	if (ch->send.state != HALF_OPEN || ch->closing)
+		return;		/* nothing more would be sent anyway */
+	ch->code = code;
+	reset_sending(ch);
+	channel_leave(ch, code, reason);
+}
+
 void channel_stream_close(struct channel *ch, uint64_t code)
 {
 	ch->code = code;
@@ -444,4 +484,15 @@ void channel_stream_close(struct channel *ch, uint64_t code)
 		channel_due(ch, DUE_CLOSE);
 		deliver(ch);	/* what waited for the endpoint is given up */
 	}
+}
+
+void channel_stream_refused(struct channel *ch)
+{
+	struct session *s = ch->session;
+
+	s->sent -= ch->send.next;
+	ch->send.next = 0;
+	for (struct link *l = s->channels.next; l != &s->channels; l = l->next)
+		if (list_entry(l, struct channel, all) != ch)
+			channel_stream_schedule(list_entry(l, struct channel, all));
 }

@@ -43,10 +43,16 @@ bool early_keep(struct session *s, uint64_t channel, uint64_t type, struct span 
 static void replay(struct session *s, struct early *e)
 {
 	struct span value = { e->value, e->len };
+	struct channel *ch;
 	struct inbound in = { .lateness_ms = (uint32_t)((loop_now(s->loop) - e->at_us) / LOOP_MS) };
 
 	/* No carrier and no leg: none of the capsules kept here needs one. */
 	(void)inbox_capsule(&(struct carrier){ .session = s }, NULL, &in, e->type, value);
+	ch = in.kept_out ? channel_find(s, e->channel) : NULL;
+	if (ch) {	/* it was receipted and cannot be kept after all */
+		channel_leave(ch, CODE_LIMIT, "too many pieces before the channel was open");
+		channel_close(ch, CODE_LIMIT, "too many pieces before the channel was open");
+	}
 }
 
 void early_replay(struct session *s, uint64_t channel)

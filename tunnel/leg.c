@@ -36,6 +36,7 @@ static int on_record_end(void *ctx)
 {
 	struct leg *leg = ctx;
 
+	leg->heard |= leg->inbound.accountable;
 	return inbox_end(leg->carrier, &leg->inbound);
 }
 
@@ -212,6 +213,7 @@ static bool send_record(struct leg *leg, const struct exchange_head *head, unsig
 		return false;
 	leg->last_out_us = loop_now(c->session->loop);
 	leg->out_ended = end;
+	leg->spoke |= c->spoke;
 	exchange_send(leg->x, leg->head_sent ? NULL : head, n, end);
 	leg->head_sent = true;
 	return true;

@@ -38,6 +38,7 @@ struct leg {
 	uint32_t hold_ms, keep;	/* polls */
 	bool head_sent, out_ended, in_ended, got_head;
 	bool waiting;		/* server: an answer that is being held */
+	bool spoke, heard;	/* something accountable was sent, came */
 	bool streamed_answer;	/* server: counted in carrier->streamed_answers */
 	int status;		/* helper: of an answer that is not culvertd's */
 	int64_t date;		/* helper: its Date, Unix time, 0: none */

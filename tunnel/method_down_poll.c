@@ -51,6 +51,12 @@ static unsigned wanted(const struct carrier_helper *h)
 
 static void stand(struct carrier_helper *h)
 {
+	int64_t now = loop_now(h->base.session->loop);
+
+	if (now < h->poll_not_before) {
+		timer_sooner(&h->retry, h->poll_not_before);
+		return;
+	}
 	while (h->polls < wanted(h)) {
 		struct leg *leg = carrier_helper_leg(h, &method_poll_leg, h->hold_ms);
 
@@ -69,25 +75,28 @@ static void answer(struct leg *leg)
 	if (leg_complete(leg, leg_answer_head(leg->carrier->session->loop, false), OUTBOX_FORCE)) {
 		leg->waiting = false;
 		timer_stop(&leg->timer);
+	} else if (!ledger_ready(&leg->carrier->ledger)) {
+		leg_fail(leg, ERROR_LIMIT);	/* a helper that sends no receipts */
 	}
 }
 
-/* Holding more than the helper's connections bear, the oldest is answered at once. */
+/* Holding more than the helper's connections bear, the oldest are answered at once. */
 static void release_oldest(struct carrier *c, unsigned keep)
 {
-	struct leg *oldest = NULL;
+	struct link *next;
 	unsigned held = 0;
 
-	for (struct link *l = c->legs.next; l != &c->legs; l = l->next) {
+	for (struct link *l = c->legs.next; l != &c->legs; l = l->next)
+		held += list_entry(l, struct leg, link)->waiting;
+	for (struct link *l = c->legs.next; held > keep; l = next) {
 		struct leg *leg = list_entry(l, struct leg, link);
 
-		if (!leg->waiting)
-			continue;
-		oldest = oldest ? oldest : leg;
-		held++;
+		next = l->next;
+		if (leg->waiting) {
+			answer(leg);
+			held--;
+		}
 	}
-	if (held > keep)
-		answer(oldest);
 }
 
 static void server_end(struct leg *leg)

@@ -253,6 +253,7 @@ size_t outbox_fill(struct session *s, struct carrier *c, unsigned flags, uint64_
 	}
 	ledger_commit(&c->ledger, leg, loop_now(s->loop), f.accountable);
 	c->records_out++;
+	c->spoke = f.accountable;
 	count(records_out);
 	session_watch(s);
 	return record_finish(&f.b);

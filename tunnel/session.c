@@ -22,6 +22,7 @@ const struct session_config session_config_default = {
 	.session_window = 4 << 20,
 	.channel_window = 1 << 20,
 	.send_buffer = 1 << 20,
+	.session_send_buffer = 16 << 20,
 	.queue_packets = 4096,
 	.queue_bytes = 4 << 20,
 	.keepalive_ms = 8000,

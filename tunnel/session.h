@@ -26,6 +26,7 @@ struct session_config {
 	uint32_t max_channels;	/* that the peer may have open at a time */
 	uint32_t session_window, channel_window; /* stream bytes that we take */
 	uint32_t send_buffer;	/* bytes kept for a stream channel until they are acknowledged */
+	uint32_t session_send_buffer; /* the same for all of a session, beyond a little for each */
 	uint32_t queue_packets, queue_bytes; /* datagrams waiting in the session */
 	uint32_t keepalive_ms;	/* helper: asks for it. server: learned from HELLO */
 	uint32_t expire_ms, expire_empty_ms; /* server: without an exchange, with and without channels */

@@ -128,6 +128,7 @@ struct carrier {
 	unsigned marks_due;	/* helper: marks to send */
 	uint64_t mark_next;
 	bool ping_due;
+	bool spoke;		/* the last record owed a receipt */
 	uint64_t exchanges, records_out, records_in;
 };
 
@@ -168,6 +169,7 @@ struct session {
 	struct link control;	/* channels with something due */
 	struct link datagrams, streams; /* channels with something to send */
 
+	size_t buffered;	/* bytes in the send rings of all stream channels */
 	uint64_t send_limit, sent;		/* stream bytes: the peer's credit, and used */
 	uint64_t received, consumed, limit;	/* stream bytes: highest offsets, taken, our credit */
 	uint64_t open_limit, opened;		/* channels: the peer's credit, and used */
@@ -264,7 +266,9 @@ bool channel_stream_sendable(const struct channel *);
 void channel_stream_schedule(struct channel *);
 /* Puts a piece into the record, at most max bytes of payload; false: no room or nothing. */
 bool channel_stream_put(struct channel *, struct writer *, struct ledger *, size_t max);
-void channel_stream_close(struct channel *, uint64_t code);
+void channel_stream_close(struct channel *, uint64_t code);	/* the endpoint leaves */
+void channel_stream_on_close(struct channel *, uint64_t code, const char *reason);
+void channel_stream_refused(struct channel *); /* gives back the credit of what was sent */
 bool channel_stream_over(const struct channel *);
 uint64_t channel_stream_ack_offset(const struct channel *);
 void channel_stream_ack_sent(struct channel *);
