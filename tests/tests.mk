@@ -31,6 +31,6 @@ test: deps-real
 	@tests/run.sh $(or $(STAGES),includes gcc sanitizers clang fuzz programs peer e2e)
 # What takes longer, or needs root: valgrind, the matrix of calls, install.
 test-all: deps-real
-	@tests/run.sh includes gcc sanitizers clang fuzz programs peer e2e e2e-sanitizers valgrind install matrix
+	@tests/run.sh includes gcc sanitizers clang fuzz programs peer-all e2e e2e-sanitizers valgrind install matrix
 
 .PHONY: unit check check-includes test test-all
