@@ -48,6 +48,8 @@ ends 2 "local|-L|nonsense" "${helper[@]}" -L nonsense
 # A file that only its owner may read, as somebody else.
 if [ "$(id -u)" -eq 0 ]; then
 	chmod 600 "$W/server.key"
+	cp "$CULVERTD" "$CULVERT" "$W/" # somebody else may not be let into where they were built
+	server[0]=$W/culvertd helper[0]=$W/culvert
 	chmod 644 "$W/token"
 	AS=nobody ends 2 "server.key.*[Pp]ermission denied" "${server[@]}"
 	chmod 600 "$W/token"
