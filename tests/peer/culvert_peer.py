@@ -27,19 +27,21 @@ import helper        # noqa: E402
 import http1         # noqa: E402
 import server        # noqa: E402
 import wire          # noqa: E402
-from session import Settings   # noqa: E402
+from helper_carriers import RUNGS       # noqa: E402
+from server_session import Service      # noqa: E402
+from session import Settings            # noqa: E402
 
 SERVICE = re.compile(r"([a-z0-9._-]{1,64})=(udp|tcp)://([0-9.]+):([0-9]+)(?:-([0-9]+))?\Z")
 UDP = re.compile(r"([0-9]+)=([a-z0-9._-]{1,64})(?::([0-9]+))?\Z")
 
 
-def parse_service(text: str) -> tuple[str, server.Service]:
+def parse_service(text: str) -> tuple[str, Service]:
     matched = SERVICE.match(text)
     if not matched:
         raise argparse.ArgumentTypeError(f"not NAME=udp|tcp://HOST:PORT[-PORT]: {text}")
     name, scheme, host, first, last = matched.groups()
     kind = wire.KIND_DATAGRAM if scheme == "udp" else wire.KIND_STREAM
-    return name, server.Service(kind, host, int(first), int(last or first))
+    return name, Service(kind, host, int(first), int(last or first))
 
 
 def parse_udp(text: str) -> tuple[int, str, int]:
@@ -79,7 +81,7 @@ def parse_arguments() -> argparse.Namespace:
     one = roles.add_parser("helper")
     one.add_argument("--server", required=True)
     one.add_argument("--cafile", required=True)
-    one.add_argument("--rung", required=True, choices=sorted(helper.RUNGS))
+    one.add_argument("--rung", required=True, choices=sorted(RUNGS))
     one.add_argument("--udp", action="append", default=[], type=parse_udp)
     one.add_argument("--tcp", action="append", default=[], type=parse_tcp)
     one.add_argument("--keepalive", type=int, default=8_000, metavar="MS")

@@ -146,12 +146,24 @@ class RoundTrip:
         return min(base * 2 ** min(in_a_row, 10), 10.0)
 
 
+class Exchange:
+    """One HTTP request and its response, as far as records are concerned."""
+
+    def __init__(self, carrier: int, x: int, mode: str):
+        self.carrier = carrier
+        self.x = x
+        self.mode = mode
+        self.owes_receipt = False   # its answer must carry a RECEIPT (4.1)
+        self.at_once = False        # a poll with hold=0
+        self.failed = False
+
+
 @dataclass
 class SentRecord:
     """A record that was sent and is neither receipted nor lost."""
     number: int
     sent_at: float
-    exchange: object
+    exchange: Exchange
     items: list[tuple] = field(default_factory=list)           # what of it is reliable (4.2)
     datagrams: dict[int, int] = field(default_factory=dict)    # channel: largest sequence in it
     has_seen: bool = False                                     # SEEN is in it

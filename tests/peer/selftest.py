@@ -10,11 +10,12 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import auth       # noqa: E402
-import records    # noqa: E402
-import server     # noqa: E402
-import streams    # noqa: E402
-import wire       # noqa: E402
+import auth             # noqa: E402
+import bodies           # noqa: E402
+import records          # noqa: E402
+import server_request   # noqa: E402
+import streams          # noqa: E402
+import wire             # noqa: E402
 
 
 class Sink:
@@ -33,7 +34,7 @@ class Sink:
 
 def parse(body: bytes, step: int = 0, is_answer: bool = False) -> list[list]:
     sink = Sink()
-    parser = wire.BodyParser(sink, is_answer)
+    parser = bodies.BodyParser(sink, is_answer)
     for pos in range(0, len(body), step or max(1, len(body))):
         parser.feed(body[pos:pos + (step or len(body))])
     return sink.records
@@ -159,11 +160,11 @@ class Authentication(unittest.TestCase):
     def test_query(self):
         good = "c=0&x=0&m=poll&e=0123456789abcdef"
         for query in (good, "x=1&c=65535&m=hello", good + "&z=1&z=2", good + "&hold=60000&k=16"):
-            self.assertIsNotNone(server.parse_query(query), query)
+            self.assertIsNotNone(server_request.parse_query(query), query)
         for query in ("", "c=0&x=0&m=poll", good + "&c=0", good + "&hold=60001", good + "&k=0", good + "&k=17",
                       good.upper(), "c=65536&x=0&m=hello", "c=-1&x=0&m=hello", "c=0&x=9007199254740992&m=hello",
                       "c=0&x=0&m=other", "c=0&m=hello", "c=0&x=0", "c=&x=0&m=hello"):
-            self.assertIsNone(server.parse_query(query), query)
+            self.assertIsNone(server_request.parse_query(query), query)
 
 
 class Numbers(unittest.TestCase):

@@ -1,0 +1,48 @@
+"""A server's requests: the query of one, and what is known of it (PROTOCOL.md, section 2.1)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import http1
+
+
+@dataclass
+class Request:
+    """A request that is well-formed and authenticated."""
+    identity: str
+    sid: str
+    carrier: int
+    x: int
+    mode: str
+    hold: int
+    held: int
+    epoch: str | None
+    head: http1.Head
+
+
+NUMBERS = {"c": (0, 65_535), "x": (0, (1 << 53) - 1), "hold": (0, 60_000), "k": (1, 16)}
+
+
+def parse_query(query: str) -> dict[str, int | str] | None:
+    """Section 2.1; None if it is malformed."""
+    found: dict[str, int | str] = {}
+    for pair in query.split("&"):
+        name, _, value = pair.partition("=")
+        if name not in ("c", "x", "m", "hold", "k", "e"):
+            continue
+        if name in found:
+            return None
+        found[name] = value
+    for name, (least, most) in NUMBERS.items():
+        if name in found:
+            if not re.fullmatch(r"[0-9]{1,16}", found[name]) or not least <= int(found[name]) <= most:
+                return None
+            found[name] = int(found[name])
+    modes = ("hello", "poll", "up", "down", "duplex")
+    if "c" not in found or "x" not in found or found.get("m") not in modes:
+        return None
+    if "e" in found and not re.fullmatch(r"[0-9a-f]{16}", found["e"]):
+        return None
+    return None if "e" not in found and found["m"] != "hello" else found
