@@ -166,6 +166,8 @@ int request_parse(struct request *r, const char *base, struct span target, struc
 
 	memset(r, 0, sizeof *r);
 	*path_query = rest;
+	if (rest.n == 0)
+		return ERROR_UNSUPPORTED;	/* also a target that is not there at all */
 	path = take(&rest, '?');
 	if (path.n < base_len + 4 || memcmp(path.p, base, base_len) != 0 || memcmp(path.p + base_len, "/v1/", 4) != 0)
 		return ERROR_UNSUPPORTED;
