@@ -13,7 +13,7 @@ stage_includes() { "${quiet[@]}" check-includes && echo "layers: 1 passed, 0 fai
 stage_gcc() { "${quiet[@]}" unit; }
 stage_sanitizers() { "${quiet[@]}" unit SAN=address,undefined; }
 stage_clang() { "${quiet[@]}" all unit CC=clang O=build/clang; }
-stage_fuzz() { "${quiet[@]}" fuzz-replay SAN=address,undefined && echo "corpora: $(ls -d tests/fuzz/corpus/* | wc -l) passed, 0 failed"; }
+stage_fuzz() { "${quiet[@]}" fuzz-replay CC=clang SAN=address,undefined && echo "corpora: $(ls -d tests/fuzz/corpus/* | wc -l) passed, 0 failed"; }
 stage_programs() { "${quiet[@]}" all tools && echo "build: 1 passed, 0 failed"; }
 stage_peer() { QUIET=1 RUNGS="duplex poll" tests/peer/interop.sh; }
 stage_peer-all() { QUIET=1 tests/peer/test_peer.sh && QUIET=1 tests/peer/interop.sh; }
