@@ -57,6 +57,11 @@ struct carrier_helper {
 	int64_t busy_us;	/* when data last went either way */
 };
 
+static inline struct carrier_helper *carrier_helper_of(struct leg *leg)
+{
+	return (struct carrier_helper *)leg->carrier;
+}
+
 /* Begins an exchange in a mode: a leg, or NULL when no connection is free (one is being opened). */
 struct leg *carrier_helper_leg(struct carrier_helper *, const struct leg_ops *, uint32_t hold_ms);
 /* The head of its request; valid until the next call. */
@@ -85,9 +90,9 @@ struct mode {
 
 extern const struct mode mode_hello, mode_poll, mode_up, mode_down, mode_duplex;
 
-/* Begins a streamed answer, ends the older one. */
+/* Streamed answers: begins one and ends the older one; timer; closed. */
 void carrier_server_stream(struct carrier_server *, struct leg *);
-/* timer of streamed answers. */
 void carrier_server_keepalive(struct leg *);
+void carrier_server_stream_closed(struct leg *, int error);
 
 #endif

@@ -230,3 +230,12 @@ void carrier_server_keepalive(struct leg *leg)
 	}
 	timer_set(&leg->timer, at);
 }
+
+void carrier_server_stream_closed(struct leg *leg, int error)
+{
+	struct carrier_server *c = server_of(leg->carrier);
+
+	(void)error;
+	if (c->down == leg)
+		c->down = NULL;
+}

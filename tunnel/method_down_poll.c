@@ -10,11 +10,6 @@
 
 /* ---- helper ---- */
 
-static struct carrier_helper *helper_of(struct leg *leg)
-{
-	return (struct carrier_helper *)leg->carrier;
-}
-
 static void helper_timer(struct leg *leg)
 {
 	leg_fail(leg, ERROR_TIMEOUT);
@@ -27,13 +22,13 @@ static void helper_end(struct leg *leg)
 
 static void post_closed(struct leg *leg, int error)
 {
-	carrier_helper_ended(helper_of(leg), leg, error);
+	carrier_helper_ended(carrier_helper_of(leg), leg, error);
 }
 
 static void poll_closed(struct leg *leg, int error)
 {
-	helper_of(leg)->polls--;
-	carrier_helper_ended(helper_of(leg), leg, error);
+	carrier_helper_of(leg)->polls--;
+	carrier_helper_ended(carrier_helper_of(leg), leg, error);
 }
 
 const struct leg_ops method_post_leg = {

@@ -7,11 +7,6 @@
 
 /* ---- helper ---- */
 
-static struct carrier_helper *helper_of(struct leg *leg)
-{
-	return (struct carrier_helper *)leg->carrier;
-}
-
 static void helper_timer(struct leg *leg)
 {
 	struct session *s = leg->carrier->session;
@@ -25,7 +20,7 @@ static void helper_timer(struct leg *leg)
 
 static void helper_head(struct leg *leg)
 {
-	carrier_helper_down_open(helper_of(leg));
+	carrier_helper_down_open(carrier_helper_of(leg));
 }
 
 static void helper_end(struct leg *leg)
@@ -35,7 +30,7 @@ static void helper_end(struct leg *leg)
 
 static void helper_closed(struct leg *leg, int error)
 {
-	struct carrier_helper *h = helper_of(leg);
+	struct carrier_helper *h = carrier_helper_of(leg);
 
 	h->down = NULL;
 	carrier_helper_ended(h, leg, error);
@@ -67,25 +62,12 @@ const struct method method_down_stream = { "stream", stand, NULL };
 
 /* ---- server ---- */
 
-static void begin(struct carrier_server *c, struct leg *leg)
-{
-	carrier_server_stream(c, leg);
-}
-
 static void server_end(struct leg *leg)
 {
 	(void)leg;
 }
 
-static void server_closed(struct leg *leg, int error)
-{
-	struct carrier_server *c = (struct carrier_server *)leg->carrier;
-
-	(void)error;
-	if (c->down == leg)
-		c->down = NULL;
-}
-
 const struct mode mode_down = {
-	{ .mode = MODE_DOWN, .end = server_end, .timer = carrier_server_keepalive, .closed = server_closed }, begin,
+	{ .mode = MODE_DOWN, .end = server_end, .timer = carrier_server_keepalive, .closed = carrier_server_stream_closed },
+	carrier_server_stream,
 };

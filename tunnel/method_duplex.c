@@ -7,11 +7,6 @@
 
 /* ---- helper ---- */
 
-static struct carrier_helper *helper_of(struct leg *leg)
-{
-	return (struct carrier_helper *)leg->carrier;
-}
-
 /* Liveness both ways: PING up when silent, dead when nothing came for 1.5 keepalives. */
 static void helper_timer(struct leg *leg)
 {
@@ -33,7 +28,7 @@ static void helper_timer(struct leg *leg)
 
 static void helper_head(struct leg *leg)
 {
-	carrier_helper_down_open(helper_of(leg));
+	carrier_helper_down_open(carrier_helper_of(leg));
 }
 
 static void helper_end(struct leg *leg)
@@ -43,7 +38,7 @@ static void helper_end(struct leg *leg)
 
 static void helper_closed(struct leg *leg, int error)
 {
-	struct carrier_helper *h = helper_of(leg);
+	struct carrier_helper *h = carrier_helper_of(leg);
 
 	h->up = h->down = NULL;
 	carrier_helper_ended(h, leg, error);
@@ -77,25 +72,12 @@ const struct method method_duplex = { "duplex", stand, send };
 
 /* ---- server ---- */
 
-static void begin(struct carrier_server *c, struct leg *leg)
-{
-	carrier_server_stream(c, leg);
-}
-
 static void server_end(struct leg *leg)
 {
 	leg_end(leg);
 }
 
-static void server_closed(struct leg *leg, int error)
-{
-	struct carrier_server *c = (struct carrier_server *)leg->carrier;
-
-	(void)error;
-	if (c->down == leg)
-		c->down = NULL;
-}
-
 const struct mode mode_duplex = {
-	{ .mode = MODE_DUPLEX, .end = server_end, .timer = carrier_server_keepalive, .closed = server_closed }, begin,
+	{ .mode = MODE_DUPLEX, .end = server_end, .timer = carrier_server_keepalive, .closed = carrier_server_stream_closed },
+	carrier_server_stream,
 };

@@ -10,11 +10,6 @@
 
 /* ---- helper ---- */
 
-static struct carrier_helper *helper_of(struct leg *leg)
-{
-	return (struct carrier_helper *)leg->carrier;
-}
-
 static void helper_timer(struct leg *leg)
 {
 	struct loop *loop = leg->carrier->session->loop;
@@ -23,7 +18,7 @@ static void helper_timer(struct leg *leg)
 	if (leg->out_ended) {
 		leg_fail(leg, ERROR_TIMEOUT);
 	} else if (loop_now(loop) >= idle) {
-		helper_of(leg)->up = NULL;
+		carrier_helper_of(leg)->up = NULL;
 		leg_end(leg);
 		timer_in(&leg->timer, ANSWER);
 	} else {
@@ -38,7 +33,7 @@ static void helper_end(struct leg *leg)
 
 static void helper_closed(struct leg *leg, int error)
 {
-	struct carrier_helper *h = helper_of(leg);
+	struct carrier_helper *h = carrier_helper_of(leg);
 
 	if (h->up == leg)
 		h->up = NULL;
