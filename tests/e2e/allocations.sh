@@ -35,5 +35,13 @@ for rung in duplex split push poll; do
 	esac
 	[ "$helper" -le $most ] || fail "$rung: the helper allocates: $helper"
 	[ "$server" -le $most ] || fail "$rung: the server allocates: $server"
+	if [ $rung = push ]; then # downwards alone: what is left are the posts with receipts, ten a second
+		helper=$(count culvert-counted) server=$(count culvertd-counted) began=$SECONDS
+		datagrams flood "$UDP" --count $PACKETS >"$W/flood" || fail "$rung: $(cat "$W/flood")"
+		most=$(((SECONDS - began + 2) * 10 * 5))
+		helper=$(($(count culvert-counted) - helper)) server=$(($(count culvertd-counted) - server))
+		note "$rung, down leg: $helper allocations in the helper, $server in the server for $PACKETS packets"
+		[ "$helper" -le $most ] && [ "$server" -le $most ] || fail "$rung: the down leg allocates: $helper, $server, not $most"
+	fi
 	stop_expecting $rung 0
 done

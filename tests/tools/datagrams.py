@@ -20,6 +20,7 @@ import time
 
 WHICH = b"which port are you?"
 SEEN = b"whom do you see?"
+FLOOD = b"flood "
 
 
 class Wrong(Exception):
@@ -66,10 +67,36 @@ def serve(options):
                 data = b"%d" % sockets.index(sock)
             elif data == SEEN:
                 data = ("%s:%d" % peer).encode()
+            elif data.startswith(FLOOD):
+                flood_answer(sock, peer, int(data[len(FLOOD):]))
+                continue
             try:
                 sock.sendto(data, peer)
             except ConnectionError:
                 pass
+
+
+def flood_answer(sock, peer, count):
+    """So many voice-like packets, two in a millisecond."""
+    for n in range(count):
+        sock.sendto(b"\x80\x00" + (n & 0xffff).to_bytes(2, "big") + b"v" * 160, peer)
+        time.sleep(0.0005)
+
+
+def flood(options):
+    """Asks for many packets downwards and sends nothing itself meanwhile."""
+    sock = udp(timeout=2)
+    sock.sendto(FLOOD + b"%d" % options.count, address(options.dest[0]))
+    came = 0
+    try:
+        while came < options.count:
+            sock.recv(2048)
+            came += 1
+    except socket.timeout:
+        pass
+    print("%d of %d packets came" % (came, options.count))
+    if came < options.count - options.count // 1000:
+        raise Wrong("only %d of %d packets came" % (came, options.count))
 
 
 def ask(sock, data, dest, what):
@@ -166,7 +193,7 @@ def seen(options):
 
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("verb", choices=("serve", "probe", "sizes", "sources", "ports", "seen", "pingpong"))
+    a.add_argument("verb", choices=("serve", "probe", "sizes", "sources", "ports", "seen", "pingpong", "flood"))
     a.add_argument("dest", nargs="*")
     a.add_argument("--ports", type=int, default=1)
     a.add_argument("--host", default="127.0.0.1")
