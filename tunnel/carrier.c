@@ -56,7 +56,7 @@ void carrier_stats(const struct carrier *c, struct carrier_stats *out)
 		.proven = c->state == CARRIER_PROVEN,
 		.legs = c->leg_count,
 		.rtt_us = (uint32_t)c->ledger.srtt_us,
-		.floor_ms = c->arrivals.latest_ms,
+		.lateness_ms = c->arrivals.latest_ms,
 		.records_out = c->records_out,
 		.records_in = c->records_in,
 		.records_lost = c->ledger.lost,

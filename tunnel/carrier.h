@@ -74,7 +74,7 @@ struct carrier_stats {
 	const char *rung;	/* "" at the server */
 	bool proven;
 	unsigned legs;
-	uint32_t rtt_us, floor_ms; /* smoothed round trip; largest lateness in the last records */
+	uint32_t rtt_us, lateness_ms; /* smoothed round trip; lateness of the newest record */
 	uint64_t records_out, records_in, records_lost, exchanges;
 };
 void carrier_stats(const struct carrier *, struct carrier_stats *);

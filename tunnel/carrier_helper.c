@@ -1,8 +1,8 @@
 /*
  * Helper carriers: get connections from their pool, say HELLO, start exchanges by
  * the methods of their rung, prove the path by two marks, and report when it fails.
- * Owned by the ladder; events are told at the end of the turn, so the owner may free
- * the carrier in them.
+ * Owned by the ladder; a failure is told at the end of the turn, so the owner may free
+ * the carrier then.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -206,7 +206,8 @@ void carrier_helper_ended(struct carrier_helper *h, struct leg *leg, int error)
 		*failures_of(h, leg) = 0;
 		if (leg->hold_ms)
 			mind_empty_poll(h, leg, age);
-		timer_in(&h->retry, 0);
+		if (!h->pausing)	/* what failed beside it still waits */
+			timer_in(&h->retry, 0);
 		return;
 	}
 	leg_why(leg, error, why, sizeof why);

@@ -42,7 +42,7 @@ void channel_datagram_fini(struct channel *ch)
 	ch->seen = NULL;
 }
 
-uint32_t channel_datagram_deadline(const struct channel *ch, const uint8_t *p, size_t n)
+static uint32_t deadline_of(const struct channel *ch, const uint8_t *p, size_t n)
 {
 	struct classify_result r;
 
@@ -58,21 +58,25 @@ uint32_t channel_datagram_deadline(const struct channel *ch, const uint8_t *p, s
 	return AUDIO_DEADLINE;
 }
 
+static void drop_head(struct channel *ch)
+{
+	count(dropped_queue_deadline);
+	ch->stats.dropped++;
+	dequeue(ch, packet_queue_take(&ch->queue));
+}
+
 static bool is_expired(const struct channel *ch, const struct packet *p)
 {
 	int64_t age = (loop_now(ch->session->loop) - p->born_us) / LOOP_MS;
 
-	return age > channel_datagram_deadline(ch, p->data, p->len);
+	return age > deadline_of(ch, p->data, p->len);
 }
 
 /* While no carrier takes them, packets past their deadline must not hold the pool, which all sessions share. */
 static void drop_expired(struct channel *ch)
 {
-	while (ch->queue.head && is_expired(ch, ch->queue.head)) {
-		count(dropped_queue_deadline);
-		ch->stats.dropped++;
-		dequeue(ch, packet_queue_take(&ch->queue));
-	}
+	while (ch->queue.head && is_expired(ch, ch->queue.head))
+		drop_head(ch);
 }
 
 void channel_send(struct channel *ch, struct packet *p)
@@ -104,13 +108,11 @@ bool channel_datagram_put(struct channel *ch, struct writer *w)
 
 	if (!p)
 		return true;
-	age = (loop_now(ch->session->loop) - p->born_us) / LOOP_MS;
-	if (age > channel_datagram_deadline(ch, p->data, p->len)) {
-		count(dropped_queue_deadline);
-		ch->stats.dropped++;
-		dequeue(ch, packet_queue_take(&ch->queue));
+	if (is_expired(ch, p)) {
+		drop_head(ch);
 		return true;
 	}
+	age = (loop_now(ch->session->loop) - p->born_us) / LOOP_MS;
 	m.sequence = (uint32_t)ch->sequence;
 	m.age_ms = age > 0 ? (uint64_t)age : 0;
 	m.payload = (struct span){ p->data, p->len };
@@ -136,7 +138,7 @@ void channel_datagram_receive(struct channel *ch, const struct message_datagram 
 		count(dropped_repeat);
 		return;
 	}
-	if (lateness_ms + m->age_ms > channel_datagram_deadline(ch, m->payload.p, m->payload.n)) {
+	if (lateness_ms + m->age_ms > deadline_of(ch, m->payload.p, m->payload.n)) {
 		count(dropped_late);
 		ch->stats.dropped++;
 		return;

@@ -194,7 +194,7 @@ void ledger_all_lost(struct ledger *l)
 	forget_done(l);
 }
 
-int64_t ledger_pto(const struct ledger *l)
+static int64_t probe_timeout(const struct ledger *l)
 {
 	int64_t pto = l->srtt_us ? 2 * l->srtt_us + 4 * l->rttvar_us + RECEIPT_DELAY : PTO_INITIAL;
 
@@ -207,12 +207,12 @@ int64_t ledger_pto(const struct ledger *l)
 
 int64_t ledger_deadline(const struct ledger *l)
 {
-	return l->first < l->next ? record_at(l, l->first)->at_us + ledger_pto(l) : 0;
+	return l->first < l->next ? record_at(l, l->first)->at_us + probe_timeout(l) : 0;
 }
 
 void ledger_timeout(struct ledger *l, int64_t now_us)
 {
-	int64_t before = now_us - ledger_pto(l);
+	int64_t before = now_us - probe_timeout(l);
 	unsigned found = 0;
 
 	for (uint64_t n = l->first; n < l->next && found < PROBE_RECORDS; n++) {

@@ -74,6 +74,5 @@ void ledger_all_lost(struct ledger *);
 int64_t ledger_deadline(const struct ledger *);
 /* Declares the oldest records that are past it lost. */
 void ledger_timeout(struct ledger *, int64_t now_us);
-int64_t ledger_pto(const struct ledger *);
 
 #endif

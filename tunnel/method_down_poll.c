@@ -6,8 +6,6 @@
 #include "framing/error.h"
 #include "tunnel/carrier_internal.h"
 
-#define GRACE (5 * LOOP_SECOND)		/* PROTOCOL.md section 3 */
-
 /* ---- helper ---- */
 
 static void helper_timer(struct leg *leg)

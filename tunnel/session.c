@@ -367,11 +367,6 @@ bool session_is_ended(const struct session *s)
 	return s->state == SESSION_ENDED;
 }
 
-uint64_t session_epoch(const struct session *s)
-{
-	return s->epoch;
-}
-
 void session_stats(const struct session *s, struct session_stats *out)
 {
 	memset(out, 0, sizeof *out);

@@ -62,7 +62,6 @@ const char *session_sid(const struct session *);	/* 22 characters */
 const char *session_tag(const struct session *);	/* its first 6, for logs */
 bool session_is_open(const struct session *);	/* WELCOME was exchanged, not ended, no GOAWAY */
 bool session_is_ended(const struct session *);
-uint64_t session_epoch(const struct session *);
 /* Server: epoch and node for WELCOME. */
 void session_identify(struct session *, uint64_t node, uint64_t epoch);
 

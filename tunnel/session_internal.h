@@ -253,7 +253,6 @@ void channel_datagram_fini(struct channel *);
 void channel_datagram_receive(struct channel *, const struct message_datagram *, uint32_t lateness_ms);
 /* Moves one packet into the record; 0 = no room, 1 = one was put or dropped. */
 bool channel_datagram_put(struct channel *, struct writer *);
-uint32_t channel_datagram_deadline(const struct channel *, const uint8_t *p, size_t n);
 
 /* channel_stream.c */
 void channel_stream_init(struct channel *, uint64_t send_limit);
