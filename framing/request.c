@@ -5,13 +5,14 @@
 #include "framing/request.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "framing/base64.h"
 #include "framing/error.h"
 
-static const char *const mode_names[] = { "hello", "poll", "up", "down", "duplex" };
+static const char *const mode_names[] = { "hello", "poll", "up", "down", "duplex", "probe" };
 
 const char *request_mode_name(enum request_mode mode)
 {
@@ -40,7 +41,7 @@ static struct span take(struct span *s, uint8_t separator)
 	return head;
 }
 
-static int number(struct span s, uint64_t max, uint64_t *v)
+static int number(struct span s, uint64_t min, uint64_t max, uint64_t *v)
 {
 	*v = 0;
 	if (s.n < 1 || s.n > 16)
@@ -50,7 +51,7 @@ static int number(struct span s, uint64_t max, uint64_t *v)
 			return ERROR_MALFORMED;
 		*v = *v * 10 + (uint64_t)(s.p[i] - '0');
 	}
-	return *v <= max ? 0 : ERROR_MALFORMED;
+	return *v >= min && *v <= max ? 0 : ERROR_MALFORMED;
 }
 
 static int hex16(struct span s, uint64_t *v)
@@ -83,45 +84,96 @@ static int mode(struct span s, enum request_mode *m)
 	return ERROR_MALFORMED;
 }
 
+enum parameter {
+	PARAMETER_CARRIER, PARAMETER_X, PARAMETER_MODE, PARAMETER_HOLD, PARAMETER_KEEP, PARAMETER_EPOCH,
+	PARAMETER_KEEPALIVE, PARAMETER_PAD, PARAMETER_EVENT_STREAM, PARAMETER_MARKS, PARAMETER_GAP, PARAMETER_SIZE,
+	PARAMETER_ANSWER, PARAMETERS
+};
+
+static const struct {
+	const char *name;
+	uint64_t min, max;	/* of numbers */
+} parameters[PARAMETERS] = {
+	[PARAMETER_CARRIER] = { "c", 0, REQUEST_CARRIER_MAX },
+	[PARAMETER_X] = { "x", 0, REQUEST_X_MAX },
+	[PARAMETER_MODE] = { "m", 0, 0 },
+	[PARAMETER_HOLD] = { "hold", 0, REQUEST_HOLD_MAX },
+	[PARAMETER_KEEP] = { "k", 1, REQUEST_KEEP_MAX },
+	[PARAMETER_EPOCH] = { "e", 0, 0 },
+	[PARAMETER_KEEPALIVE] = { "ka", REQUEST_KEEPALIVE_MIN, REQUEST_KEEPALIVE_MAX },
+	[PARAMETER_PAD] = { "pad", 0, REQUEST_PAD_MAX },
+	[PARAMETER_EVENT_STREAM] = { "sse", 0, 1 },
+	[PARAMETER_MARKS] = { "n", 0, REQUEST_MARKS_MAX },
+	[PARAMETER_GAP] = { "gap", 0, REQUEST_GAP_MAX },
+	[PARAMETER_SIZE] = { "size", 0, REQUEST_SIZE_MAX },
+	[PARAMETER_ANSWER] = { "a", ANSWER_COMPLETE, ANSWER_EARLY },
+};
+
+static void set(struct request *r, enum parameter name, uint64_t v)
+{
+	switch (name) {
+	case PARAMETER_CARRIER:
+		r->carrier = (uint32_t)v;
+		break;
+	case PARAMETER_X:
+		r->x = v;
+		break;
+	case PARAMETER_HOLD:
+		r->hold_ms = (uint32_t)v;
+		break;
+	case PARAMETER_KEEP:
+		r->keep = (uint32_t)v;
+		break;
+	case PARAMETER_KEEPALIVE:
+		r->keepalive_ms = (uint32_t)v;
+		break;
+	case PARAMETER_PAD:
+		r->pad = (uint32_t)v;
+		break;
+	case PARAMETER_EVENT_STREAM:
+		r->event_stream = v;
+		break;
+	case PARAMETER_MARKS:
+		r->marks = (uint32_t)v;
+		break;
+	case PARAMETER_GAP:
+		r->gap_ms = (uint32_t)v;
+		break;
+	case PARAMETER_SIZE:
+		r->size = (uint32_t)v;
+		break;
+	case PARAMETER_ANSWER:
+		r->answer = (enum request_answer)v;
+		break;
+	default:
+		break;
+	}
+}
+
 /* One name=value; seen has a bit for each name so far. */
 static int parameter(struct request *r, struct span name, struct span value, unsigned *seen)
 {
-	static const char *const names[] = { "c", "x", "m", "hold", "k", "e" };
 	uint64_t v = 0;
 	size_t i;
 
-	for (i = 0; i < sizeof names / sizeof *names; i++)
-		if (span_is(name, names[i]))
+	for (i = 0; i < PARAMETERS; i++)
+		if (span_is(name, parameters[i].name))
 			break;
-	if (i == sizeof names / sizeof *names)
+	if (i == PARAMETERS)
 		return 0;	/* unknown: ignored */
 	if (*seen & 1U << i)
 		return ERROR_MALFORMED;
 	*seen |= 1U << i;
-	switch (i) {
-	case 0:
-		if (number(value, REQUEST_CARRIER_MAX, &v) < 0)
-			return ERROR_MALFORMED;
-		r->carrier = (uint32_t)v;
-		return 0;
-	case 1:
-		return number(value, REQUEST_X_MAX, &r->x);
-	case 2:
+	if (i == PARAMETER_MODE)
 		return mode(value, &r->mode);
-	case 3:
-		if (number(value, REQUEST_HOLD_MAX, &v) < 0)
-			return ERROR_MALFORMED;
-		r->hold_ms = (uint32_t)v;
-		return 0;
-	case 4:
-		if (number(value, REQUEST_KEEP_MAX, &v) < 0 || v == 0)
-			return ERROR_MALFORMED;
-		r->keep = (uint32_t)v;
-		return 0;
-	default:
+	if (i == PARAMETER_EPOCH) {
 		r->has_epoch = true;
 		return hex16(value, &r->epoch);
 	}
+	if (number(value, parameters[i].min, parameters[i].max, &v) < 0)
+		return ERROR_MALFORMED;
+	set(r, (enum parameter)i, v);
+	return 0;
 }
 
 static int query(struct request *r, struct span q)
@@ -179,14 +231,52 @@ int request_parse(struct request *r, const char *base, struct span target, struc
 	return query(r, rest);
 }
 
+/* Text at the end of a target that may already be too long for it. */
+static void add(char *out, size_t cap, size_t *n, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+static void add(char *out, size_t cap, size_t *n, const char *fmt, ...)
+{
+	va_list ap;
+	int len;
+
+	if (*n >= cap)
+		return;
+	va_start(ap, fmt);
+	len = vsnprintf(out + *n, cap - *n, fmt, ap);
+	va_end(ap);
+	*n = len < 0 ? cap : *n + (size_t)len;
+}
+
+/* Numbers that are 0 when they are not given. */
+static void add_number(char *out, size_t cap, size_t *n, enum parameter name, uint32_t v)
+{
+	if (v)
+		add(out, cap, n, "&%s=%" PRIu32, parameters[name].name, v);
+}
+
 ssize_t request_put(const struct request *r, const char *base, char *out, size_t cap)
 {
-	int n = snprintf(out, cap, "%s/v1/%s?c=%" PRIu32 "&x=%" PRIu64 "&m=%s", base, r->sid, r->carrier, r->x,
-			 mode_names[r->mode]);
+	bool probe = r->mode == MODE_PROBE, streamed = r->mode == MODE_DOWN || r->mode == MODE_DUPLEX;
+	size_t n = 0;
 
-	if (n > 0 && (size_t)n < cap && r->mode == MODE_POLL)
-		n += snprintf(out + n, cap - (size_t)n, "&hold=%" PRIu32 "&k=%" PRIu32, r->hold_ms, r->keep);
-	if (n > 0 && (size_t)n < cap && r->has_epoch)
-		n += snprintf(out + n, cap - (size_t)n, "&e=%016" PRIx64, r->epoch);
-	return n > 0 && (size_t)n < cap ? n : ERROR_LIMIT;
+	add(out, cap, &n, "%s/v1/%s?c=%" PRIu32 "&x=%" PRIu64 "&m=%s", base, r->sid, r->carrier, r->x,
+	    mode_names[r->mode]);
+	if (r->mode == MODE_POLL)
+		add(out, cap, &n, "&hold=%" PRIu32 "&k=%" PRIu32, r->hold_ms, r->keep);
+	if (streamed)
+		add_number(out, cap, &n, PARAMETER_KEEPALIVE, r->keepalive_ms);
+	if (streamed || probe) {
+		add_number(out, cap, &n, PARAMETER_PAD, r->pad);
+		add_number(out, cap, &n, PARAMETER_EVENT_STREAM, r->event_stream);
+	}
+	if (probe) {
+		add_number(out, cap, &n, PARAMETER_ANSWER, r->answer);
+		add_number(out, cap, &n, PARAMETER_HOLD, r->hold_ms);
+		add_number(out, cap, &n, PARAMETER_MARKS, r->marks);
+		add_number(out, cap, &n, PARAMETER_GAP, r->gap_ms);
+		add_number(out, cap, &n, PARAMETER_SIZE, r->size);
+	}
+	if (r->has_epoch)
+		add(out, cap, &n, "&e=%016" PRIx64, r->epoch);
+	return n < cap ? (ssize_t)n : ERROR_LIMIT;
 }

@@ -20,15 +20,30 @@
 #define REQUEST_TARGET_MAX 512	/* bytes of a target that the helper formats, base included */
 #define REQUEST_BASE_MAX 256
 
-enum request_mode { MODE_HELLO, MODE_POLL, MODE_UP, MODE_DOWN, MODE_DUPLEX };
+#define REQUEST_KEEPALIVE_MIN 200 /* ms */
+#define REQUEST_KEEPALIVE_MAX 60000
+#define REQUEST_PAD_MAX 6144
+#define REQUEST_MARKS_MAX 32
+#define REQUEST_GAP_MAX 600000	/* ms */
+#define REQUEST_SIZE_MAX 65000
+
+enum request_mode { MODE_HELLO, MODE_POLL, MODE_UP, MODE_DOWN, MODE_DUPLEX, MODE_PROBE };
+
+/* How a probe is answered. */
+enum request_answer { ANSWER_COMPLETE, ANSWER_STREAMED, ANSWER_EARLY };
 
 struct request {
 	char sid[REQUEST_SID_LEN + 1];
 	uint32_t carrier;
 	uint64_t x;
 	enum request_mode mode;
-	uint32_t hold_ms;
-	uint32_t keep;
+	uint32_t hold_ms;	/* poll, probe */
+	uint32_t keep;		/* poll */
+	uint32_t keepalive_ms;	/* down, duplex; 0: HELLO's */
+	uint32_t pad;		/* down, duplex, probe */
+	bool event_stream;	/* down, duplex, probe */
+	enum request_answer answer; /* probe, as all below */
+	uint32_t marks, gap_ms, size;
 	bool has_epoch;
 	uint64_t epoch;
 };

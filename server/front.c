@@ -148,7 +148,7 @@ void front_request(struct front_visitor *v, struct exchange *x, const struct htt
 	} else {
 		identity = authenticate(v, head, path_query);
 		if (identity) {
-			sessions_accept(f->sessions, identity, &request, x);
+			sessions_accept(f->sessions, identity, &request, x, head);
 			return;
 		}
 	}

@@ -262,7 +262,8 @@ static struct entry *create(struct sessions *t, const char *identity, const char
 	return e;
 }
 
-void sessions_accept(struct sessions *t, const char *identity, const struct request *r, struct exchange *x)
+void sessions_accept(struct sessions *t, const char *identity, const struct request *r, struct exchange *x,
+		     const struct http1_head *head)
 {
 	struct entry *e = *entry_at(t, identity, r->sid);
 	const char *why;
@@ -293,7 +294,7 @@ void sessions_accept(struct sessions *t, const char *identity, const struct requ
 			return;
 		}
 	}
-	carrier_accept(e->session, r, x);
+	carrier_accept(e->session, r, x, head);
 }
 
 void sessions_bye(struct sessions *t, uint64_t code, const char *reason)

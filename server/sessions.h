@@ -31,8 +31,9 @@ struct sessions *sessions_new(struct loop *, const struct sessions_config *, str
 /* Ends all without a word. NULL is fine. */
 void sessions_free(struct sessions *);
 /* An authenticated exchange of this identity: gives it to its session, which is made by the mode hello; or answers
- * GONE with the reason. Takes the exchange over. */
-void sessions_accept(struct sessions *, const char *identity, const struct request *, struct exchange *);
+ * GONE with the reason. Takes the exchange over. The head is the request's, valid during the call. */
+void sessions_accept(struct sessions *, const char *identity, const struct request *, struct exchange *,
+		     const struct http1_head *);
 /* Says BYE to all; new ones are refused from now on. */
 void sessions_bye(struct sessions *, uint64_t code, const char *reason);
 

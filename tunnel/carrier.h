@@ -58,8 +58,8 @@ bool carrier_is_proven(const struct carrier *);
 /* ---- server ---- */
 
 /* The one seam between the front and the sessions: an authenticated exchange of this session, found by its sid.
- * Takes the exchange over; makes the carrier named in the request if it is new. */
-void carrier_accept(struct session *, const struct request *, struct exchange *);
+ * Takes the exchange over; makes the carrier named in the request if it is new. head: of the request, for probes. */
+void carrier_accept(struct session *, const struct request *, struct exchange *, const struct http1_head *head);
 /* Answers an exchange that has no session: GONE or BYE with a code, and drops its request body. */
 void carrier_answer(struct loop *, struct exchange *, uint64_t type, uint64_t code, const char *reason);
 

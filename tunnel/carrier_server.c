@@ -110,7 +110,7 @@ static struct carrier *find_or_make(struct session *s, uint32_t id)
 	return &fresh->base;
 }
 
-void carrier_accept(struct session *s, const struct request *r, struct exchange *x)
+void carrier_accept(struct session *s, const struct request *r, struct exchange *x, const struct http1_head *head)
 {
 	struct carrier *c;
 	struct leg *leg;
@@ -120,6 +120,11 @@ void carrier_accept(struct session *s, const struct request *r, struct exchange 
 
 		carrier_answer(s->loop, x, ours ? CAPSULE_BYE : CAPSULE_GONE, ours ? s->farewell_code : CODE_ENDED,
 			       ours ? capsule_code_text(s->farewell_code) : "this session has ended");
+		return;
+	}
+	if (r->mode == MODE_PROBE) {
+		(void)head;
+		carrier_answer(s->loop, x, CAPSULE_GONE, CODE_PROTOCOL, "probes are not answered yet");
 		return;
 	}
 	c = find_or_make(s, r->carrier);

@@ -112,7 +112,7 @@ static void on_request(void *ctx, struct exchange *x, const struct http1_head *h
 		w->session = session_new(w->loop, SESSION_SERVER, &config, w->pool, r.sid, &session_events, w);
 		session_identify(w->session, 1, EPOCH);
 	}
-	carrier_accept(w->session, &r, x);
+	carrier_accept(w->session, &r, x, head);
 }
 
 static void no_idle(void *ctx)

@@ -87,7 +87,7 @@ static void on_request(void *ctx, struct exchange *x, const struct http1_head *h
 	else if (!ss && r.mode != MODE_HELLO)
 		carrier_answer(w->loop, x, CAPSULE_GONE, CODE_UNKNOWN_SESSION, "unknown");
 	else
-		carrier_accept((ss ? ss : create(w, r.sid))->session, &r, x);
+		carrier_accept((ss ? ss : create(w, r.sid))->session, &r, x, head);
 }
 
 static void on_closed(void *ctx, int error)

@@ -71,9 +71,10 @@ static const struct exchange_ops fake_ops = { fake_room, fake_send, fake_pause, 
 static char accepted_as[80];
 static struct request accepted;
 
-void sessions_accept(struct sessions *s, const char *identity, const struct request *r, struct exchange *x)
+void sessions_accept(struct sessions *s, const char *identity, const struct request *r, struct exchange *x,
+		     const struct http1_head *head)
 {
-	(void)s;
+	(void)s, (void)head;
 	assert_ptr_equal(x, &fake.x);
 	snprintf(accepted_as, sizeof accepted_as, "%s", identity);
 	accepted = *r;

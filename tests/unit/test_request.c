@@ -40,6 +40,50 @@ static void round_trip(void **state)
 	assert_int_equal(request_put(&in, "/culvert", target, 40), ERROR_LIMIT);
 }
 
+static void put_is(const struct request *in, const char *query)
+{
+	struct request out, full = *in;
+	char target[REQUEST_TARGET_MAX], want[REQUEST_TARGET_MAX];
+	struct span path;
+
+	memcpy(full.sid, SID, sizeof full.sid);
+	full.keep = 1;
+	full.has_epoch = true;
+	full.epoch = 1;
+	snprintf(want, sizeof want, "/culvert/v1/" SID "?c=0&x=0&%s&e=0000000000000001", query);
+	assert_int_equal(request_put(&full, "/culvert", target, sizeof target), strlen(want));
+	assert_string_equal(target, want);
+	assert_int_equal(parse(target, &out, &path), 0);
+	assert_memory_equal(&full, &out, sizeof out);
+	assert_int_equal(request_put(&full, "/culvert", target, strlen(want)), ERROR_LIMIT);
+	assert_int_equal(request_put(&full, "/culvert", target, strlen(want) + 1), strlen(want));
+}
+
+static void parameters_of_modes(void **state)
+{
+	(void)state;
+	put_is(&(struct request){ .mode = MODE_DOWN }, "m=down");
+	put_is(&(struct request){ .mode = MODE_DOWN, .keepalive_ms = 200, .pad = 6144, .event_stream = true },
+	       "m=down&ka=200&pad=6144&sse=1");
+	put_is(&(struct request){ .mode = MODE_DUPLEX, .keepalive_ms = 60000 }, "m=duplex&ka=60000");
+	put_is(&(struct request){ .mode = MODE_PROBE }, "m=probe");
+	put_is(&(struct request){ .mode = MODE_PROBE, .pad = 4096, .event_stream = true, .answer = ANSWER_EARLY,
+				  .hold_ms = 60000, .marks = 32, .gap_ms = 600000, .size = 65000 },
+	       "m=probe&pad=4096&sse=1&a=2&hold=60000&n=32&gap=600000&size=65000");
+}
+
+/* What does not belong to a mode is not written. */
+static void foreign_parameters(void **state)
+{
+	struct request r = { .sid = SID, .mode = MODE_UP, .keepalive_ms = 500, .pad = 1, .event_stream = true, .marks = 1,
+			     .gap_ms = 1, .size = 1, .answer = ANSWER_EARLY, .hold_ms = 1, .keep = 2 };
+	char target[REQUEST_TARGET_MAX];
+
+	(void)state;
+	assert_true(request_put(&r, "", target, sizeof target) > 0);
+	assert_string_equal(target, "/v1/" SID "?c=0&x=0&m=up");
+}
+
 static void absolute_form(void **state)
 {
 	struct request r;
@@ -85,6 +129,20 @@ static void refused(void **state)
 		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&hold=60001", ERROR_MALFORMED },
 		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&k=0", ERROR_MALFORMED },
 		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&k=17", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&ka=199", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&ka=60001", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&ka=500&ka=500", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&pad=6145", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&pad=", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&sse=2", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&sse=yes", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&n=33", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&gap=600001", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&size=65001", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&a=3", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&a=-1", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=probe", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&ka=200&pad=0&sse=0&n=0&gap=0&size=0&a=0", 0 },
 		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&new=thing&&flag", 0 },
 	};
 	struct request r;
@@ -101,6 +159,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip),
+		cmocka_unit_test(parameters_of_modes),
+		cmocka_unit_test(foreign_parameters),
 		cmocka_unit_test(absolute_form),
 		cmocka_unit_test(refused),
 	};

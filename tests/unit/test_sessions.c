@@ -74,10 +74,11 @@ void session_bye(struct session *s, uint64_t code, const char *reason)
 	s->byed = s->ended = true;
 }
 
-void carrier_accept(struct session *s, const struct request *r, struct exchange *x)
+void carrier_accept(struct session *s, const struct request *r, struct exchange *x, const struct http1_head *head)
 {
 	(void)r;
 	(void)x;
+	(void)head;
 	accepted = s;
 	n_accepted++;
 }
@@ -131,7 +132,7 @@ static void send(const char *identity, struct request r)
 	struct exchange x = { 0 };
 
 	answered_code = 999;
-	sessions_accept(table, identity, &r, &x);
+	sessions_accept(table, identity, &r, &x, NULL);
 }
 
 /* HELLO for a session that ends in order right away. */
