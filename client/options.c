@@ -15,7 +15,7 @@
 #define BASE_DEFAULT "/culvert"
 #define HOLD_DEFAULT 20000
 
-static const struct config_option table[] = {
+const struct config_option options_table[] = {
 	{ .name = "config", .letter = 'c', .type = CONFIG_STRING, .metavar = "FILE", .only_command_line = true,
 	  .help = "read options from FILE; the command line wins" },
 	{ .name = "server", .letter = 's', .type = CONFIG_STRING, .metavar = "URL",
@@ -199,17 +199,19 @@ static bool need(const struct config *c, const char *name, const char *what, cha
 	return false;
 }
 
-static bool read_path(struct options *o, char *error, size_t size)
+/* url: in place of --server, or NULL. */
+static bool read_path(struct options *o, const char *url, char *error, size_t size)
 {
 	const struct config *c = o->config;
 	const char *why;
 
-	if (!need(c, "server", "say where the server is, as https://HOST[:PORT][/BASE]", error, size) ||
-	    !need(c, "token-file", "name the file with your name:token line (culvertd gen-token makes one)", error, size))
+	if (!url && !need(c, "server", "say where the server is, as https://HOST[:PORT][/BASE]", error, size))
 		return false;
-	why = server_parse(config_string(c, "server"), &o->server);
+	why = server_parse(url ? url : config_string(c, "server"), &o->server);
+	if (why && url)
+		snprintf(error, size, "%s: %s", url, why);
 	if (why)
-		return bad(c, "server", 0, error, size, why);
+		return url ? false : bad(c, "server", 0, error, size, why);
 	why = config_given(c, "proxy") ? proxy_parse(config_string(c, "proxy"), &o->proxy) : NULL;
 	if (why)
 		return bad(c, "proxy", 0, error, size, why);
@@ -288,15 +290,35 @@ struct options *options_read(int argc, char **argv, char *error, size_t size)
 
 	if (!o)
 		abort();
-	o->config = config_read(table, argc, argv, error, size);
+	o->config = config_read(options_table, argc, argv, error, size);
 	if (!o->config)
 		goto failed;
 	o->help = config_bool(o->config, "help");
 	o->version = config_bool(o->config, "version");
 	if (o->help || o->version)
 		return o;
-	if (no_arguments(o, argc, argv, error, size) && read_rest(o, error, size) && read_path(o, error, size) &&
-	    read_rung(o, error, size) && read_forwards(o, error, size))
+	if (no_arguments(o, argc, argv, error, size) && read_rest(o, error, size) &&
+	    need(o->config, "token-file", "name the file with your name:token line (culvertd gen-token makes one)", error, size) &&
+	    read_path(o, NULL, error, size) && read_rung(o, error, size) && read_forwards(o, error, size))
+		return o;
+failed:
+	options_free(o);
+	return NULL;
+}
+
+struct options *options_read_as(const struct config_option *own, const char *url, int argc, char **argv, char *error,
+				size_t size)
+{
+	struct options *o = calloc(1, sizeof *o);
+
+	if (!o)
+		abort();
+	o->config = config_read(own, argc, argv, error, size);
+	if (!o->config)
+		goto failed;
+	o->help = config_bool(o->config, "help");
+	if (o->help ||
+	    (no_arguments(o, argc, argv, error, size) && read_rest(o, error, size) && read_path(o, url, error, size)))
 		return o;
 failed:
 	options_free(o);
@@ -316,6 +338,6 @@ void options_help(void)
 	printf("usage: culvert --server URL --token-file FILE -L FORWARD ... [options]\n"
 	       "       culvert -c FILE [options]\n\n"
 	       "Carries local UDP and TCP ports to services of a culvertd, through HTTP proxies.\n\n");
-	config_help(table);
+	config_help(options_table);
 	printf("\nManual: culvert(1), culvert.conf(5).\n");
 }

@@ -11,6 +11,7 @@
 
 #include "client/forward.h"
 #include "tunnel/carrier.h"
+#include "tunnel/config.h"
 #include "tunnel/log.h"
 
 #define OPTIONS_FORWARDS_MAX 256
@@ -32,13 +33,14 @@ struct options_proxy {
 	char shown[264];	/* "host:port", for messages */
 };
 
-struct config;
+/* Ends with name NULL. */
+extern const struct config_option options_table[];
 
 struct options {
 	bool help, version, check;
 	struct options_server server;
 	struct options_proxy proxy;
-	const char *token_file, *cafile, *proxy_password_file; /* NULL: not given (the last two) */
+	const char *token_file, *cafile, *proxy_password_file; /* NULL: not given */
 	const struct rung *rung; /* NULL: automatic */
 	unsigned connections, max_flows;
 	uint32_t hold_ms;
@@ -52,6 +54,10 @@ struct options {
 /* NULL and a sentence in error, which begins with the option or FILE:LINE. With --help or
  * --version nothing else is checked. */
 struct options *options_read(int argc, char **argv, char *error, size_t size);
+/* For other commands: reads their own table, which has all rows of options_table and more (config has their values).
+ * Only what leads to the server is checked; a token may be missing. url: in place of --server, or NULL. */
+struct options *options_read_as(const struct config_option *, const char *url, int argc, char **argv, char *error,
+				size_t size);
 void options_free(struct options *);
 void options_help(void);
 
