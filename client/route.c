@@ -200,3 +200,13 @@ const struct pool_dialler *route_dialler(const struct route *r)
 {
 	return &r->dialler;
 }
+
+struct tls_context *route_tls(const struct route *r)
+{
+	return r->way->tls;
+}
+
+struct resolver *route_resolver(const struct route *r)
+{
+	return r->resolver;
+}

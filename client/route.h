@@ -11,6 +11,8 @@
 #include "tunnel/pool.h"
 
 struct route;
+struct tls_context;
+struct resolver;
 
 /* Reads the files that the options name. NULL and a sentence in error. */
 struct route *route_new(struct loop *, const struct options *, char *error, size_t size);
@@ -20,5 +22,8 @@ void route_free(struct route *);
 int route_reload(struct route *, char *error, size_t size);
 /* Lives as long as the route. */
 const struct pool_dialler *route_dialler(const struct route *);
+/* What is trusted now; ends with a reload. And who finds addresses. */
+struct tls_context *route_tls(const struct route *);
+struct resolver *route_resolver(const struct route *);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Certificates: why one is not accepted, in a sentence for a person. Called by
- * the verification of tls_context; sees X.509, not TLS.
+ * Certificates: why one is not accepted, in a sentence for a person, and who
+ * signed what was shown. Called by the verification of tls_context; sees X.509, not TLS.
  */
 #include "tunnel/certificate.h"
 
@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-#define CERTIFICATE_NAME_MAX 128	/* bytes of one name in a sentence */
 
 /* Names of a certificate may hold anything: keep logs and terminals safe. */
 static void clean(char *s, unsigned char last)
@@ -139,4 +137,50 @@ void certificate_explain(X509_STORE_CTX *store, const char *host, char *out, siz
 		snprintf(out, size, "the certificate%s for %s (issued by '%s') is not accepted: %s", of, host, issuer,
 			 X509_verify_cert_error_string(error));
 	}
+}
+
+/* ---- what was shown ---- */
+
+static void organization_name(X509_NAME *name, char *out, size_t size)
+{
+	*out = 0;
+	X509_NAME_get_text_by_NID(name, NID_organizationName, out, (int)size);
+	clean(out, 0xff);
+}
+
+static void look_at_names(X509 *cert, struct certificate_names *n)
+{
+	common_name(X509_get_subject_name(cert), n->subject, sizeof n->subject);
+	common_name(X509_get_issuer_name(cert), n->issuer, sizeof n->issuer);
+	organization_name(X509_get_issuer_name(cert), n->organization, sizeof n->organization);
+}
+
+static bool is_among(X509 *cert, const struct stack_st_X509 *given)
+{
+	for (int i = 0; given && i < sk_X509_num(given); i++)
+		if (X509_cmp(cert, sk_X509_value(given, i)) == 0)
+			return true;
+	return false;
+}
+
+void certificate_look(X509_STORE_CTX *store, const struct stack_st_X509 *given, bool ok, struct certificate_seen *seen)
+{
+	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store);
+	X509 *leaf = X509_STORE_CTX_get0_cert(store);
+	int n = chain ? sk_X509_num(chain) : 0;
+	unsigned len = sizeof seen->fingerprint;
+
+	if (!leaf)
+		return;
+	*seen = (struct certificate_seen){ .verified = ok };
+	for (int i = 0; i < n && i < CERTIFICATE_CHAIN_MAX; i++)
+		look_at_names(sk_X509_value(chain, i), &seen->chain[seen->n++]);
+	if (seen->n == 0)
+		look_at_names(leaf, &seen->chain[seen->n++]);
+	seen->itself = ok && n == 1;
+	seen->given = ok && n > 0 && is_among(sk_X509_value(chain, n - 1), given);
+	seen->logged = X509_get_ext_by_NID(leaf, NID_ct_precert_scts, -1) >= 0;
+	time_text(X509_get0_notBefore(leaf), seen->since, sizeof seen->since);
+	time_text(X509_get0_notAfter(leaf), seen->until, sizeof seen->until);
+	X509_digest(leaf, EVP_sha256(), seen->fingerprint, &len);
 }

@@ -12,6 +12,7 @@
 #include "tunnel/stream.h"
 
 struct tls_context;
+struct certificate_seen;
 
 /* Client: system trust store plus cafile (NULL: none). One per server, it keeps the
  * sessions for resumption (all tickets of a TLS 1.3 server, used once each).
@@ -23,6 +24,8 @@ struct tls_context *tls_context_server(const char *certfile, const char *keyfile
 				       char *error, size_t size);
 /* Reference counted: streams keep theirs alive over a reload. */
 void tls_context_release(struct tls_context *);
+/* Client: what was shown at the last full handshake, also at one that failed for it. */
+const struct certificate_seen *tls_context_seen(const struct tls_context *);
 
 /* Begins the handshake over a ready lower stream; ready or failed follows. host: name
  * or literal address that is verified and, for a name, sent as SNI. */

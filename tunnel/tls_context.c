@@ -26,9 +26,12 @@ static int tls_verify(int ok, X509_STORE_CTX *store)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls_peer *peer = SSL_get_app_data(ssl);
+	struct tls_context *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
 	if (!ok && !peer->reason[0])
 		certificate_explain(store, peer->host, peer->reason, sizeof peer->reason);
+	if (!ok || X509_STORE_CTX_get_error_depth(store) == 0) /* the leaf comes last */
+		certificate_look(store, c->given, ok, &c->seen);
 	return ok;
 }
 
@@ -176,6 +179,30 @@ static FILE *tls_open(const char *what, const char *file, char *error, size_t si
 	return f;
 }
 
+/* Nobody is asked for a passphrase. */
+static int tls_no_passphrase(char *p, int size, int writing, void *asked)
+{
+	(void)p;
+	(void)size;
+	(void)writing;
+	*(bool *)asked = true;
+	return -1;
+}
+
+static void tls_remember_given(struct tls_context *c, FILE *f)
+{
+	STACK_OF(X509) *given = sk_X509_new_null();
+	X509 *cert;
+
+	if (!given)
+		abort();
+	while ((cert = PEM_read_X509(f, NULL, tls_no_passphrase, &(bool){ false })))
+		if (!sk_X509_push(given, cert))
+			abort();
+	c->given = given;
+	ERR_clear_error();
+}
+
 struct tls_context *tls_context_client(const char *cafile, const char *alpn, char *error, size_t size)
 {
 	struct tls_context *c = tls_context_new(TLS_client_method(), alpn, error, size);
@@ -196,8 +223,8 @@ struct tls_context *tls_context_client(const char *cafile, const char *alpn, cha
 	if (cafile) {
 		if (!(f = tls_open("CA certificates", cafile, error, size)))
 			goto fail;
+		tls_remember_given(c, f);
 		fclose(f);
-		ERR_clear_error();
 		if (!SSL_CTX_load_verify_file(c->ctx, cafile)) {
 			snprintf(error, size, "cannot read CA certificates %s: %s", cafile, tls_cause());
 			goto fail;
@@ -207,16 +234,6 @@ struct tls_context *tls_context_client(const char *cafile, const char *alpn, cha
 fail:
 	tls_context_release(c);
 	return NULL;
-}
-
-/* Nobody is asked for a passphrase. */
-static int tls_no_passphrase(char *p, int size, int writing, void *asked)
-{
-	(void)p;
-	(void)size;
-	(void)writing;
-	*(bool *)asked = true;
-	return -1;
 }
 
 static int tls_load_key(SSL_CTX *ctx, const char *certfile, const char *keyfile, char *error, size_t size)
@@ -282,6 +299,11 @@ struct tls_context *tls_context_server(const char *certfile, const char *keyfile
 	return c;
 }
 
+const struct certificate_seen *tls_context_seen(const struct tls_context *c)
+{
+	return &c->seen;
+}
+
 void tls_context_release(struct tls_context *c)
 {
 	if (!c || --c->references > 0)
@@ -289,6 +311,7 @@ void tls_context_release(struct tls_context *c)
 	for (size_t i = 0; i < c->ticket_count; i++)
 		SSL_SESSION_free(c->tickets[i].session);
 	SSL_CTX_free(c->ctx);
+	sk_X509_pop_free(c->given, X509_free);
 	BIO_meth_free(c->bio);
 	free(c);
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tunnel/certificate.h"
+
 #define TLS_TICKETS 8		/* sessions kept per context for resumption */
 #define TLS_HOST_MAX 256
 #define TLS_ALPN_MAX 64
@@ -26,6 +28,8 @@ struct tls_context {
 	unsigned alpn_len;
 	struct tls_ticket tickets[TLS_TICKETS]; /* oldest first */
 	size_t ticket_count;
+	struct stack_st_X509 *given;	/* what cafile has; NULL: none */
+	struct certificate_seen seen;	/* client: the last one that was looked at */
 };
 
 /* What the callbacks of a context must know of a connection: the application data of its SSL. */
