@@ -15,16 +15,32 @@
 #include "tunnel/endpoint.h"
 #include "tunnel/loop.h"
 
+/* How many things there were since a moment. */
+struct egress_window {
+	int64_t begun_us;
+	unsigned count;
+};
+
+/* What a session has had of the server's own services. Zeroed: nothing yet. */
+struct egress_share {
+	struct egress_window second, minutes;
+};
+
 /* What an egress works with; it outlives all channels. */
 struct egress_env {
 	struct loop *loop;
 	struct packet_pool *pool;
+	/* The share of a session; it outlives the session's channels. */
+	struct egress_share *(*share)(const struct session *);
 };
 
+/* A row names its scheme, or, when it is a service of the server's own without a target, that service. */
 struct egress_kind {
 	const char *scheme;	/* of a target URL: "udp" */
+	const char *service;	/* "culvert.echo" */
 	enum message_kind kind;	/* of the channels it serves */
 	uint32_t idle_ms;	/* idle time-out when the service names none; 0: none */
+	uint32_t deadline_ms;	/* of datagrams, likewise; 0: by class */
 	const struct endpoint_ops *ops;
 	/* Opens the local side of a channel to one of n >= 1 addresses, the best first: the endpoint for ops, or NULL,
 	 * a code and a static sentence. */
@@ -33,7 +49,7 @@ struct egress_kind {
 };
 
 /* One per kind, in egress_NAME.c. */
-extern const struct egress_kind egress_udp, egress_tcp;
+extern const struct egress_kind egress_udp, egress_tcp, egress_echo;
 
 /* The kind for a scheme of n characters, or NULL. */
 const struct egress_kind *egress_find(const char *scheme, size_t n);

@@ -269,4 +269,4 @@ static const struct endpoint_ops ops = {
 	.closed = closed,
 };
 
-const struct egress_kind egress_tcp = { "tcp", KIND_STREAM, 0, &ops, open_tcp };
+const struct egress_kind egress_tcp = { .scheme = "tcp", .kind = KIND_STREAM, .ops = &ops, .open = open_tcp };

@@ -98,4 +98,10 @@ static void closed(void *ctx, uint64_t code, const char *reason)
 
 static const struct endpoint_ops ops = { .datagram = datagram, .closed = closed };
 
-const struct egress_kind egress_udp = { "udp", KIND_DATAGRAM, IDLE_MS, &ops, open_udp };
+const struct egress_kind egress_udp = {
+	.scheme = "udp",
+	.kind = KIND_DATAGRAM,
+	.idle_ms = IDLE_MS,
+	.ops = &ops,
+	.open = open_udp,
+};

@@ -35,6 +35,8 @@ const struct config_option options_table[] = {
 	  .help = "what others get: 404, redirect:URL or file:PATH (404)" },
 	{ .name = "admin", .type = CONFIG_STRING, .value = OPTIONS_ADMIN_DEFAULT, .metavar = "SOCKET",
 	  .help = "Unix socket for `culvertd status`, or none" },
+	{ .name = "echo", .type = CONFIG_BOOL, .initial = true,
+	  .help = "serve the echo that `culvert doctor` measures with; --echo=off: do not (on)" },
 	{ .name = "log-level", .type = CONFIG_STRING, .value = "info", .metavar = "LEVEL",
 	  .help = "error, warn, info or debug (info)" },
 	{ .name = "log-json", .type = CONFIG_BOOL, .help = "log a JSON object per line" },
@@ -178,9 +180,12 @@ static int read_services(struct options *o, char *error, size_t size)
 	for (size_t i = 0; i < config_sections(o->config, "service"); i++)
 		if (read_section(o, config_section(o->config, "service", i), error, size) < 0)
 			return ERROR_CONFIG;
-	if (services_count(o->services))
-		return 0;
-	return wrong(error, size, "--service", "no service is offered: give NAME=URL, such as rtp=udp://127.0.0.1:5004-5013");
+	if (!services_count(o->services))
+		return wrong(error, size, "--service",
+			     "no service is offered: give NAME=URL, such as rtp=udp://127.0.0.1:5004-5013");
+	if (config_bool(o->config, "echo"))
+		services_add_own(o->services, &egress_echo);
+	return 0;
 }
 
 /* ---- the rest ---- */

@@ -287,7 +287,7 @@ static void server_init(struct server *s, const struct options *o)
 	s->began_us = loop_now(s->loop);
 	s->pool = packet_pool_new(PACKETS_SMALL, PACKETS_LARGE);
 	s->resolver = resolver_new(s->loop);
-	s->egress = (struct egress_env){ s->loop, s->pool };
+	s->egress = (struct egress_env){ s->loop, s->pool, sessions_share };
 	make_sessions(s);
 	s->front = (struct front){ .loop = s->loop, .base = s->options.base, .sessions = s->sessions };
 	s->connections = connections_new(s->loop, &s->front, (size_t)config_int(o->config, "max-connections"),

@@ -13,6 +13,7 @@
 #include "framing/error.h"
 #include "tunnel/log.h"
 
+#define OWN_PREFIX "culvert."	/* of names that no configuration can give */
 #define RESOLVE_AGAIN (60 * LOOP_SECOND)
 #define RESOLVE_RETRY (5 * LOOP_SECOND)	/* while there is no answer at all */
 #define IDLE_SIGNALLING_MS 3700000	/* "turn" and "sip": registrations are refreshed once an hour */
@@ -33,7 +34,7 @@ struct service {
 };
 
 struct services {
-	struct service *service[SERVICES_MAX];
+	struct service *service[SERVICES_MAX + 1]; /* those configured, and our own */
 	size_t n;
 	struct loop *loop;
 	struct resolver *resolver;
@@ -49,6 +50,12 @@ static bool name_ok(const char *name)
 	size_t n = strlen(name);
 
 	return n >= 1 && n <= MESSAGE_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == n;
+}
+
+/* Is it a name for a service of the server's own? */
+static bool is_own(struct span name)
+{
+	return name.n >= strlen(OWN_PREFIX) && !memcmp(name.p, OWN_PREFIX, strlen(OWN_PREFIX));
 }
 
 static int wrong(char *error, size_t size, const char *name, const char *what, const char *value)
@@ -141,25 +148,45 @@ static struct service *find(const struct services *all, struct span name)
 	return NULL;
 }
 
+static struct service *service_new(struct services *all, const char *name, const char *target)
+{
+	struct service *s = calloc(1, sizeof *s);
+
+	if (!s)
+		abort();
+	s->services = all;
+	snprintf(s->name, sizeof s->name, "%s", name);
+	s->target = strdup(target);
+	if (!s->target)
+		abort();
+	return s;
+}
+
+void services_add_own(struct services *all, const struct egress_kind *kind)
+{
+	struct service *s = service_new(all, kind->service, "built in");
+
+	s->kind = kind;
+	s->idle_ms = kind->idle_ms;
+	s->deadline_ms = kind->deadline_ms;
+	s->literal = s->asked = true;
+	all->service[all->n++] = s;
+}
+
 int services_add(struct services *all, const struct service_spec *spec, char *error, size_t size)
 {
 	struct service *s;
 
 	if (!name_ok(spec->name))
 		return wrong(error, size, spec->name, "a name has 1 to 64 characters of a-z 0-9 . _ -", NULL);
+	if (is_own((struct span){ (const uint8_t *)spec->name, strlen(spec->name) }))
+		return wrong(error, size, spec->name, "names that begin with " OWN_PREFIX " are culvertd's own: choose another", NULL);
 	if (find(all, (struct span){ (const uint8_t *)spec->name, strlen(spec->name) }))
 		return wrong(error, size, spec->name, "there is one of that name already", NULL);
 	if (all->n == SERVICES_MAX)
 		return wrong(error, size, spec->name, "there are too many services", NULL);
-	s = calloc(1, sizeof *s);
-	if (!s)
-		abort();
-	s->services = all;
-	snprintf(s->name, sizeof s->name, "%s", spec->name);
+	s = service_new(all, spec->name, spec->target);
 	s->deadline_ms = (uint32_t)spec->deadline_ms;
-	s->target = strdup(spec->target);
-	if (!s->target)
-		abort();
 	if (parse_target(s, spec->target, error, size) < 0 || parse_class(s, spec->class, error, size) < 0 ||
 	    parse_idle(s, spec, error, size) < 0) {
 		service_free(s);
@@ -261,7 +288,8 @@ uint64_t services_choose(const struct services *all, const struct message_open *
 	uint64_t index = has_index ? open->params.port_index : 0;
 
 	if (!s) {
-		*sentence = "the server has no service of that name";
+		*sentence = is_own(open->target) ? "the server's operator has switched this service off" :
+						   "the server has no service of that name";
 		return CODE_UNKNOWN_SERVICE;
 	}
 	if (s->kind->kind != open->kind) {
@@ -273,7 +301,7 @@ uint64_t services_choose(const struct services *all, const struct message_open *
 		*sentence = "the port range of the forward is longer than that of the service";
 		return CODE_WRONG_KIND;
 	}
-	if (!s->n) {
+	if (!s->n && s->kind->scheme) {
 		*sentence = "the server cannot look up the name of this service's target";
 		return CODE_RESOLVE;
 	}

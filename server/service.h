@@ -21,7 +21,7 @@ struct service;
 
 /* What a configuration says of one service. */
 struct service_spec {
-	const char *name;	/* 1 to 64 characters of a-z 0-9 . _ - */
+	const char *name;	/* 1 to 64 characters of a-z 0-9 . _ -, not beginning with "culvert." */
 	const char *target;	/* "udp://HOST:PORT", "udp://HOST:FIRST-LAST", "tcp://..." */
 	const char *kind;	/* of what speaks UDP: "", "turn" or "sip" */
 	const char *class;	/* "auto", "audio", "video", "control" or "bulk" */
@@ -33,6 +33,8 @@ struct services *services_new(void);
 void services_free(struct services *);	/* NULL is fine */
 /* 0, or ERROR_CONFIG and what is wrong with the service in error. */
 int services_add(struct services *, const struct service_spec *, char *error, size_t size);
+/* Adds a service of the server's own. */
+void services_add_own(struct services *, const struct egress_kind *);
 /* Takes over addresses that were found for the same host names before. */
 void services_inherit(struct services *, const struct services *);
 /* Begins to look up names; ready is called once, in a later turn, when each has been answered or failed. */
@@ -47,7 +49,7 @@ uint64_t services_choose(const struct services *, const struct message_open *, s
 size_t services_count(const struct services *);
 const struct service *services_at(const struct services *, size_t i);
 const char *service_name(const struct service *);
-const char *service_target(const struct service *); /* as configured */
+const char *service_target(const struct service *); /* as configured; "built in" */
 /* The addresses known now, at most RESOLVE_MAX. */
 size_t service_addresses(const struct service *, const struct address **);
 

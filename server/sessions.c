@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "framing/capsule.h"
+#include "server/egress.h"
 #include "tunnel/carrier.h"
 #include "tunnel/counters.h"
 #include "tunnel/credential.h"
@@ -39,6 +40,7 @@ struct entry {
 	char sid[REQUEST_SID_LEN + 1];
 	struct session *session; /* NULL: a tombstone */
 	int64_t until_us;	/* of a tombstone */
+	struct egress_share share;
 	struct link all;	/* in live or in graves of the table */
 	struct link grave;	/* in graves of the holder */
 };
@@ -304,6 +306,13 @@ void sessions_bye(struct sessions *t, uint64_t code, const char *reason)
 		next = l->next;
 		session_bye(list_entry(l, struct entry, all)->session, code, reason);
 	}
+}
+
+struct egress_share *sessions_share(const struct session *s)
+{
+	struct entry *e = session_owner(s);
+
+	return &e->share;
 }
 
 size_t sessions_count(const struct sessions *t)

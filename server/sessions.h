@@ -14,6 +14,7 @@
 #include "tunnel/session.h"
 
 struct sessions;
+struct egress_share;
 
 struct sessions_config {
 	struct session_config session;	/* of each */
@@ -36,6 +37,9 @@ void sessions_accept(struct sessions *, const char *identity, const struct reque
 		     const struct http1_head *);
 /* Says BYE to all; new ones are refused from now on. */
 void sessions_bye(struct sessions *, uint64_t code, const char *reason);
+
+/* What a session of this table has had of the server's own services. */
+struct egress_share *sessions_share(const struct session *);
 
 size_t sessions_count(const struct sessions *);
 size_t sessions_tombstones(const struct sessions *);

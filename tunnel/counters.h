@@ -39,6 +39,7 @@
 	X(dropped_no_session, "datagrams dropped: no session to carry them") \
 	X(dropped_no_channel, "datagrams dropped: their channel is not open") \
 	X(dropped_local, "datagrams dropped: the local socket did not take them") \
+	X(dropped_echo, "datagrams dropped: beyond what a session may have echoed") \
 	X(icmp_refused, "port-unreachable answers of local targets") \
 	X(stream_bytes_out, "stream bytes sent into the tunnel, first transmissions") \
 	X(stream_bytes_again, "stream bytes sent again") \

@@ -352,6 +352,11 @@ const char *session_sid(const struct session *s)
 	return s->sid;
 }
 
+void *session_owner(const struct session *s)
+{
+	return s->ctx;
+}
+
 const char *session_tag(const struct session *s)
 {
 	return s->tag;

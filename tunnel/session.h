@@ -58,6 +58,7 @@ void session_bye(struct session *, uint64_t code, const char *reason);
 /* Server: asks the helper to open new channels elsewhere. */
 void session_goaway(struct session *, uint64_t code, uint32_t delay_ms);
 
+void *session_owner(const struct session *);	/* ctx as given to session_new */
 const char *session_sid(const struct session *);	/* 22 characters */
 const char *session_tag(const struct session *);	/* its first 6, for logs */
 bool session_is_open(const struct session *);	/* WELCOME was exchanged, not ended, no GOAWAY */

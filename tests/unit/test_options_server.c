@@ -16,6 +16,7 @@
 
 const struct egress_kind egress_udp = { .scheme = "udp", .kind = KIND_DATAGRAM, .idle_ms = 330000 };
 const struct egress_kind egress_tcp = { .scheme = "tcp", .kind = KIND_STREAM };
+const struct egress_kind egress_echo = { .service = "culvert.echo", .kind = KIND_DATAGRAM, .idle_ms = 30000, .deadline_ms = 1000 };
 
 struct resolve *resolve_start(struct resolver *r, const char *host, uint16_t port,
 			      void (*done)(void *ctx, const struct address *, size_t n, int error), void *ctx)
@@ -87,6 +88,10 @@ static void test_defaults(void **state)
 	assert_string_equal(o.admin, OPTIONS_ADMIN_DEFAULT);
 	assert_false(o.admin_given);
 	assert_int_equal(o.log_level, LOG_LEVEL_INFO);
+	assert_int_equal(services_count(o.services), 2);
+	assert_string_equal(service_name(services_at(o.services, 1)), "culvert.echo");
+	options_fini(&o);
+	good(ARGS(FILES, RTP, "--echo=off"));
 	assert_int_equal(services_count(o.services), 1);
 	options_fini(&o);
 }
@@ -97,7 +102,7 @@ static void test_values(void **state)
 
 	(void)state;
 	write_file("listen = { \"127.0.0.1:0\", \"[::1]:8443\" }\ncert = a\nkey = b\ntoken-file = c\nlog-level = debug\n"
-		   "base = /x/y\nadmin = none\n"
+		   "base = /x/y\nadmin = none\necho = off\n"
 		   "service rtp { target = \"udp://127.0.0.1:5004-5013\" class = audio idle = 60 deadline-ms = 150 }\n"
 		   "service sig { target = \"tcp://127.0.0.1:8188\" }\n");
 	good(ARGS("-c", file, "-s", "rtp=udp://10.0.0.1:7", "--key", "other"));
@@ -123,6 +128,9 @@ static void test_errors(void **state)
 	refused(ARGS(RTP, "--cert", "c", "--key", "k"),
 		"--token-file: no token file: give one (`culvertd gen-token NAME` prints a line for it)");
 	refused(ARGS(FILES), "--service: no service is offered: give NAME=URL, such as rtp=udp://127.0.0.1:5004-5013");
+	refused(ARGS(FILES, "--service", "culvert.echo=udp://127.0.0.1:7"),
+		"--service: service 'culvert.echo': names that begin with culvert. are culvertd's own: choose another");
+	refused(ARGS(FILES, RTP, "--echo=loud"), "--echo: must be true or false, not 'loud'");
 	refused(ARGS(FILES, RTP, "--listen", "127.0.0.1"),
 		"--listen: listen must be like 0.0.0.0:443, [::]:443 or *:443, not '127.0.0.1'");
 	refused(ARGS(FILES, RTP, "--listen", "example.org:443"),

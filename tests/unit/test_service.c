@@ -16,6 +16,7 @@
 
 const struct egress_kind egress_udp = { .scheme = "udp", .kind = KIND_DATAGRAM, .idle_ms = 330000 };
 const struct egress_kind egress_tcp = { .scheme = "tcp", .kind = KIND_STREAM };
+const struct egress_kind egress_echo = { .service = "culvert.echo", .kind = KIND_DATAGRAM, .idle_ms = 30000, .deadline_ms = 1000 };
 
 /* A resolver whose answers the test gives. */
 struct resolve {
@@ -104,6 +105,10 @@ static void test_specs(void **state)
 	(void)state;
 	refused(all, spec("", "udp://a:1"), "service '': a name has 1 to 64 characters of a-z 0-9 . _ -");
 	refused(all, spec("Rtp", "udp://a:1"), "service 'Rtp': a name has 1 to 64 characters of a-z 0-9 . _ -");
+	refused(all, spec("culvert.echo", "udp://a:1"),
+		"service 'culvert.echo': names that begin with culvert. are culvertd's own: choose another");
+	refused(all, spec("culvert.", "udp://a:1"),
+		"service 'culvert.': names that begin with culvert. are culvertd's own: choose another");
 	refused(all, spec("a", "127.0.0.1:1"),
 		"service 'a': the target must be like udp://HOST:PORT, udp://HOST:FIRST-LAST or tcp://HOST:PORT, not '127.0.0.1:1'");
 	refused(all, spec("a", "sctp://a:1"),
@@ -121,6 +126,10 @@ static void test_specs(void **state)
 	s = spec("a", "tcp://a:1");
 	s.kind = "sip";
 	refused(all, s, "service 'a': kind is for UDP targets: streams have no idle time-out by themselves");
+	refused(all, spec("a", "echo://a:1"),
+		"service 'a': the target must be like udp://HOST:PORT, udp://HOST:FIRST-LAST or tcp://HOST:PORT, not 'echo://a:1'");
+	refused(all, spec("a", "://a:1"),
+		"service 'a': the target must be like udp://HOST:PORT, udp://HOST:FIRST-LAST or tcp://HOST:PORT, not '://a:1'");
 	add(all, "a", "udp://a:1");
 	refused(all, spec("a", "udp://a:1"), "service 'a': there is one of that name already");
 	assert_int_equal(services_count(all), 1);
@@ -162,6 +171,33 @@ static void test_choose(void **state)
 	assert_int_equal(choose(all, "rtp2", KIND_DATAGRAM, 0), CODE_UNKNOWN_SERVICE);
 	assert_int_equal(choose(all, "", KIND_DATAGRAM, 0), CODE_UNKNOWN_SERVICE);
 	services_free(all);
+}
+
+static void test_own(void **state)
+{
+	struct services *all = services_new();
+	struct loop *loop = loop_new_virtual(0, 0);
+	const char *unknown;
+
+	(void)state;
+	add(all, "culvert", "udp://10.0.0.1:1");
+	assert_int_equal(choose(all, "culvert.echo", KIND_DATAGRAM, -1), CODE_UNKNOWN_SERVICE);
+	assert_string_equal(sentence, "the server's operator has switched this service off");
+	assert_int_equal(choose(all, "culver", KIND_DATAGRAM, -1), CODE_UNKNOWN_SERVICE);
+	unknown = sentence;
+	assert_string_equal(unknown, "the server has no service of that name");
+	services_add_own(all, &egress_echo);
+	services_start(all, loop, NULL, NULL, NULL);	/* looks nothing up */
+	assert_int_equal(choose(all, "culvert.echo", KIND_DATAGRAM, -1), CODE_NONE);
+	assert_ptr_equal(kind, &egress_echo);
+	assert_int_equal(n_to, 0);
+	assert_int_equal(params.idle_ms, 30000);
+	assert_int_equal(params.deadline_ms, 1000);
+	assert_int_equal(choose(all, "culvert.echo", KIND_DATAGRAM, 1), CODE_WRONG_KIND);
+	assert_int_equal(choose(all, "culvert.echo", KIND_STREAM, 0), CODE_WRONG_KIND);
+	assert_string_equal(service_target(services_at(all, 1)), "built in");
+	services_free(all);
+	loop_free(loop);
 }
 
 static int readies;
@@ -252,6 +288,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_specs),
 		cmocka_unit_test(test_choose),
+		cmocka_unit_test(test_own),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_ready_at_once),
 	};

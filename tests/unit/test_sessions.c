@@ -57,6 +57,11 @@ void session_identify(struct session *s, uint64_t node, uint64_t epoch)
 	assert_true(epoch == EPOCH);
 }
 
+void *session_owner(const struct session *s)
+{
+	return s->ctx;
+}
+
 const char *session_tag(const struct session *s)
 {
 	return s->sid;
