@@ -3,11 +3,11 @@
  */
 #include <stdio.h>
 
-#include "server/admin.h"
 #include "server/commands.h"
 #include "server/options.h"
 #include "server/server.h"
 #include "tunnel/config.h"
+#include "tunnel/control.h"
 
 static const struct config_option table[] = {
 	{ .name = "admin", .type = CONFIG_STRING, .value = OPTIONS_ADMIN_DEFAULT, .metavar = "SOCKET",
@@ -35,9 +35,13 @@ int command_status(int argc, char **argv)
 	if (config_bool(c, "help")) {
 		puts("usage: culvertd status [--admin SOCKET] [--json]\n\nShows what the running server does.\n");
 		config_help(table);
-	} else if (!admin_ask(config_string(c, "admin"), config_bool(c, "json"), stdout, error, sizeof error)) {
-		fprintf(stderr, "culvertd: status: %s\n", error);
-		code = SERVER_FAILED;
+	} else {
+		const struct control_place at = { config_string(c, "admin"), "culvertd", "admin" };
+
+		if (!control_ask(&at, config_bool(c, "json") ? "status json" : "status", stdout, error, sizeof error)) {
+			fprintf(stderr, "culvertd: status: %s\n", error);
+			code = SERVER_FAILED;
+		}
 	}
 	config_free(c);
 	return code;

@@ -151,13 +151,14 @@ static bool make_listeners(struct server *s)
 
 static bool make_admin(struct server *s)
 {
+	const struct control_place at = { s->options.admin, "culvertd", "admin" };
 	char error[ERROR_TEXT];
 
 	if (!s->options.admin)
 		return true;
 	if (!s->options.admin_given)
 		(void)mkdir("/run/culvertd", 0755); /* for root; what failed shows below */
-	s->admin = admin_new(s->loop, s->options.admin, status_write, s, error, sizeof error);
+	s->admin = control_new(s->loop, &at, status_write, s, error, sizeof error);
 	if (s->admin)
 		return true;
 	if (s->options.admin_given) {
@@ -268,7 +269,7 @@ static void server_fini(struct server *s)
 		listener_free(s->listener[--s->listeners]);
 	sessions_free(s->sessions);
 	connections_free(s->connections);
-	admin_free(s->admin);
+	control_free(s->admin);
 	services_free(s->services);
 	resolver_free(s->resolver);
 	credentials_free(s->credentials);

@@ -5,12 +5,12 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
-#include "server/admin.h"
 #include "server/egress.h"
 #include "server/front.h"
 #include "server/listener.h"
 #include "server/options.h"
 #include "server/sessions.h"
+#include "tunnel/control.h"
 
 enum server_state {
 	SERVER_STARTING,	/* bound, looks up names -> READY, STOPPING */
@@ -35,7 +35,7 @@ struct server {
 	struct connections *connections;
 	struct listener *listener[OPTIONS_LISTEN_MAX];
 	size_t listeners;
-	struct admin *admin;
+	struct control *admin;
 	struct timer stop;
 	int64_t began_us;
 	uint64_t epoch;
@@ -49,7 +49,7 @@ int server_run(const struct options *, int argc, char **argv);
 /* Loads the files that the options name and drops them again: true, or a sentence in error. */
 bool server_check(const struct options *, char *error, size_t size);
 
-/* status.c: what `culvertd status` shows. */
-void status_write(void *server, FILE *out, bool json);
+/* status.c: what `culvertd status` shows, for "status" and "status json". */
+void status_write(void *server, FILE *out, size_t n, char *const *words);
 
 #endif

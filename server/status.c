@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "server/server.h"
 #include "tunnel/counters.h"
@@ -141,10 +142,9 @@ static void all_counters(struct status *s)
 		fputc('}', s->out);
 }
 
-void status_write(void *ctx, FILE *out, bool json)
+static void write_all(const struct server *server, FILE *out, bool json)
 {
 	static const char *const states[] = { "starting", "ready", "stopping" };
-	const struct server *server = ctx;
 	struct status s = { .out = out, .json = json, .now = loop_now(server->loop) };
 	int64_t uptime = (s.now - server->began_us) / LOOP_SECOND;
 	size_t connections = connections_count(server->connections), ended = sessions_tombstones(server->sessions);
@@ -162,4 +162,14 @@ void status_write(void *ctx, FILE *out, bool json)
 	all_counters(&s);
 	if (json)
 		fputs("}\n", out);
+}
+
+void status_write(void *ctx, FILE *out, size_t n, char *const *words)
+{
+	bool json = n == 2 && !strcmp(words[1], "json");
+
+	if (n > 0 && !strcmp(words[0], "status") && (n == 1 || json))
+		write_all(ctx, out, json);
+	else
+		fputs("error: say 'status' or 'status json'\n", out);
 }
