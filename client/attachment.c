@@ -192,6 +192,11 @@ struct session *attachment_session(const struct attachment *a)
 	return a->session;
 }
 
+struct ladder *attachment_ladder(const struct attachment *a)
+{
+	return a->ladder;
+}
+
 bool attachment_was_good(const struct attachment *a)
 {
 	return a->proven_at && loop_now(a->setup->loop) - a->proven_at >= GOOD_US;

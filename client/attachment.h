@@ -44,6 +44,7 @@ void attachment_free(struct attachment *);
 bool attachment_bye(struct attachment *, uint64_t code, const char *reason);
 
 struct session *attachment_session(const struct attachment *);
+struct ladder *attachment_ladder(const struct attachment *);
 /* True when it was of use: a carrier was proven at least 5 s ago. */
 bool attachment_was_good(const struct attachment *);
 

@@ -33,6 +33,9 @@ struct ingress {
 	char local[ADDRESS_TEXT]; /* where it is bound, for logs and the ready line */
 	const char *service;	/* belongs to the caller of open */
 	unsigned port_index;	/* of the service's port range */
+	unsigned flows;		/* local sources or connections now */
+	struct channel_traffic total; /* of all its channels so far */
+	uint64_t dropped;	/* datagrams from local programs that no channel took */
 };
 
 struct ingress_kind {

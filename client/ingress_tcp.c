@@ -32,7 +32,6 @@ struct port {
 	struct io io;
 	struct timer pause;
 	struct conn *conns;
-	unsigned count;
 };
 
 struct conn {
@@ -65,7 +64,7 @@ static void conn_free(struct conn *c, bool reset)
 	*c->link = c->next;
 	if (c->next)
 		c->next->link = c->link;
-	c->port->count--;
+	c->port->ingress.flows--;
 	if (reset)
 		stream_tcp_abort(c->stream);
 	else
@@ -94,11 +93,12 @@ static void refuse(struct conn *c, const char *why)
 /* False when it is gone. */
 static bool conn_open(struct conn *c, struct session *s)
 {
-	const struct ingress *i = &c->port->ingress;
+	struct ingress *i = &c->port->ingress;
 	const struct channel_params params = {
 		.kind = KIND_STREAM,
 		.service = i->service,
 		.port_index = i->port_index,
+		.total = &i->total,
 	};
 
 	c->channel = channel_open(s, &params, &endpoint, c);
@@ -243,7 +243,7 @@ static void conn_new(struct port *port, int fd, const struct address *from)
 	if (c->next)
 		c->next->link = &c->next;
 	port->conns = c;
-	port->count++;
+	port->ingress.flows++;
 	s = host->session(host->ctx);
 	if (s) {
 		conn_open(c, s);
@@ -274,9 +274,9 @@ static void on_accept(void *ctx, bool readable, bool writable)
 		struct address from = { .len = sizeof from.sa };
 		int fd = accept4(port->fd, (struct sockaddr *)&from.sa, &from.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (fd >= 0 && port->count >= port->ingress.host->max_flows) {
+		if (fd >= 0 && port->ingress.flows >= port->ingress.host->max_flows) {
 			log_limited(LOG_LEVEL_WARN, "tcp", port->ingress.local,
-				    "connection reset: %u are open already (max-flows)", port->count);
+				    "connection reset: %u are open already (max-flows)", port->ingress.flows);
 			turn_away(fd);
 		} else if (fd >= 0) {
 			conn_new(port, fd, &from);

@@ -33,7 +33,6 @@ struct port {
 	struct timer expiry;	/* flows without a channel */
 	struct later reopen;	/* flows whose session was lost */
 	struct flow *bucket[BUCKETS];
-	unsigned count;
 	uint64_t refused;	/* code that was logged last, until a channel is opened */
 };
 
@@ -85,10 +84,10 @@ static struct flow *flow_new(struct port *p, const struct address *source)
 	char text[ADDRESS_TEXT];
 	struct flow *f;
 
-	if (p->count >= p->ingress.host->max_flows) {
+	if (p->ingress.flows >= p->ingress.host->max_flows) {
 		log_limited(LOG_LEVEL_WARN, "udp", p->ingress.local,
 			    "packets from %s are dropped: %u sources are served already (max-flows)",
-			    address_text(source, text), p->count);
+			    address_text(source, text), p->ingress.flows);
 		return NULL;
 	}
 	f = calloc(1, sizeof *f);
@@ -100,7 +99,7 @@ static struct flow *flow_new(struct port *p, const struct address *source)
 	packet_queue_init(&f->waiting);
 	f->next = *bucket;
 	*bucket = f;
-	p->count++;
+	p->ingress.flows++;
 	timer_sooner(&p->expiry, f->active_us + IDLE_MS * LOOP_MS);
 	return f;
 }
@@ -114,7 +113,7 @@ static void flow_free(struct flow *f)
 	while (*at != f)
 		at = &(*at)->next;
 	*at = f->next;
-	f->port->count--;
+	f->port->ingress.flows--;
 	packet_queue_clear(&f->waiting);
 	loop_free_later(f->port->ingress.host->loop, f);
 }
@@ -124,13 +123,14 @@ static void flow_free(struct flow *f)
 /* Opens the flow's channel if that can be done now. */
 static void flow_open(struct flow *f)
 {
-	const struct ingress *i = &f->port->ingress;
+	struct ingress *i = &f->port->ingress;
 	struct session *s = i->host->session(i->host->ctx);
 	const struct channel_params params = {
 		.kind = KIND_DATAGRAM,
 		.service = i->service,
 		.port_index = i->port_index,
 		.idle_ms = IDLE_MS,
+		.total = &i->total,
 	};
 	char text[ADDRESS_TEXT];
 	struct packet *waited;
@@ -243,6 +243,7 @@ static void from_source(struct port *p, const struct address *source, struct pac
 		f = flow_new(p, source);
 	if (!f) {
 		count(dropped_no_channel);
+		p->ingress.dropped++;
 		packet_put(packet);
 		return;
 	}
@@ -255,12 +256,14 @@ static void from_source(struct port *p, const struct address *source, struct pac
 	}
 	if (p->ingress.host->session(p->ingress.host->ctx)) {
 		count(dropped_no_channel);
+		p->ingress.dropped++;
 		packet_put(packet);
 		return;
 	}
 	packet_queue_append(&f->waiting, packet);
 	if (f->waiting.count > WAITING_MAX) {
 		count(dropped_no_session);
+		p->ingress.dropped++;
 		packet_put(packet_queue_take(&f->waiting));
 	}
 }
@@ -309,7 +312,7 @@ static void udp_close(struct ingress *i)
 	struct port *p = (struct port *)i;
 
 	each_without_channel(p, flow_free);
-	assert(p->count == 0);
+	assert(p->ingress.flows == 0);
 	timer_stop(&p->expiry);
 	later_cancel(i->host->loop, &p->reopen);
 	io_stop(&p->io);

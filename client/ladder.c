@@ -38,6 +38,7 @@ struct ladder {
 	unsigned rounds;		/* ends of the ladder reached in a row */
 	unsigned quick;			/* quick failures in a row */
 	unsigned doubts;		/* foreign answers in a row */
+	struct ladder_status status;
 };
 
 int64_t ladder_delay(struct loop *loop, unsigned n)
@@ -108,6 +109,7 @@ static void failed(struct ladder *l, int error, const char *why, bool answered)
 	int64_t wait = verdict(l, error, answered);
 
 	timer_in(&l->timer, wait);
+	snprintf(l->status.why, sizeof l->status.why, "%s failed: %.150s", rung->name, why);
 	l->events->trouble(l->ctx, rung, l->rung, error, why, wait);
 }
 
@@ -116,6 +118,15 @@ static void on_proven(void *ctx, struct carrier *c)
 	struct ladder *l = ctx;
 
 	l->proven_at = loop_now(l->loop);
+	if (!l->status.connected_us)
+		l->status.connected_us = l->proven_at;
+	else if (l->rung != *l->config->proven)
+		l->status.changes++;
+	l->status.since_us = l->status.rung_us = l->proven_at;
+	if (l->config->only)
+		snprintf(l->status.why, sizeof l->status.why, "no other one is allowed");
+	else if (!l->status.why[0])
+		snprintf(l->status.why, sizeof l->status.why, "the first one that was tried passes");
 	l->tries = l->doubts = 0;
 	*l->config->proven = l->rung;
 	l->events->proven(l->ctx, c);
@@ -167,6 +178,7 @@ struct ladder *ladder_new(struct loop *loop, struct session *s, const struct lad
 	l->events = events;
 	l->ctx = ctx;
 	l->rung = config->only ? config->only : *config->proven ? *config->proven : rungs;
+	l->status = (struct ladder_status){ .begun_us = loop_now(loop), .duplex = "unknown", .up = "unknown", .down = "unknown" };
 	timer_init(&l->timer, loop, on_timer, l);
 	timer_in(&l->timer, 0);
 	return l;
@@ -185,4 +197,10 @@ void ladder_free(struct ladder *l)
 struct carrier *ladder_carrier(const struct ladder *l)
 {
 	return l->carrier && l->proven_at >= 0 ? l->carrier : NULL;
+}
+
+void ladder_status(const struct ladder *l, struct ladder_status *out)
+{
+	*out = l->status;
+	out->rung = ladder_carrier(l) ? l->rung : NULL;
 }

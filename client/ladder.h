@@ -40,6 +40,16 @@ struct ladder_events {
 			int64_t retry_us);
 };
 
+/* For status. Times are the loop's, 0: not yet. */
+struct ladder_status {
+	const struct rung *rung; /* NULL: none is proven */
+	char why[200];		/* why this one, or what was in the way */
+	int64_t begun_us, since_us, connected_us, rung_us; /* since: this rung. connected: the first one. rung: the best one */
+	unsigned changes, stalls;
+	const char *duplex, *up, *down; /* findings of probes, "unknown" */
+	int64_t next_probe_us;	/* 0: none */
+};
+
 /* Begins at once, in the next turn. config belongs to the caller and outlives the ladder. */
 struct ladder *ladder_new(struct loop *, struct session *, const struct ladder_config *, const struct ladder_events *,
 			  void *ctx);
@@ -47,6 +57,8 @@ struct ladder *ladder_new(struct loop *, struct session *, const struct ladder_c
 void ladder_free(struct ladder *);
 /* The carrier if it is proven, else NULL. */
 struct carrier *ladder_carrier(const struct ladder *);
+
+void ladder_status(const struct ladder *, struct ladder_status *out);
 
 /* The n-th wait of a row of failures (n from 0): 0, 250, 500 ms ... 10 s, +-25 %. */
 int64_t ladder_delay(struct loop *, unsigned n);

@@ -58,8 +58,6 @@ static struct channel *channel_new(struct session *s, uint64_t id, const struct 
 	snprintf(ch->service, sizeof ch->service, "%s", params->service);
 	ch->params.service = ch->service;
 	ch->active_us = loop_now(s->loop);
-	ch->stats.id = id;
-	ch->stats.kind = params->kind;
 	ch->hash_next = *bucket;
 	*bucket = ch;
 	list_append(&s->channels, &ch->all);
@@ -427,7 +425,12 @@ const struct channel_params *channel_params(const struct channel *ch)
 
 void channel_stats(const struct channel *ch, struct channel_stats *out)
 {
-	*out = ch->stats;
-	out->send_queue = ch->params.kind == KIND_DATAGRAM ? (uint32_t)ch->queue.bytes
-							    : (uint32_t)(ch->send.ring.end - ch->send.next);
+	*out = (struct channel_stats){
+		.id = ch->id,
+		.kind = ch->params.kind,
+		.service = ch->service,
+		.traffic = ch->traffic,
+		.send_queue = ch->params.kind == KIND_DATAGRAM ? (uint32_t)ch->queue.bytes
+							       : (uint32_t)(ch->send.ring.end - ch->send.next),
+	};
 }

@@ -15,6 +15,18 @@
 struct channel;
 struct session;
 
+/* What went through a channel, or several, and which datagrams were dropped why. in: delivered to the endpoint. Streams have
+ * bytes only. */
+struct channel_traffic {
+	uint64_t packets_in, packets_out, bytes_in, bytes_out;
+	struct {
+		uint64_t full;		/* no room to wait */
+		uint64_t deadline;	/* waited here past their deadline */
+		uint64_t late;		/* arrived past the path's floor + deadline */
+		uint64_t repeat;	/* arrived before */
+	} dropped;
+};
+
 /* What the helper asks for, and what the server decides. */
 struct channel_params {
 	enum message_kind kind;
@@ -23,6 +35,7 @@ struct channel_params {
 	enum message_class class;
 	uint32_t deadline_ms;	/* of datagrams; 0: by packet: audio 200, video 400, others 1000 */
 	uint32_t idle_ms;	/* 0: none */
+	struct channel_traffic *total; /* counted there, too; outlives the session. NULL: nowhere */
 };
 
 /* Helper: opens a channel to a service; NULL at the channel limit of the peer, or when the session
@@ -49,12 +62,12 @@ uint64_t channel_id(const struct channel *);
 struct session *channel_session(const struct channel *);
 const struct channel_params *channel_params(const struct channel *);
 
-/* For status: what went through. */
+/* For status. */
 struct channel_stats {
 	uint64_t id;
 	enum message_kind kind;
-	uint64_t packets_in, packets_out, bytes_in, bytes_out; /* in: delivered to the endpoint */
-	uint64_t dropped;	/* datagrams dropped for any reason */
+	const char *service;	/* as long as the channel */
+	struct channel_traffic traffic;
 	uint32_t send_queue;	/* bytes waiting */
 };
 void channel_stats(const struct channel *, struct channel_stats *);

@@ -61,7 +61,7 @@ static uint32_t deadline_of(const struct channel *ch, const uint8_t *p, size_t n
 static void drop_head(struct channel *ch)
 {
 	count(dropped_queue_deadline);
-	ch->stats.dropped++;
+	channel_tally(ch, dropped.deadline, 1);
 	dequeue(ch, packet_queue_take(&ch->queue));
 }
 
@@ -87,7 +87,7 @@ void channel_send(struct channel *ch, struct packet *p)
 	if (s->state == SESSION_ENDED || ch->closing || s->queued_packets >= s->config.queue_packets ||
 	    s->queued_bytes + p->len > s->config.queue_bytes || p->len > MESSAGE_DATAGRAM_MAX) {
 		count(dropped_full);
-		ch->stats.dropped++;
+		channel_tally(ch, dropped.full, 1);
 		packet_put(p);
 		return;
 	}
@@ -119,8 +119,8 @@ bool channel_datagram_put(struct channel *ch, struct writer *w)
 	if (!message_datagram_put(w, &m))
 		return false;
 	ch->sequence++;
-	ch->stats.packets_out++;
-	ch->stats.bytes_out += p->len;
+	channel_tally(ch, packets_out, 1);
+	channel_tally(ch, bytes_out, p->len);
 	count(datagrams_out);
 	count_add(datagram_bytes_out, p->len);
 	dequeue(ch, packet_queue_take(&ch->queue));
@@ -136,16 +136,17 @@ void channel_datagram_receive(struct channel *ch, const struct message_datagram 
 	sequence = window_expand(ch->seen->next, m->sequence, m->sequence_bits);
 	if (!window_mark(ch->seen, sequence)) {
 		count(dropped_repeat);
+		channel_tally(ch, dropped.repeat, 1);
 		return;
 	}
 	if (lateness_ms + m->age_ms > deadline_of(ch, m->payload.p, m->payload.n)) {
 		count(dropped_late);
-		ch->stats.dropped++;
+		channel_tally(ch, dropped.late, 1);
 		return;
 	}
 	ch->active_us = loop_now(ch->session->loop);
-	ch->stats.packets_in++;
-	ch->stats.bytes_in += m->payload.n;
+	channel_tally(ch, packets_in, 1);
+	channel_tally(ch, bytes_in, m->payload.n);
 	count(datagrams_in);
 	count_add(datagram_bytes_in, m->payload.n);
 	ch->ops->datagram(ch->ctx, m->payload.p, m->payload.n);

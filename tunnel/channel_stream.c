@@ -192,7 +192,7 @@ bool channel_stream_put(struct channel *ch, struct writer *w, struct ledger *led
 		return false;
 	h->next += len;
 	ch->session->sent += len;
-	ch->stats.bytes_out += len;
+	channel_tally(ch, bytes_out, len);
 	count_add(stream_bytes_out, len);
 	return true;
 }
@@ -314,7 +314,7 @@ static void deliver(struct channel *ch)
 		took = ch->ops ? ch->ops->bytes(ch->ctx, p, n) : n;
 		if (h->ring.start != at)
 			return;		/* the endpoint closed the channel: what is left was given up then */
-		ch->stats.bytes_in += took;
+		channel_tally(ch, bytes_in, took);
 		count_add(stream_bytes_in, took);
 		if (took) {
 			ring_release(&h->ring, h->ring.start + took);
@@ -339,7 +339,7 @@ static bool deliver_direct(struct channel *ch, const struct message_stream *m)
 	took = ch->ops->bytes(ch->ctx, m->bytes.p, m->bytes.n);
 	if (h->state == HALF_DONE)
 		return true;
-	ch->stats.bytes_in += took;
+	channel_tally(ch, bytes_in, took);
 	count_add(stream_bytes_in, took);
 	if (took < m->bytes.n) {
 		ring_put(&h->ring, m->offset, m->bytes.p, m->bytes.n);

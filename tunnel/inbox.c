@@ -211,10 +211,12 @@ static int datagram(struct arrival *a, struct channel *ch, struct span value)
 
 	if (message_datagram_get(value, &m) < 0 || (ch && ch->params.kind != KIND_DATAGRAM))
 		return ERROR_MALFORMED;
-	if (ch && a->in->repeat)
+	if (ch && a->in->repeat) {
 		count(dropped_repeat);
-	else if (ch)
+		channel_tally(ch, dropped.repeat, 1);
+	} else if (ch) {
 		channel_datagram_receive(ch, &m, a->in->lateness_ms);
+	}
 	return 0;
 }
 

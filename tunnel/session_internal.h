@@ -74,7 +74,7 @@ struct channel {
 	uint64_t code;
 	char reason[128];
 	int64_t active_us;	/* when something last went through */
-	struct channel_stats stats;
+	struct channel_traffic traffic;
 	/* datagram channels */
 	uint64_t sequence;
 	struct window *seen;
@@ -246,6 +246,14 @@ bool channel_put_due(struct channel *, struct writer *, struct ledger *);
 void channel_end(struct channel *, uint64_t code, const char *reason); /* tells the endpoint and removes */
 void channel_leave(struct channel *, uint64_t code, const char *reason); /* tells the endpoint only */
 void channel_remove(struct channel *);
+
+/* Counts n at the channel and where its endpoint wants a total. */
+#define channel_tally(ch, field, n) \
+	do { \
+		(ch)->traffic.field += (n); \
+		if ((ch)->params.total) \
+			(ch)->params.total->field += (n); \
+	} while (0)
 
 /* channel_datagram.c */
 void channel_datagram_init(struct channel *);
