@@ -106,7 +106,7 @@ static void unused_idle(void *ctx)
 
 static const struct h1_events h1_events = { on_request, unused_idle, on_closed };
 
-static void accept_stream(void *ctx, struct stream *s)
+void world_accept(void *ctx, struct stream *s)
 {
 	struct world *w = ctx;
 	struct connection *c = calloc(1, sizeof *c);
@@ -199,21 +199,39 @@ static void lane_open(void *ctx)
 
 	if (lane->w->helper_ended)
 		return;
-	lane->carrier = carrier_open(lane->w->helper, lane->rung, &lane->w->path, proxy_dialler(lane->proxy),
+	lane->carrier = carrier_open(lane->w->helper, lane->rung, &lane->w->path, lane->dialler,
 				     lane->limit, &lane_events, lane);
 	if (!lane->carrier)
 		abort();
 }
 
-struct lane *world_lane(struct world *w, const char *rung, const struct proxy_options *o, unsigned limit)
+static struct lane *lane_new(struct world *w, const char *rung, unsigned limit)
 {
 	struct lane *lane = &w->lane[w->lanes++];
 
 	lane->w = w;
 	lane->rung = rung_find(rung);
 	lane->limit = limit;
-	lane->proxy = proxy_new(w->loop, o, accept_stream, w);
 	timer_init(&lane->again, w->loop, lane_open, lane);
+	return lane;
+}
+
+struct lane *world_lane(struct world *w, const char *rung, const struct proxy_options *o, unsigned limit)
+{
+	struct lane *lane = lane_new(w, rung, limit);
+
+	lane->proxy = proxy_new(w->loop, o, world_accept, w);
+	lane->dialler = proxy_dialler(lane->proxy);
+	lane_open(lane);
+	return lane;
+}
+
+struct lane *world_relay_lane(struct world *w, const char *rung, const struct relay_options *o, unsigned limit)
+{
+	struct lane *lane = lane_new(w, rung, limit);
+
+	lane->relay = relay_new(w->loop, o, world_accept, w);
+	lane->dialler = relay_dialler(lane->relay);
 	lane_open(lane);
 	return lane;
 }
@@ -247,8 +265,12 @@ void world_free(struct world *w)
 			carrier_free(w->lane[i].carrier);
 	}
 	session_free(w->helper);
-	for (unsigned i = 0; i < w->lanes; i++)
-		proxy_free(w->lane[i].proxy);
+	for (unsigned i = 0; i < w->lanes; i++) {
+		if (w->lane[i].proxy)
+			proxy_free(w->lane[i].proxy);
+		if (w->lane[i].relay)
+			relay_free(w->lane[i].relay);
+	}
 	for (unsigned i = 0; i < WORLD_SESSIONS; i++)
 		session_free(w->server[i].session);
 	while (!list_empty(&w->connections))

@@ -8,6 +8,7 @@
 
 #include "framing/packet.h"
 #include "tests/sim/proxy.h"
+#include "tests/sim/relay.h"
 #include "tunnel/carrier.h"
 #include "tunnel/h1.h"
 #include "tunnel/list.h"
@@ -58,7 +59,9 @@ struct datagram_flow {
 struct lane {			/* one carrier of the helper */
 	struct world *w;
 	const struct rung *rung;
-	struct proxy *proxy;
+	struct proxy *proxy;	/* NULL when it is a relay */
+	struct relay *relay;
+	const struct pool_dialler *dialler;
 	struct carrier *carrier;
 	unsigned limit;
 	struct timer again;
@@ -103,6 +106,10 @@ struct world *world_new(uint64_t seed, bool spray);
 void world_free(struct world *);
 /* Adds a carrier on this rung through a proxy of these options. */
 struct lane *world_lane(struct world *, const char *rung, const struct proxy_options *, unsigned limit);
+/* The same through a relay. */
+struct lane *world_relay_lane(struct world *, const char *rung, const struct relay_options *, unsigned limit);
+/* Takes the server's end of a connection; ctx: the world. */
+void world_accept(void *ctx, struct stream *);
 void world_run(struct world *, int64_t us);
 /* Runs until the session is open and every lane proven, or time is over: true if so. */
 bool world_connect(struct world *, int64_t us);

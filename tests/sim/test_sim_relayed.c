@@ -1,0 +1,123 @@
+// links: tests/sim/world.c tests/sim/world_flow.c tests/sim/proxy.c tests/sim/relay.c tests/sim/relay_way.c tests/sim/relay_flow.c tests/lib/stream_mem.c framing/*.c tunnel/*.c
+/* libs: -lev -lhttp_parser -lssl -lcrypto -lconfuse -lcares -lm */
+/*
+ * Each rung through a proxy that understands HTTP: those whose needs it meets carry, those that it
+ * breaks are not proven, and nothing is lost.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/sim/world.h"
+
+static const struct relay_options relay_10ms = { .delay_us = 10 * LOOP_MS, .dial_us = 40 * LOOP_MS };
+
+static struct world *begin(const char *rung, const struct relay_behaviour *b, unsigned limit)
+{
+	struct world *w = world_new(5, false);
+
+	relay_set(world_relay_lane(w, rung, &relay_10ms, limit)->relay, b);
+	return w;
+}
+
+static void carries(const char *rung, const struct relay_behaviour *b, unsigned limit)
+{
+	struct world *w = begin(rung, b, limit);
+	struct stream_flow *f;
+	struct datagram_flow *d;
+
+	if (!world_connect(w, 5 * LOOP_SECOND)) {
+		print_message("%s: %s\n", rung, w->lane[0].why);
+		fail();
+	}
+	f = world_stream(w, 100000, 200000);
+	d = world_datagram(w);
+	world_call(w, d, 300, 20 * LOOP_MS, 172);
+	world_run(w, 10 * LOOP_SECOND);
+	assert_true(world_stream_right(f));
+	assert_true(world_stream_done(f));
+	assert_int_equal(d->far.wrong + d->near.wrong + d->far.repeated + d->near.repeated, 0);
+	assert_int_equal(d->far.received, 300);
+	assert_true(d->near.received >= 290);
+	assert_int_equal(w->lane[0].failed, 0);
+	world_free(w);
+}
+
+static void is_not_proven(const char *rung, const struct relay_behaviour *b)
+{
+	struct world *w = begin(rung, b, 6);
+
+	assert_false(world_connect(w, 10 * LOOP_SECOND));
+	assert_int_equal(w->lane[0].proven, 0);
+	assert_true(w->lane[0].failed > 0);
+	world_free(w);
+}
+
+static void clean_path(void **state)
+{
+	static const struct relay_behaviour clean;
+
+	(void)state;
+	for (const struct rung *r = rungs; r->name; r++)
+		carries(r->name, &clean, 6);
+}
+
+static void paths_that_hold(void **state)
+{
+	struct relay_behaviour up = { .hold_up = true }, down = { .hold_down = true };
+	struct relay_behaviour both = { .hold_up = true, .hold_down = true }, half = { .half_duplex = true };
+	struct relay_behaviour trickle = { .trickle_up = true, .trickle_down = true };
+
+	(void)state;
+	is_not_proven("duplex", &up);
+	is_not_proven("split", &up);
+	carries("push", &up, 6);
+	is_not_proven("duplex", &down);
+	is_not_proven("split", &down);
+	is_not_proven("push", &down);
+	carries("poll", &both, 2);
+	is_not_proven("duplex", &half);
+	carries("split", &half, 3);
+	for (const struct rung *r = rungs; strcmp(r->name, "poll") != 0; r++)
+		is_not_proven(r->name, &trickle);
+	carries("poll", &trickle, 6);
+}
+
+static void old_proxies(void **state)
+{
+	struct relay_behaviour old = { .hold_up = true, .hold_down = true, .http10 = true, .one_exchange = true,
+				       .max_connections = 2 };
+	struct relay_behaviour no_chunks = { .refuse_chunked = true };
+
+	(void)state;
+	carries("poll", &old, 2);
+	is_not_proven("duplex", &no_chunks);
+	is_not_proven("split", &no_chunks);
+	carries("push", &no_chunks, 6);
+}
+
+/* A repeated request is harmless whatever it holds. */
+static void repeated_requests(void **state)
+{
+	struct relay_behaviour b = { .repeat_each = 3 };
+
+	(void)state;
+	carries("push", &b, 6);
+	carries("poll", &b, 6);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(clean_path),
+		cmocka_unit_test(paths_that_hold),
+		cmocka_unit_test(old_proxies),
+		cmocka_unit_test(repeated_requests),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
