@@ -30,6 +30,8 @@ struct helper {
 	const struct options *options;
 	struct signer signer;
 	struct route *route;
+	struct cuts cuts;		/* what is known of the path */
+	struct pool *pool;
 	struct packet_pool *packets;
 
 	struct ingress_host host;
@@ -323,8 +325,7 @@ static void fill_setup(struct helper *h)
 		},
 		.ladder = {
 			.only = o->rung,
-			.connections = o->connections,
-			.dialler = route_dialler(h->route),
+			.pool = h->pool,
 			.proven = &h->proven,
 		},
 		.signer = &h->signer,
@@ -350,6 +351,7 @@ struct helper *helper_new(struct loop *loop, const struct options *o, char *erro
 	h->route = route_new(loop, o, error, size);
 	if (!h->route)
 		goto failed;
+	h->pool = pool_new(loop, route_dialler(h->route), o->connections, &h->cuts);
 	fill_setup(h);
 	return h;
 failed:
@@ -399,6 +401,7 @@ void helper_free(struct helper *h)
 		i->kind->close(i);
 	}
 	free(h->ingress);
+	pool_free(h->pool);
 	route_free(h->route);
 	signer_fini(&h->signer);
 	packet_pool_free(h->packets);

@@ -159,8 +159,7 @@ static void on_timer(void *ctx)
 		return;
 	l->proven_at = -1;
 	log_debug("ladder", session_tag(l->session), "trying %s", l->rung->name);
-	l->carrier = carrier_open(l->session, l->rung, l->config->path, l->config->dialler,
-				  l->config->connections, &carrier_events, l);
+	l->carrier = carrier_open(l->session, l->rung, l->config->path, l->config->pool, &carrier_events, l);
 	if (!l->carrier)
 		failed(l, ERROR_SYSTEM, "no place for one more carrier", false);
 }

@@ -25,9 +25,8 @@ struct ladder;
 
 struct ladder_config {
 	const struct rung *only; /* NULL: all rungs */
-	unsigned connections;
 	const struct carrier_path *path;
-	const struct pool_dialler *dialler;
+	struct pool *pool;
 	/* The rung proven last, NULL at first; shared by the ladders of a process. */
 	const struct rung **proven;
 };

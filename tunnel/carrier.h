@@ -16,12 +16,17 @@
 
 struct carrier;
 
-/* A rung: an up method and a down method. Best first. */
+/* A rung: an up method and a down method, with their parameters. Best first. */
 struct rung {
 	const char *name;
 	const struct method *up, *down;
+	unsigned connections;	/* that it holds for good */
+	uint32_t pad;		/* the server fills each flush up to that many bytes */
+	bool event_stream;	/* content type of answers: text/event-stream */
+	uint32_t fill;		/* PAD at the beginning of streamed request bodies */
 };
-extern const struct rung rungs[];	/* duplex, split, push, poll; ends with name NULL */
+/* duplex, split, split+fill, push, push+sse, push+pad, poll; ends with name NULL */
+extern const struct rung rungs[];
 const struct rung *rung_find(const char *name);
 
 /* ---- helper ---- */
@@ -46,12 +51,18 @@ struct carrier_events {
 	/* It does not work (any more); the callee ends with carrier_free. why is a sentence. A carrier whose marks
 	 * do not come back in time fails with ERROR_TIMEOUT. */
 	void (*failed)(void *ctx, struct carrier *, int error, const char *why);
+	/* A proven carrier does not deliver: receipts are overdue, or records come far later than they did (true); it does
+	 * again (false). It goes on in any case. May be NULL. */
+	void (*stalled)(void *ctx, struct carrier *, bool);
 };
 
-/* Starts a carrier: connections by the dialler, at most `limit` of them; HELLO first when the session has not
- * been welcomed. The session then sends on it when it is proven. NULL: SESSION_CARRIERS_MAX reached. */
-struct carrier *carrier_open(struct session *, const struct rung *, const struct carrier_path *,
-			     const struct pool_dialler *, unsigned limit, const struct carrier_events *, void *ctx);
+/* Starts a carrier on connections of the pool, with HELLO. The session then sends on it when it is proven. NULL:
+ * SESSION_CARRIERS_MAX reached. */
+struct carrier *carrier_open(struct session *, const struct rung *, const struct carrier_path *, struct pool *,
+			     const struct carrier_events *, void *ctx);
+/* Another has taken over: it starts nothing more and calls no event; what is under way may end for two round trips and 300 ms,
+ * then it frees itself (the owner forgets it). What was not receipted is sent elsewhere. */
+void carrier_retire(struct carrier *);
 const struct rung *carrier_rung(const struct carrier *);
 bool carrier_is_proven(const struct carrier *);
 
@@ -72,7 +83,7 @@ uint32_t carrier_id(const struct carrier *);
 struct carrier_stats {
 	uint32_t id;
 	const char *rung;	/* "" at the server */
-	bool proven;
+	bool proven, stalled;
 	unsigned legs;
 	uint32_t rtt_us, lateness_ms; /* smoothed round trip; lateness of the newest record */
 	uint64_t records_out, records_in, records_lost, exchanges;

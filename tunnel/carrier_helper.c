@@ -49,6 +49,8 @@ static void fail(struct carrier_helper *h, int error, const char *fmt, ...)
 	va_end(ap);
 	timer_stop(&h->proof);
 	timer_stop(&h->retry);
+	if (h->user.pool && (error == ERROR_TIMEOUT || error == ERROR_RESET))
+		pool_renew(h->user.pool);
 	loop_later(h->base.session->loop, &h->fail);
 }
 
@@ -71,15 +73,18 @@ struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *o
 		return NULL;
 	if (ops->mode == MODE_UP && !ledger_ready(&h->base.ledger))
 		return NULL;	/* nothing could be sent on it */
-	x = pool_exchange(h->pool, &leg_exchange_events, (void *)(uintptr_t)ops); /* who asks; leg_new says who listens */
+	x = pool_exchange(&h->user, &leg_exchange_events, (void *)(uintptr_t)ops); /* who asks; leg_new says who listens */
 	if (!x)
 		return NULL;
 	leg = leg_new(&h->base, ops, x, s->next_x++, true);
 	leg->hold_ms = hold_ms;
+	leg->keep = carrier_helper_keep(h) ? carrier_helper_keep(h) : 1;
 	if (ops == &method_poll_leg) {
 		h->polls++;
 		h->last_poll = leg->number;
 	}
+	if (ops == &method_post_leg)
+		h->posts++;
 	if (ops->mode == MODE_POLL || ops->mode == MODE_HELLO)
 		timer_in(&leg->timer, hold_ms * LOOP_MS + GRACE + 2 * h->base.ledger.srtt_us);
 	return leg;
@@ -91,7 +96,7 @@ const struct exchange_head *carrier_helper_head(struct carrier_helper *h, struct
 	static struct exchange_head head = { .method = "POST", .target = target, .lines = lines };
 	struct session *s = h->base.session;
 	struct request r = { .carrier = h->base.id, .x = leg->number, .mode = leg->ops->mode, .hold_ms = leg->hold_ms,
-			     .keep = carrier_helper_keep(h), .has_epoch = leg->ops->mode != MODE_HELLO,
+			     .keep = leg->keep, .has_epoch = leg->ops->mode != MODE_HELLO,
 			     .epoch = s->epoch };
 
 	memcpy(r.sid, s->sid, sizeof r.sid);
@@ -107,10 +112,14 @@ const struct exchange_head *carrier_helper_head(struct carrier_helper *h, struct
 
 unsigned carrier_helper_keep(const struct carrier_helper *h)
 {
-	unsigned limit = pool_limit(h->pool), peak = pool_peak(h->pool);
-	unsigned keep = peak > limit ? limit - 1 : peak ? peak - 1 : 0;	/* one connection stays free to send */
+	const struct pool *p = h->user.pool;
+	unsigned proven = p ? pool_peak(p) : 0, used = 1 + pool_others(&h->user); /* one connection stays free to send */
 
-	return keep < 1 ? 1 : keep > KEEP_MAX ? KEEP_MAX : keep;
+	if (p && proven > pool_limit(p))
+		proven = pool_limit(p);
+	if (proven <= used)
+		return 0;
+	return proven - used < KEEP_MAX ? proven - used : KEEP_MAX;
 }
 
 bool carrier_helper_is_busy(const struct carrier_helper *h)
@@ -128,8 +137,8 @@ static void stand(struct carrier_helper *h)
 		h->rung->down->stand(h);
 	if (h->rung->up->stand && h->rung->up != h->rung->down)
 		h->rung->up->stand(h);
-	if (h->rung->up == &method_up_post)
-		pool_ahead(h->pool, carrier_helper_is_busy(h) ? 1 : 0);
+	if (h->rung->up == &method_up_post)	/* also to find out that a second one can be had */
+		pool_ahead(&h->user, carrier_helper_is_busy(h) || pool_peak(h->user.pool) < POOL_LIMIT_MIN ? 1 : 0);
 	session_kick(h->base.session);
 }
 
@@ -393,14 +402,13 @@ static void helper_fini(struct carrier *c)
 	later_cancel(loop, &h->again);
 	while (!list_empty(&c->legs))
 		leg_drop(list_entry(c->legs.next, struct leg, link));
-	pool_free(h->pool);
+	pool_leave(&h->user);
 }
 
 static const struct carrier_ops helper_ops = { helper_send, helper_seen, helper_welcomed, helper_fini };
 
 struct carrier *carrier_open(struct session *s, const struct rung *rung, const struct carrier_path *path,
-			     const struct pool_dialler *dialler, unsigned limit, const struct carrier_events *events,
-			     void *ctx)
+			     struct pool *pool, const struct carrier_events *events, void *ctx)
 {
 	struct carrier_helper *h;
 
@@ -426,10 +434,15 @@ struct carrier *carrier_open(struct session *s, const struct rung *rung, const s
 	timer_init(&h->retry, s->loop, retry_due, h);
 	later_init(&h->fail, tell_failed, h);
 	later_init(&h->again, say_hello, h);
-	h->pool = pool_new(s->loop, dialler, limit < 2 ? 2 : limit, &pool_events, h);
+	pool_join(pool, &h->user, false, &pool_events, h);
 	session_add_carrier(s, &h->base);
 	loop_later(s->loop, &h->again);
 	return &h->base;
+}
+
+void carrier_retire(struct carrier *c)
+{
+	carrier_free(c);
 }
 
 const struct rung *carrier_rung(const struct carrier *c)

@@ -30,11 +30,12 @@ struct carrier_helper {
 	struct carrier base;
 	const struct rung *rung;
 	const struct carrier_path *path;
-	struct pool *pool;
+	struct pool_user user;	/* of the pool */
 	const struct carrier_events *events;
 	void *ctx;
 	struct leg *up, *down;	/* standing legs: of duplex both the same */
-	unsigned polls;		/* held polls under way */
+	unsigned polls, posts;	/* under way: held ones, and those answered at once */
+	int64_t posted_us;	/* when the last of those ended */
 	uint32_t hold_ms;	/* of polls */
 	bool streamed_down;	/* the rung's answers stream: marks must come back on them */
 	bool clock_corrected;
@@ -70,7 +71,7 @@ const struct exchange_head *carrier_helper_head(struct carrier_helper *, struct 
 void carrier_helper_ended(struct carrier_helper *, struct leg *, int error);
 /* The streamed answer has begun: the proof may start. */
 void carrier_helper_down_open(struct carrier_helper *);
-/* How many polls may be held at the server. */
+/* How many polls may be held at the server; 0: each is answered at once. */
 unsigned carrier_helper_keep(const struct carrier_helper *);
 bool carrier_helper_is_busy(const struct carrier_helper *);
 

@@ -146,6 +146,7 @@ bool h1_read(struct h1 *h)
 		/* The time for a head runs from its first byte. */
 		if (h->state == H1_IDLE && !h->fresh && !http1_busy(h->parser))
 			h->since = loop_now(h->loop);
+		h1_heard(h, (size_t)n);
 		h->in_end += (size_t)n;
 		h->in_last = loop_now(h->loop);
 		return true;
@@ -316,7 +317,7 @@ struct h1 *h1_new(struct loop *l, struct stream *s, const struct h1_role *role, 
 		abort();
 	h1_output_init(h);
 	later_init(&h->later, on_later, h);
-	h->since = loop_now(l);
+	h->since = h->born = h->heard = loop_now(l);
 	h->fresh = true;
 	stream_attach(s, &stream_events, h);
 	return h;

@@ -5,6 +5,7 @@
 #ifndef TUNNEL_H1_H
 #define TUNNEL_H1_H
 
+#include "tunnel/cuts.h"
 #include "tunnel/exchange.h"
 #include "tunnel/loop.h"
 #include "tunnel/stream.h"
@@ -41,5 +42,14 @@ void h1_close(struct h1 *);
 /* Server, for a clean stop: closes when the current exchange is over, idle ones at once. */
 void h1_drain(struct h1 *);
 struct stream *h1_stream(struct h1 *);
+
+/* Client: what it was created with as ctx, of the connection under an exchange. */
+void *h1_owner(const struct exchange *);
+/* Client: the connection as it is now, and the most of everything that it is known to have stood: up to the last time that
+ * something was heard. */
+void h1_course(const struct h1 *, struct cut *);
+void h1_survived(const struct h1 *, struct cut *);
+/* Client: the silences so far do not count as survived. */
+void h1_disown(struct h1 *);
 
 #endif

@@ -4,6 +4,7 @@
  *
  *   h1.c         input, the course of an exchange, teardown
  *   h1_output.c  the four functions of an exchange; heads, chunks, writing
+ *   h1_course.c  how long, how much, how silent
  *   h1_client.c  h1_server.c  what differs
  */
 #ifndef TUNNEL_H1_INTERNAL_H
@@ -69,12 +70,18 @@ struct h1 {
 	size_t room;
 	size_t out_pos, out_len; /* not written yet */
 	int write_error;	/* client: what is left to read is still read */
+	int64_t in_last, out_last; /* progress was made */
+
+	/* client: see h1_course */
+	int64_t born, heard;	/* heard: something came, ever */
+	uint64_t in_bytes, out_bytes;
+	int64_t rested;		/* between the last exchange and this one */
+	int64_t quiet, unproven; /* longest silences that ended: and something was heard since, or not */
 
 	/* server */
 	struct h1_limits limits;
 	struct timer timer;
 	int64_t since;		/* idle, or the head begun, since then */
-	int64_t in_last, out_last; /* progress was made */
 	bool fresh;		/* had no exchange yet */
 	bool draining;
 };
@@ -98,6 +105,10 @@ void h1_interest(struct h1 *);
 /* Parser events that the roles have in common. */
 int h1_on_body(void *ctx, const uint8_t *p, size_t n);
 int h1_on_end(void *ctx);
+
+/* h1_course.c: bytes came, or went, after the silence up to now. */
+void h1_heard(struct h1 *, size_t n);
+void h1_said(struct h1 *, size_t n);
 
 /* h1_output.c */
 extern const struct exchange_ops h1_output_ops;

@@ -45,6 +45,7 @@ int h1_output_flush(struct h1 *h)
 			return (int)n;
 		h->out_pos += (size_t)n;
 		h->out_len -= (size_t)n;
+		h1_said(h, (size_t)n);
 		h->out_last = loop_now(h->loop);
 	}
 	return 0;

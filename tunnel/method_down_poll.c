@@ -6,6 +6,8 @@
 #include "framing/error.h"
 #include "tunnel/carrier_internal.h"
 
+#define ASK_IDLE (250 * LOOP_MS)	/* between polls that are not held, while nothing happens */
+
 /* ---- helper ---- */
 
 static void helper_timer(struct leg *leg)
@@ -20,7 +22,11 @@ static void helper_end(struct leg *leg)
 
 static void post_closed(struct leg *leg, int error)
 {
-	carrier_helper_ended(carrier_helper_of(leg), leg, error);
+	struct carrier_helper *h = carrier_helper_of(leg);
+
+	h->posts--;
+	h->posted_us = loop_now(h->base.session->loop);
+	carrier_helper_ended(h, leg, error);
 }
 
 static void poll_closed(struct leg *leg, int error)
@@ -39,7 +45,26 @@ const struct leg_ops method_poll_leg = {
 /* One parked poll when idle; two while data flows and the connections allow it. */
 static unsigned wanted(const struct carrier_helper *h)
 {
-	return carrier_helper_is_busy(h) ? carrier_helper_keep(h) : 1;
+	unsigned keep = carrier_helper_keep(h);
+
+	return carrier_helper_is_busy(h) || keep < 1 ? keep : 1;
+}
+
+/* No connection would be left to send on, were one held: asks again and again, one at a time. */
+static void ask(struct carrier_helper *h)
+{
+	int64_t at = h->posted_us + (carrier_helper_is_busy(h) ? 0 : ASK_IDLE);
+	struct leg *leg;
+
+	if (h->posts > 0 || h->polls > 0)
+		return;
+	if (h->posted_us && at > loop_now(h->base.session->loop)) {
+		timer_sooner(&h->retry, at);
+		return;
+	}
+	leg = carrier_helper_leg(h, &method_post_leg, 0);
+	if (leg)
+		leg_complete(leg, carrier_helper_head(h, leg, false), OUTBOX_FORCE);
 }
 
 static void stand(struct carrier_helper *h)
@@ -48,6 +73,10 @@ static void stand(struct carrier_helper *h)
 
 	if (now < h->poll_not_before) {
 		timer_sooner(&h->retry, h->poll_not_before);
+		return;
+	}
+	if (carrier_helper_keep(h) == 0) {
+		ask(h);
 		return;
 	}
 	while (h->polls < wanted(h)) {

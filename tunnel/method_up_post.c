@@ -9,17 +9,42 @@
 
 /* ---- helper ---- */
 
+/* Held polls have all connections, since others came: the oldest is given up, once it can only be waiting. */
+static void give_one_up(struct carrier_helper *h)
+{
+	int64_t now = loop_now(h->base.session->loop), at;
+
+	if (h->pausing)
+		return;
+	for (struct link *l = h->base.legs.next; l != &h->base.legs; l = l->next) {
+		struct leg *leg = list_entry(l, struct leg, link);
+
+		if (leg->ops != &method_poll_leg)
+			continue;
+		at = leg->born_us + 2 * h->base.ledger.srtt_us;
+		if (at <= now) {
+			h->polls--;
+			leg_drop(leg);
+		} else {
+			timer_sooner(&h->retry, at);
+		}
+		return;
+	}
+}
+
 static bool send(struct carrier_helper *h, unsigned flags)
 {
+	bool hold = !h->streamed_down && carrier_helper_keep(h) > 0;
 	struct leg *leg;
 
 	if (!outbox_has(h->base.session, &h->base, flags))
 		return false;
-	leg = carrier_helper_leg(h, h->streamed_down ? &method_post_leg : &method_poll_leg,
-				 h->streamed_down ? 0 : h->hold_ms);
-	if (!leg)
-		return false;
-	return leg_complete(leg, carrier_helper_head(h, leg, false), flags | OUTBOX_FORCE);
+	if (!h->streamed_down && !hold && h->posts > 0)
+		return false;	/* the next one takes it along */
+	leg = carrier_helper_leg(h, hold ? &method_poll_leg : &method_post_leg, hold ? h->hold_ms : 0);
+	if (!leg && !h->streamed_down && !hold)
+		give_one_up(h);
+	return leg && leg_complete(leg, carrier_helper_head(h, leg, false), flags | OUTBOX_FORCE);
 }
 
 const struct method method_up_post = { "post", NULL, send };

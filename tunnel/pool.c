@@ -1,55 +1,23 @@
 /*
- * The pool of connections of one path. Carriers ask it for exchanges; it asks
- * its dialler for streams and puts an h1 on each. Who asked in vain is remembered
- * until the next event, so that as many connections are opened as there are
- * askers, however often they ask.
+ * The pool of connections of one path: who uses which, who waits, and what is known
+ * of how long they live. Who asked in vain is remembered until the next event, so that as
+ * many connections are opened as there are askers, however often they ask. Dials
+ * are in pool_dial.c.
  */
 #include "tunnel/pool.h"
 
-#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "framing/error.h"
-#include "tunnel/h1.h"
 #include "tunnel/log.h"
+#include "tunnel/pool_internal.h"
 
 #define IDLE_US (4 * LOOP_SECOND)	/* a free connection older than this may be dead */
-#define GAP_US (50 * LOOP_MS)		/* between dials once one has failed */
-#define GAP_MAX_US (32 * GAP_US)	/* while others stand and more are refused */
-#define LIMIT_LEARNED_MIN 2
+#define EXCHANGES_MAX 600		/* on one connection: servers close it behind some number */
 
-enum state {
-	DIALLING,	/* -> FREE, gone */
-	FREE,		/* -> USED, gone */
-	USED,		/* -> FREE, gone */
-};
-
-struct member {
-	struct member *next;
-	struct pool *pool;	/* NULL: the pool is gone */
-	enum state state;
-	struct dial *dial;
-	struct h1 *h;
-	int64_t since;		/* free since */
-};
-
-struct pool {
-	struct loop *loop;
-	const struct pool_dialler *dialler;
-	const struct pool_events *events;
-	void *ctx;
-	struct member *members;	/* newest free ones first */
-	unsigned limit, spare;
-	unsigned peak;		/* most connections that stood at once */
-	void *waiting[POOL_LIMIT_MAX];
-	unsigned waiting_count;
-	unsigned failures;	/* in a row */
-	int64_t not_before;	/* the next dial */
-	struct timer retry, expiry;
-	bool dead;
-};
-
-static unsigned count_of(const struct pool *p, enum state s)
+unsigned pool_count(const struct pool *p, enum member_state s)
 {
 	unsigned n = 0;
 
@@ -58,13 +26,18 @@ static unsigned count_of(const struct pool *p, enum state s)
 	return n;
 }
 
-static void link_member(struct pool *p, struct member *m)
+unsigned pool_standing(const struct pool *p)
+{
+	return pool_count(p, MEMBER_FREE) + pool_count(p, MEMBER_USED);
+}
+
+void pool_link(struct pool *p, struct member *m)
 {
 	m->next = p->members;
 	p->members = m;
 }
 
-static void unlink_member(struct pool *p, struct member *m)
+void pool_unlink(struct pool *p, struct member *m)
 {
 	struct member **at = &p->members;
 
@@ -73,25 +46,221 @@ static void unlink_member(struct pool *p, struct member *m)
 	*at = m->next;
 }
 
-static void set_free(struct pool *p, struct member *m)
+static int64_t idle_limit(const struct pool *p)
 {
-	unlink_member(p, m);
-	link_member(p, m);	/* the warmest is taken first */
-	m->state = FREE;
-	m->since = loop_now(p->loop);
-	timer_sooner(&p->expiry, m->since + IDLE_US);
+	return cuts_keepalive_us(p->cuts, IDLE_US);
+}
+
+/* ---- waiting ---- */
+
+static void forget_waiting(struct pool *p, struct pool_user *u)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < p->waiting_count; i++)
+		if (u && p->waiting[i].user != u)
+			p->waiting[kept++] = p->waiting[i];
+		else
+			p->waiting[i].user->waiting = 0;
+	p->waiting_count = kept;
+}
+
+static void wait_for(struct pool_user *u, void *asker)
+{
+	struct pool *p = u->pool;
+
+	for (unsigned i = 0; i < p->waiting_count; i++)
+		if (p->waiting[i].user == u && p->waiting[i].asker == asker)
+			return;
+	if (p->waiting_count == POOL_WAITERS_MAX)
+		return;
+	p->waiting[p->waiting_count].user = u;
+	p->waiting[p->waiting_count++].asker = asker;
+	u->waiting++;
+	if (!u->since)
+		u->since = ++p->count;
+}
+
+/* Who is told first: those who wait, the longest first; modest ones last of all. */
+static bool comes_before(const struct pool_user *a, const struct pool_user *b)
+{
+	if (a->modest != b->modest)
+		return b->modest;
+	if (!a->since != !b->since)
+		return a->since;
+	return a->since < b->since;
+}
+
+/* The next one that was not told in this round. */
+static struct pool_user *next_user(struct pool *p, uint64_t round)
+{
+	struct pool_user *first = NULL;
+
+	for (struct link *l = p->users.next; l != &p->users; l = l->next) {
+		struct pool_user *u = list_entry(l, struct pool_user, link);
+
+		if (u->told < round && (!first || comes_before(u, first)))
+			first = u;
+	}
+	return first;
 }
 
 /* Waiting work asks again, or not at all. */
-static void tell_available(struct pool *p)
+void pool_tell_available(struct pool *p)
 {
-	p->waiting_count = 0;
-	p->events->available(p->ctx);
+	uint64_t round = ++p->count;
+	struct pool_user *u;
+
+	forget_waiting(p, NULL);
+	while (!p->dead && (u = next_user(p, round))) {
+		uint64_t since = u->since;
+
+		u->told = round;
+		u->since = 0;
+		u->events->available(u->ctx);
+		if (p->dead)
+			return;
+		for (struct link *l = p->users.next; l != &p->users; l = l->next)
+			if (list_entry(l, struct pool_user, link) == u && u->waiting && since)
+				u->since = since;	/* in vain again: it keeps its place */
+	}
 }
 
-static void ensure(struct pool *p, unsigned spare);
+bool pool_tell_failed(struct pool *p, int error, const char *why)
+{
+	uint64_t round = ++p->count;
+	struct pool_user *u;
+	bool any = p->waiting_count > 0;
 
-/* Connections */
+	for (struct link *l = p->users.next; l != &p->users; l = l->next) {
+		u = list_entry(l, struct pool_user, link);
+		if (!u->waiting)
+			u->told = round;
+		u->since = 0;
+	}
+	forget_waiting(p, NULL);
+	while (!p->dead && (u = next_user(p, round))) {
+		u->told = round;
+		u->events->failed(u->ctx, error, why);
+	}
+	return any;
+}
+
+/* ---- cuts ---- */
+
+/* What was learned, in words; news only. */
+static void say_learned(const struct cuts *before, const struct cuts *c)
+{
+	if (c->seen.idle_us != before->seen.idle_us)
+		log_limited(LOG_LEVEL_INFO, "pool", "", "connections are cut here after %.1f s of silence: keeping below that",
+			    (double)c->seen.idle_us / LOOP_SECOND);
+	if (c->seen.age_us != before->seen.age_us)
+		log_limited(LOG_LEVEL_INFO, "pool", "", "connections are cut here when they are %.1f s old: replacing them before",
+			    (double)c->seen.age_us / LOOP_SECOND);
+	if (c->seen.bytes != before->seen.bytes)
+		log_limited(LOG_LEVEL_INFO, "pool", "", "connections are cut here after %.1f MB: replacing them before",
+			    (double)c->seen.bytes / 1e6);
+}
+
+static struct member *member_of(const struct exchange *x)
+{
+	return h1_owner(x);
+}
+
+static void survived(struct member *m)
+{
+	struct cut stood;
+
+	h1_survived(m->h, &stood);
+	cuts_survived(m->pool->cuts, &stood);
+}
+
+static void note_cut(struct member *m)
+{
+	struct cuts *c = m->pool->cuts, before = *c;
+	struct cut now, stood;
+
+	if (m->noted)
+		return;
+	m->noted = m->spent = true;
+	h1_course(m->h, &now);
+	h1_survived(m->h, &stood);
+	stood.age_us = 0;	/* it ended right behind them */
+	stood.bytes = 0;
+	cuts_survived(c, &stood);
+	if (cuts_note(c, &now, loop_now(m->pool->loop)))
+		say_learned(&before, c);
+	log_debug("pool", "", "cut at %.1f s, silent %.1f s, %.2f MB", (double)now.age_us / LOOP_SECOND,
+		  (double)now.idle_us / LOOP_SECOND, (double)now.bytes / 1e6);
+}
+
+void pool_note_cut(const struct exchange *x)
+{
+	struct member *m = member_of(x);
+
+	if (m->pool)
+		note_cut(m);
+}
+
+void pool_note_idle(const struct exchange *x, int64_t idle_us)
+{
+	struct member *m = member_of(x);
+	struct cuts before;
+
+	if (!m->pool)
+		return;
+	before = *m->pool->cuts;
+	h1_disown(m->h);	/* that it stood this silence means nothing */
+	if (cuts_note_idle(m->pool->cuts, idle_us, loop_now(m->pool->loop)))
+		say_learned(&before, m->pool->cuts);
+}
+
+bool pool_is_worn(const struct exchange *x)
+{
+	struct member *m = member_of(x);
+	struct cut now;
+
+	if (!m->pool)
+		return false;
+	survived(m);
+	cuts_relax(m->pool->cuts, loop_now(m->pool->loop));
+	h1_course(m->h, &now);
+	return m->spent || m->exchanges >= EXCHANGES_MAX || cuts_due(m->pool->cuts, &now);
+}
+
+int64_t pool_left_us(const struct exchange *x)
+{
+	struct member *m = member_of(x);
+	struct cut now;
+
+	if (!m->pool)
+		return INT64_MAX;
+	h1_course(m->h, &now);
+	return cuts_left_us(m->pool->cuts, now.age_us);
+}
+
+/* ---- connections ---- */
+
+static bool is_stale(const struct pool *p, const struct member *m)
+{
+	struct cut now;
+
+	if (m->state != MEMBER_FREE)
+		return false;
+	h1_course(m->h, &now);
+	return m->spent || m->exchanges >= EXCHANGES_MAX || loop_now(p->loop) - m->since >= idle_limit(p) ||
+	       cuts_half(p->cuts, &now);
+}
+
+static void set_free(struct pool *p, struct member *m)
+{
+	pool_unlink(p, m);
+	pool_link(p, m);	/* the warmest is taken first */
+	m->state = MEMBER_FREE;
+	m->user = NULL;
+	m->since = loop_now(p->loop);
+	timer_sooner(&p->expiry, m->since + idle_limit(p));
+}
 
 static void on_idle(void *ctx)
 {
@@ -99,8 +268,18 @@ static void on_idle(void *ctx)
 
 	if (!m->pool)
 		return;
+	survived(m);
 	set_free(m->pool, m);
-	tell_available(m->pool);
+	if (is_stale(m->pool, m))
+		h1_close(m->h);
+	else
+		pool_tell_available(m->pool);
+}
+
+/* In the middle of an exchange, and not by ourselves. */
+static bool is_cut(const struct member *m, int error)
+{
+	return m->state == MEMBER_USED && (error == ERROR_RESET || error == ERROR_EOF || error == ERROR_TIMEOUT);
 }
 
 static void on_closed(void *ctx, int error)
@@ -108,113 +287,26 @@ static void on_closed(void *ctx, int error)
 	struct member *m = ctx;
 	struct pool *p = m->pool;
 
-	(void)error;
 	if (!p)
 		return;		/* pool_free has the member */
-	unlink_member(p, m);
+	if (is_cut(m, error))
+		note_cut(m);
+	else if (error == 0 && m->state == MEMBER_USED)
+		survived(m);
+	pool_unlink(p, m);
 	loop_free_later(p->loop, m);
-	ensure(p, m->state == USED ? p->spare : 0);
+	pool_ensure(p, m->state == MEMBER_USED);	/* what only grew old is not replaced */
 }
 
 static const struct h1_events connection_events = { .idle = on_idle, .closed = on_closed };
 
-/* Dials */
-
-static bool is_refusal(int error)
+void pool_stands(struct pool *p, struct member *m, struct stream *s)
 {
-	return error == ERROR_PROXY || error == ERROR_REFUSED || error == ERROR_RESET || error == ERROR_TIMEOUT;
-}
-
-/* One more was refused while others stand: so many and no more. */
-static void learn_limit(struct pool *p, unsigned standing, int error, const char *why)
-{
-	unsigned limit = standing > LIMIT_LEARNED_MIN ? standing : LIMIT_LEARNED_MIN;
-
-	if (limit >= p->limit)
-		return;
-	log_info("pool", "", "one more than %u connections was refused (%s: %s): using at most %u", standing,
-		 error_text(error), why ? why : "", limit);
-	p->limit = limit;
-}
-
-static void dial_failed(struct pool *p, int error, const char *why)
-{
-	unsigned standing = count_of(p, FREE) + count_of(p, USED), doublings = standing ? p->failures : 0;
-	int64_t gap = doublings < 5 ? GAP_US << doublings : GAP_MAX_US;
-	bool needed = p->waiting_count > 0 || standing == 0;
-
-	p->failures++;
-	p->not_before = loop_now(p->loop) + gap;
-	if (standing > 0 && is_refusal(error)) {
-		learn_limit(p, standing, error, why);
-		tell_available(p);
-	} else if (needed && count_of(p, DIALLING) == 0) {
-		p->waiting_count = 0;
-		p->events->failed(p->ctx, error, why ? why : "");
-	} else {
-		log_debug("pool", "", "a connection could not be made: %s", why ? why : error_text(error));
-	}
-}
-
-static void on_dialled(void *ctx, struct stream *s, int error, const char *why)
-{
-	struct member *m = ctx;
-	struct pool *p = m->pool;
-
-	m->dial = NULL;
-	if (!s) {
-		unlink_member(p, m);
-		loop_free_later(p->loop, m);
-		dial_failed(p, error, why);
-		return;
-	}
-	p->failures = 0;
-	p->not_before = 0;
 	m->h = h1_client(p->loop, s, &connection_events, m);
 	set_free(p, m);
-	if (count_of(p, FREE) + count_of(p, USED) > p->peak)
-		p->peak = count_of(p, FREE) + count_of(p, USED);
-	tell_available(p);
-}
-
-static void start_dial(struct pool *p)
-{
-	struct member *m = calloc(1, sizeof *m);
-
-	if (!m)
-		abort();
-	m->pool = p;
-	m->state = DIALLING;
-	link_member(p, m);
-	if (p->failures)
-		p->not_before = loop_now(p->loop) + GAP_US;
-	m->dial = p->dialler->start(p->dialler->ctx, on_dialled, m);
-}
-
-/* Opens what is missing for those who wait and for `spare` more. */
-static void ensure(struct pool *p, unsigned spare)
-{
-	unsigned wanted = p->waiting_count + spare;
-
-	while (!p->dead && count_of(p, FREE) + count_of(p, DIALLING) < wanted && pool_open_count(p) < p->limit) {
-		if (loop_now(p->loop) < p->not_before) {
-			timer_sooner(&p->retry, p->not_before);
-			return;
-		}
-		start_dial(p);
-	}
-}
-
-static void on_retry(void *ctx)
-{
-	struct pool *p = ctx;
-
-	ensure(p, p->spare);
-}
-
-static bool is_stale(const struct pool *p, const struct member *m)
-{
-	return m->state == FREE && loop_now(p->loop) - m->since >= IDLE_US;
+	if (pool_standing(p) > p->peak)
+		p->peak = pool_standing(p);
+	pool_tell_available(p);
 }
 
 static void on_expiry(void *ctx)
@@ -225,26 +317,26 @@ static void on_expiry(void *ctx)
 		next = m->next;
 		if (is_stale(p, m))
 			h1_close(m->h);
-		else if (m->state == FREE)
-			timer_sooner(&p->expiry, m->since + IDLE_US);
+		else if (m->state == MEMBER_FREE)
+			timer_sooner(&p->expiry, m->since + idle_limit(p));
 	}
 }
 
-struct pool *pool_new(struct loop *l, const struct pool_dialler *dialler, unsigned limit,
-		      const struct pool_events *events, void *ctx)
+/* ---- life ---- */
+
+struct pool *pool_new(struct loop *l, const struct pool_dialler *dialler, unsigned limit, struct cuts *cuts)
 {
 	struct pool *p = calloc(1, sizeof *p);
 
 	if (!p)
 		abort();
-	assert(limit > 0);
 	p->loop = l;
 	p->dialler = dialler;
-	p->limit = limit < POOL_LIMIT_MAX ? limit : POOL_LIMIT_MAX;
-	p->events = events;
-	p->ctx = ctx;
-	timer_init(&p->retry, l, on_retry, p);
+	p->cuts = cuts;
+	p->most = limit > POOL_LIMIT_MAX ? POOL_LIMIT_MAX : limit < POOL_LIMIT_MIN ? POOL_LIMIT_MIN : limit;
+	list_init(&p->users);
 	timer_init(&p->expiry, l, on_expiry, p);
+	pool_dial_init(p);
 	return p;
 }
 
@@ -255,8 +347,10 @@ void pool_free(struct pool *p)
 	if (!p || p->dead)
 		return;
 	p->dead = true;
-	timer_stop(&p->retry);
 	timer_stop(&p->expiry);
+	pool_dial_fini(p);
+	while (!list_empty(&p->users))
+		pool_leave(list_entry(p->users.next, struct pool_user, link));
 	while ((m = p->members)) {
 		p->members = m->next;
 		m->pool = NULL;
@@ -269,40 +363,90 @@ void pool_free(struct pool *p)
 	loop_free_later(p->loop, p);
 }
 
-static void wait_for(struct pool *p, void *ctx)
+void pool_join(struct pool *p, struct pool_user *u, bool modest, const struct pool_events *events, void *ctx)
 {
-	for (unsigned i = 0; i < p->waiting_count; i++)
-		if (p->waiting[i] == ctx)
-			return;
-	if (p->waiting_count < POOL_LIMIT_MAX)
-		p->waiting[p->waiting_count++] = ctx;
+	*u = (struct pool_user){ .pool = p, .events = events, .ctx = ctx, .modest = modest, .told = p->count };
+	list_append(&p->users, &u->link);
 }
 
-struct exchange *pool_exchange(struct pool *p, const struct exchange_events *events, void *ctx)
+void pool_leave(struct pool_user *u)
 {
-	struct member *m = p->members;
+	struct pool *p = u->pool;
+
+	if (!p)
+		return;
+	forget_waiting(p, u);
+	for (struct member *m = p->members; m; m = m->next)
+		if (m->user == u)
+			m->user = NULL;
+	link_remove(&u->link);
+	u->pool = NULL;
+	u->waiting = u->spare = 0;
+}
+
+void pool_renew(struct pool *p)
+{
+	for (struct member *m = p->members, *next; m; m = next) {
+		next = m->next;
+		if (m->state == MEMBER_FREE)
+			h1_close(m->h);
+	}
+}
+
+void pool_forget(struct pool *p)
+{
+	for (struct member *m = p->members; m; m = m->next)
+		m->spent = m->noted = true;	/* what still ends says nothing of the new network */
+	memset(p->cuts, 0, sizeof *p->cuts);
+	p->peak = 0;
+	pool_dial_forget(p);
+	pool_renew(p);
+}
+
+/* ---- exchanges ---- */
+
+/* A modest user leaves one connection to others. */
+static bool may_take(const struct pool_user *u)
+{
+	const struct pool *p = u->pool;
+
+	return !u->modest || pool_free_count(p) > 1 || pool_open_count(p) < p->limit;
+}
+
+struct exchange *pool_exchange(struct pool_user *u, const struct exchange_events *events, void *asker)
+{
+	struct pool *p = u->pool;
 	struct exchange *x = NULL;
 
-	if (p->dead)
+	if (!p)
 		return NULL;
-	for (; m && !x; m = m->next) {
-		if (m->state != FREE || is_stale(p, m))
-			continue;
-		x = h1_exchange(m->h, events, ctx);
-		if (x)
-			m->state = USED;
+	if (may_take(u)) {
+		for (struct member *m = p->members; m && !x; m = m->next) {
+			if (m->state != MEMBER_FREE || is_stale(p, m))
+				continue;
+			x = h1_exchange(m->h, events, asker);
+			if (!x)
+				continue;
+			m->state = MEMBER_USED;
+			m->user = u;
+			m->exchanges++;
+		}
 	}
 	if (!x)
-		wait_for(p, ctx);
-	ensure(p, p->spare);
+		wait_for(u, asker);
+	pool_ensure(p, true);
 	return x;
 }
 
-void pool_ahead(struct pool *p, unsigned spare)
+void pool_ahead(struct pool_user *u, unsigned spare)
 {
-	p->spare = spare;
-	ensure(p, spare);
+	if (!u->pool)
+		return;
+	u->spare = spare;
+	pool_ensure(u->pool, true);
 }
+
+/* ---- questions ---- */
 
 unsigned pool_limit(const struct pool *p)
 {
@@ -314,12 +458,24 @@ unsigned pool_peak(const struct pool *p)
 	return p->peak;
 }
 
+unsigned pool_others(const struct pool_user *u)
+{
+	const struct pool *p = u->pool;
+	unsigned n = 0;
+
+	if (!p)
+		return 0;
+	for (const struct member *m = p->members; m; m = m->next)
+		n += m->state == MEMBER_USED && m->user != u;
+	return n + p->waiting_count - u->waiting;
+}
+
 unsigned pool_free_count(const struct pool *p)
 {
 	unsigned n = 0;
 
 	for (const struct member *m = p->members; m; m = m->next)
-		n += m->state == FREE && !is_stale(p, m);
+		n += m->state == MEMBER_FREE && !is_stale(p, m);
 	return n;
 }
 
@@ -330,4 +486,9 @@ unsigned pool_open_count(const struct pool *p)
 	for (const struct member *m = p->members; m; m = m->next)
 		n++;
 	return n;
+}
+
+const struct cuts *pool_cuts(const struct pool *p)
+{
+	return p->cuts;
 }

@@ -1,17 +1,21 @@
 /*
- * Pool: the connections of one helper session to one server over one path,
- * within a budget. It dials through a function given by its owner, keeps idle
- * connections for a few seconds, opens them ahead of need, and learns a lower
- * limit when the path refuses one more while others stand.
+ * Pool: the connections of one helper to one server over one path, within one
+ * budget that carriers, probes and racing share. It dials through a function given
+ * by its owner, keeps idle connections for a few seconds, opens them ahead of need,
+ * learns a lower limit when the path refuses one more (or lets it wait) while others
+ * stand, and learns how long connections live there.
  */
 #ifndef TUNNEL_POOL_H
 #define TUNNEL_POOL_H
 
+#include "tunnel/cuts.h"
 #include "tunnel/exchange.h"
+#include "tunnel/list.h"
 #include "tunnel/loop.h"
 #include "tunnel/stream.h"
 
 #define POOL_LIMIT_DEFAULT 6
+#define POOL_LIMIT_MIN 2
 #define POOL_LIMIT_MAX 16
 
 struct pool;
@@ -28,25 +32,61 @@ struct pool_dialler {
 };
 
 struct pool_events {
-	/* A connection became free, or the limit changed: waiting work may try again. */
+	/* A connection became free, or the limit changed: waiting work may try again. Those who wait are told first,
+	 * in the order in which they began to, modest ones last. */
 	void (*available)(void *ctx);
-	/* A dial failed (and its connection was needed). The pool tries again by itself only
+	/* A dial failed, and its connection was needed by this user. The pool tries again by itself only
 	 * when it is asked again. */
 	void (*failed)(void *ctx, int error, const char *why);
 };
 
-struct pool *pool_new(struct loop *, const struct pool_dialler *, unsigned limit, const struct pool_events *, void *ctx);
-void pool_free(struct pool *);	/* exchanges in flight get closed(ERROR_CLOSED) */
+/* Who takes exchanges: a carrier, a probe. Memory of the user; only the pool looks inside. */
+struct pool_user {
+	struct pool *pool;	/* NULL: not joined */
+	const struct pool_events *events;
+	void *ctx;
+	struct link link;
+	bool modest;		/* gets an exchange only while one more connection is free or can be opened */
+	unsigned spare, waiting; /* waiting: exchanges asked for in vain */
+	uint64_t since, told;	/* since when it waits, of the pool's own counting; the last round it was told in */
+};
+
+/* cuts: what is known of the path, kept by the caller, updated here. */
+struct pool *pool_new(struct loop *, const struct pool_dialler *, unsigned limit, struct cuts *);
+void pool_free(struct pool *);	/* exchanges in flight get closed(ERROR_CLOSED); users are not called any more */
+void pool_join(struct pool *, struct pool_user *, bool modest, const struct pool_events *, void *ctx);
+void pool_leave(struct pool_user *);	/* its exchanges are its own business. Not joined is fine */
 
 /* An exchange on a free connection. NULL when there is none: one is then being opened if the
- * budget allows it, and available or failed will be called. */
-struct exchange *pool_exchange(struct pool *, const struct exchange_events *, void *ctx);
-/* Keeps `spare` connections free or being opened beyond those in use, within the limit. */
-void pool_ahead(struct pool *, unsigned spare);
+ * budget allows it, and available or failed will be called. asker: distinguishes what the user waits for, so that as many connections are
+ * opened as there are askers; the ctx of the events at first. */
+struct exchange *pool_exchange(struct pool_user *, const struct exchange_events *, void *asker);
+/* Keeps `spare` connections free or being opened beyond those in use, within the limit; of several users the most counts. */
+void pool_ahead(struct pool_user *, unsigned spare);
+
 unsigned pool_limit(const struct pool *);
+/* A limit known from before; never above the configured one. */
+void pool_set_limit(struct pool *, unsigned limit);
 /* The most connections that ever stood at once: the limit is a hope, this is proof. */
 unsigned pool_peak(const struct pool *);
+/* Connections that other users hold or wait for. */
+unsigned pool_others(const struct pool_user *);
 unsigned pool_free_count(const struct pool *);	/* connections free right now */
 unsigned pool_open_count(const struct pool *);	/* all, those being opened included */
+const struct cuts *pool_cuts(const struct pool *);
+
+/* The connection under an exchange of this pool should be replaced now (cuts_due, or 600 exchanges). */
+bool pool_is_worn(const struct exchange *);
+/* How long it may still be used: INT64_MAX unknown. */
+int64_t pool_left_us(const struct exchange *);
+/* Nothing came over it when something was due, or its answer was ended by something in between: a cut, though the
+ * connection may still stand. */
+void pool_note_cut(const struct exchange *);
+/* Its answer was given up by something in between after that silence. */
+void pool_note_idle(const struct exchange *, int64_t idle_us);
+/* No connection that is free now is used again: they may be dead. */
+void pool_renew(struct pool *);
+/* The network changed: nothing that was learned holds, no connection is used again. */
+void pool_forget(struct pool *);
 
 #endif

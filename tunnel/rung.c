@@ -4,11 +4,11 @@
 #include "tunnel/carrier_internal.h"
 
 const struct rung rungs[] = {
-	{ "duplex", &method_duplex, &method_duplex },
-	{ "split", &method_up_stream, &method_down_stream },
-	{ "push", &method_up_post, &method_down_stream },
-	{ "poll", &method_up_post, &method_down_poll },
-	{ NULL, NULL, NULL },
+	{ .name = "duplex", .up = &method_duplex, .down = &method_duplex, .connections = 1 },
+	{ .name = "split", .up = &method_up_stream, .down = &method_down_stream, .connections = 2 },
+	{ .name = "push", .up = &method_up_post, .down = &method_down_stream, .connections = 1 },
+	{ .name = "poll", .up = &method_up_post, .down = &method_down_poll, .connections = 1 },
+	{ .name = NULL },
 };
 
 const struct rung *rung_find(const char *name)

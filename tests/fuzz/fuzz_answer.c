@@ -53,6 +53,8 @@ struct world {
 	bool ended, welcome, refuse;
 	unsigned opens;
 	struct pool_dialler dialler;
+	struct pool *connections;	/* of all lanes */
+	struct cuts cuts;
 	struct carrier_path path;
 	struct lane lane[LANES];
 	struct conn conn[CONNS];
@@ -226,7 +228,7 @@ static void on_failed(void *ctx, struct carrier *c, int error, const char *why)
 	timer_in(&lane->again, 50 * LOOP_MS);
 }
 
-static const struct carrier_events carrier_events = { on_proven, on_failed };
+static const struct carrier_events carrier_events = { .proven = on_proven, .failed = on_failed };
 
 static void lane_open(void *ctx)
 {
@@ -235,7 +237,7 @@ static void lane_open(void *ctx)
 
 	if (w->ended || session_is_ended(w->session) || lane->carrier || w->opens++ >= OPENS_MAX)
 		return;
-	lane->carrier = carrier_open(w->session, lane->rung, &w->path, &w->dialler, 3, &carrier_events, lane);
+	lane->carrier = carrier_open(w->session, lane->rung, &w->path, w->connections, &carrier_events, lane);
 	CHECK(lane->carrier);
 }
 
@@ -378,6 +380,7 @@ static struct world *world_new(const uint8_t *p, size_t n)
 	w->pool = packet_pool_new(64, 8);
 	w->welcome = p[0] & 0x80;
 	w->dialler = (struct pool_dialler){ dial_start, dial_cancel, w };
+	w->connections = pool_new(w->loop, &w->dialler, 3, &w->cuts);
 	w->path = (struct carrier_path){ .host = "h", .base = "/culvert", .user_agent = "t", .sign = sign,
 					 .clock = correct, .ctx = w, .hold_ms = 2000 };
 	w->session = session_new(w->loop, SESSION_HELPER, &config, w->pool, NULL, &session_events, w);
@@ -409,6 +412,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 			carrier_free(w->lane[i].carrier);
 	}
 	session_free(w->session);
+	pool_free(w->connections);
 	for (unsigned i = 0; i < CONNS; i++)
 		hang_up(&w->conn[i]);
 	loop_advance(w->loop, loop_now(w->loop) + LOOP_SECOND);

@@ -127,7 +127,7 @@ static void carrier_numbers_run_out(void **state)
 
 	(void)state;
 	w->helper->next_carrier = REQUEST_CARRIER_MAX + 1;
-	assert_null(carrier_open(w->helper, rung_find("poll"), &w->path, proxy_dialler(w->lane[0].proxy), 2, NULL, NULL));
+	assert_null(carrier_open(w->helper, rung_find("poll"), &w->path, w->lane[0].pool, NULL, NULL));
 	world_run(w, LOOP_SECOND);
 	assert_true(w->helper_ended);
 	world_free(w);

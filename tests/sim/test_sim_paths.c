@@ -60,14 +60,14 @@ static void clean_rungs(void **state)
 
 /* ---- cuts at every byte ---- */
 
-struct cut {
+struct cut_plan {
 	int64_t after;
 	unsigned direction, connections;
 };
 
 static void script_cut(void *ctx, unsigned connection, struct stream_mem_options *o)
 {
-	const struct cut *c = ctx;
+	const struct cut_plan *c = ctx;
 
 	if (connection < c->connections)
 		o->cut_after[c->direction] = c->after;
@@ -76,7 +76,7 @@ static void script_cut(void *ctx, unsigned connection, struct stream_mem_options
 /* Connections behind the first are cut too: an exchange may use any of them. */
 static void cut_at(const char *rung, int64_t after, unsigned direction, unsigned connections)
 {
-	struct cut cut = { after, direction, connections };
+	struct cut_plan cut = { after, direction, connections };
 	struct proxy_options o = { .kind = PROXY_PIPE, .delay_us = LOOP_MS, .dial_us = 2 * LOOP_MS,
 				   .script = script_cut, .ctx = &cut };
 	struct world *w = world_new((uint64_t)after + 1, false);

@@ -191,7 +191,7 @@ static void lane_failed(void *ctx, struct carrier *c, int error, const char *why
 	timer_in(&lane->again, 50 * LOOP_MS);
 }
 
-static const struct carrier_events lane_events = { lane_proven, lane_failed };
+static const struct carrier_events lane_events = { .proven = lane_proven, .failed = lane_failed };
 
 static void lane_open(void *ctx)
 {
@@ -199,39 +199,37 @@ static void lane_open(void *ctx)
 
 	if (lane->w->helper_ended)
 		return;
-	lane->carrier = carrier_open(lane->w->helper, lane->rung, &lane->w->path, lane->dialler,
-				     lane->limit, &lane_events, lane);
+	lane->carrier = carrier_open(lane->w->helper, lane->rung, &lane->w->path, lane->pool, &lane_events, lane);
 	if (!lane->carrier)
 		abort();
 }
 
-static struct lane *lane_new(struct world *w, const char *rung, unsigned limit)
+static struct lane *lane_new(struct world *w, const char *rung)
 {
 	struct lane *lane = &w->lane[w->lanes++];
 
 	lane->w = w;
 	lane->rung = rung_find(rung);
-	lane->limit = limit;
 	timer_init(&lane->again, w->loop, lane_open, lane);
 	return lane;
 }
 
 struct lane *world_lane(struct world *w, const char *rung, const struct proxy_options *o, unsigned limit)
 {
-	struct lane *lane = lane_new(w, rung, limit);
+	struct lane *lane = lane_new(w, rung);
 
 	lane->proxy = proxy_new(w->loop, o, world_accept, w);
-	lane->dialler = proxy_dialler(lane->proxy);
+	lane->pool = pool_new(w->loop, proxy_dialler(lane->proxy), limit, &lane->cuts);
 	lane_open(lane);
 	return lane;
 }
 
 struct lane *world_relay_lane(struct world *w, const char *rung, const struct relay_options *o, unsigned limit)
 {
-	struct lane *lane = lane_new(w, rung, limit);
+	struct lane *lane = lane_new(w, rung);
 
 	lane->relay = relay_new(w->loop, o, world_accept, w);
-	lane->dialler = relay_dialler(lane->relay);
+	lane->pool = pool_new(w->loop, relay_dialler(lane->relay), limit, &lane->cuts);
 	lane_open(lane);
 	return lane;
 }
@@ -266,6 +264,7 @@ void world_free(struct world *w)
 	}
 	session_free(w->helper);
 	for (unsigned i = 0; i < w->lanes; i++) {
+		pool_free(w->lane[i].pool);
 		if (w->lane[i].proxy)
 			proxy_free(w->lane[i].proxy);
 		if (w->lane[i].relay)

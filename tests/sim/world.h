@@ -61,9 +61,9 @@ struct lane {			/* one carrier of the helper */
 	const struct rung *rung;
 	struct proxy *proxy;	/* NULL when it is a relay */
 	struct relay *relay;
-	const struct pool_dialler *dialler;
+	struct pool *pool;
+	struct cuts cuts;
 	struct carrier *carrier;
-	unsigned limit;
 	struct timer again;
 	unsigned proven, failed;
 	char why[200];

@@ -17,8 +17,8 @@
 
 /* ---- fakes ---- */
 
-const struct rung rungs[] = { { "duplex", NULL, NULL }, { "split", NULL, NULL }, { "push", NULL, NULL },
-			      { "poll", NULL, NULL }, { NULL, NULL, NULL } };
+const struct rung rungs[] = { { .name = "duplex" }, { .name = "split" }, { .name = "push" }, { .name = "poll" },
+			      { .name = NULL } };
 
 struct session {
 	bool ended;
@@ -36,7 +36,8 @@ static struct session session;
 static struct carrier *carrier;	/* the one that is open */
 static unsigned opened, freed;
 static bool refuse_open;
-static const struct pool_dialler dialler;
+static int pool_place;
+#define POOL ((struct pool *)(void *)&pool_place)
 
 bool session_is_ended(const struct session *s)
 {
@@ -65,13 +66,11 @@ void log_write(enum log_level level, struct log_limit *limit, const char *area, 
 }
 
 struct carrier *carrier_open(struct session *s, const struct rung *rung, const struct carrier_path *path,
-			     const struct pool_dialler *d, unsigned limit, const struct carrier_events *events,
-			     void *ctx)
+			     struct pool *pool, const struct carrier_events *events, void *ctx)
 {
 	(void)path;
 	assert_ptr_equal(s, &session);
-	assert_ptr_equal(d, &dialler);
-	assert_int_equal(limit, 6);
+	assert_ptr_equal(pool, POOL);
 	assert_null(carrier);
 	opened++;
 	if (refuse_open)
@@ -144,7 +143,7 @@ static void begin(const char *only)
 	loop = loop_new_virtual(LOOP_SECOND, 1700000000);
 	loop_seed(loop, 7);
 	proven_rung = NULL;
-	config = (struct ladder_config){ .connections = 6, .dialler = &dialler, .proven = &proven_rung };
+	config = (struct ladder_config){ .pool = POOL, .proven = &proven_rung };
 	for (const struct rung *r = rungs; only && r->name; r++)
 		if (strcmp(r->name, only) == 0)
 			config.only = r;

@@ -18,8 +18,8 @@
 
 /* ---- fakes ---- */
 
-const struct rung rungs[] = { { "duplex", NULL, NULL }, { "split", NULL, NULL }, { "push", NULL, NULL },
-			      { "poll", NULL, NULL }, { NULL, NULL, NULL } };
+const struct rung rungs[] = { { .name = "duplex" }, { .name = "split" }, { .name = "push" }, { .name = "poll" },
+			      { .name = NULL } };
 
 const struct rung *rung_find(const char *name)
 {

@@ -1,4 +1,4 @@
-/* links: tunnel/pool.c tunnel/h1.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/stream_mem.c */
+/* links: tunnel/pool.c tunnel/pool_dial.c tunnel/cuts.c tunnel/h1.c tunnel/h1_course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/stream_mem.c */
 /* libs: -lev -lhttp_parser */
 /*
  * The pool with a dialler that takes 10 ms and succeeds or fails as told, against real h1
@@ -42,6 +42,8 @@ struct leg {
 
 static struct loop *loop;
 static struct pool *pool;
+static struct pool_user user;
+static struct cuts cuts;
 static struct dial *dials;
 static struct peer peers[PEERS_MAX];
 static unsigned peer_count;
@@ -196,7 +198,7 @@ static void ask(struct leg *leg)
 
 	if (leg->x)
 		return;
-	leg->x = pool_exchange(pool, &leg_events, leg);
+	leg->x = pool_exchange(&user, &leg_events, leg);
 	if (!leg->x)
 		return;
 	leg->asked++;
@@ -242,7 +244,9 @@ static int set_up(void **state)
 	started = cancelled = dial_error = peers_open = want = available = failed = 0;
 	free_in_event = ask_on_closed = ask_once = false;
 	accept_max = 1000;
-	pool = pool_new(loop, &dialler, POOL_LIMIT_DEFAULT, &pool_events, legs);
+	memset(&cuts, 0, sizeof cuts);
+	pool = pool_new(loop, &dialler, POOL_LIMIT_DEFAULT, &cuts);
+	pool_join(pool, &user, false, &pool_events, legs);
 	log_setup(LOG_LEVEL_ERROR, false);
 	return 0;
 }
@@ -351,8 +355,8 @@ static void test_idle_ones_are_closed(void **state)
 static void test_ahead(void **state)
 {
 	(void)state;
-	pool_ahead(pool, 2);
-	pool_ahead(pool, 2);
+	pool_ahead(&user, 2);
+	pool_ahead(&user, 2);
 	assert_int_equal(started, 2);
 	run_ms(10);
 	assert_int_equal(pool_free_count(pool), 2);
@@ -378,7 +382,7 @@ static void test_ahead(void **state)
 	run_ms(5000);
 	assert_int_equal(pool_free_count(pool), 0);
 	assert_int_equal(started, 7);
-	pool_ahead(pool, 0);
+	pool_ahead(&user, 0);
 	answer_all();
 	run_ms(5000);
 	assert_int_equal(pool_open_count(pool), 0);
@@ -475,7 +479,7 @@ static void test_learned_limit(void **state)
 	assert_int_equal(started, 0);
 	assert_int_equal(legs[3].asked + legs[4].asked + legs[5].asked, 3);
 	accept_max = 1000;
-	pool_ahead(pool, 5);
+	pool_ahead(&user, 5);
 	run_ms(1000);
 	assert_int_equal(pool_open_count(pool), 3);
 }
@@ -506,7 +510,7 @@ static void test_other_failures_beside_standing(void **state)
 	ask(&legs[0]);
 	run_ms(10);
 	dial_error = ERROR_RESOLVE;
-	pool_ahead(pool, 1);
+	pool_ahead(&user, 1);
 	run_ms(10);
 	assert_int_equal(failed, 0);	/* nobody needed it */
 	run_ms(100);
@@ -527,7 +531,7 @@ static void test_freed_in_any_state(void **state)
 	answer_all();
 	run_ms(1);
 	ask(&legs[2]);	/* one used, one being dialled, others free */
-	pool_ahead(pool, 3);
+	pool_ahead(&user, 3);
 	ask_on_closed = true;	/* and who asks a pool that goes gets nothing */
 	pool_free(pool);
 	assert_true(cancelled > 0);

@@ -1,0 +1,66 @@
+/*
+ * The course of a connection: its age, its bytes, and its silences, for the pool
+ * that learns when connections are cut. A silence counts for a direction in which a message
+ * is under way; while an answer is waited for, for that.
+ */
+#include "tunnel/h1_internal.h"
+
+static int64_t silence(const struct h1 *h)
+{
+	int64_t now = loop_now(h->loop), longest = 0;
+
+	if (h->state != H1_BUSY)
+		return 0;
+	if (h->out == H1_OPEN)
+		longest = now - h->out_last;
+	if (h->in == H1_OPEN && now - h->in_last > longest)
+		longest = now - h->in_last;
+	if (h->in == H1_NONE && h->out == H1_COMPLETE)
+		longest = now - h->out_last;
+	/* One that was cut while it was free is noticed by the next exchange. */
+	return h->in == H1_NONE && h->rested > longest ? h->rested : longest;
+}
+
+void h1_heard(struct h1 *h, size_t n)
+{
+	int64_t now = silence(h);
+
+	h->in_bytes += n;
+	h->heard = loop_now(h->loop);
+	if (now < h->unproven)
+		now = h->unproven;
+	if (h->quiet < now)
+		h->quiet = now;
+	h->unproven = 0;
+}
+
+void h1_said(struct h1 *h, size_t n)
+{
+	int64_t now = loop_now(h->loop) - h->out_last;
+
+	h->out_bytes += n;
+	if (h->unproven < now)
+		h->unproven = now;
+}
+
+void h1_course(const struct h1 *h, struct cut *out)
+{
+	*out = (struct cut){ .age_us = loop_now(h->loop) - h->born, .idle_us = silence(h),
+			     .bytes = h->in_bytes > h->out_bytes ? h->in_bytes : h->out_bytes };
+}
+
+void h1_survived(const struct h1 *h, struct cut *out)
+{
+	*out = (struct cut){ .age_us = h->heard - h->born, .idle_us = h->quiet,
+			     .bytes = h->in_bytes > h->out_bytes ? h->in_bytes : h->out_bytes };
+}
+
+void h1_disown(struct h1 *h)
+{
+	h->quiet = h->unproven = 0;
+}
+
+void *h1_owner(const struct exchange *x)
+{
+	return ((const struct h1 *)(const void *)x)->ctx;
+}

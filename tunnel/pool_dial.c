@@ -1,0 +1,202 @@
+/*
+ * The pool's dials, and the limit of connections that is learned from those that
+ * fail or wait: one more than a path allows is refused, or accepted and not served
+ * until another ends.
+ */
+#include <stdlib.h>
+
+#include "framing/error.h"
+#include "tunnel/log.h"
+#include "tunnel/pool_internal.h"
+
+#define GAP_US (50 * LOOP_MS)		/* between dials once one has failed */
+#define GAP_MAX_US (32 * GAP_US)	/* while others stand and more are refused */
+#define SLOW_US (500 * LOOP_MS)		/* beyond three usual dials: it is made to wait */
+#define RAISE_US (60 * LOOP_SECOND)	/* one more may be tried again */
+#define RAISE_MAX_US (1800 * LOOP_SECOND)
+
+static bool is_refusal(int error)
+{
+	return error == ERROR_PROXY || error == ERROR_REFUSED || error == ERROR_RESET || error == ERROR_TIMEOUT;
+}
+
+/* One more was refused while others stand: so many and no more. */
+static void learn_limit(struct pool *p, unsigned standing, const char *why)
+{
+	unsigned limit = standing > POOL_LIMIT_MIN ? standing : POOL_LIMIT_MIN;
+
+	if (limit >= p->limit)
+		return;
+	if (!p->raise_us)
+		log_info("pool", "", "one more than %u connections was refused (%s): using at most %u", standing, why, limit);
+	p->raise_wait_us = p->raise_us ? 2 * p->raise_wait_us : RAISE_US;
+	if (p->raise_wait_us > RAISE_MAX_US)
+		p->raise_wait_us = RAISE_MAX_US;
+	p->raise_us = loop_now(p->loop) + p->raise_wait_us;
+	p->limit = limit;
+}
+
+/* One more may be tried again after a while, if it is wanted. */
+static void raise_limit(struct pool *p)
+{
+	if (p->limit >= p->most || !p->raise_us || loop_now(p->loop) < p->raise_us || pool_open_count(p) < p->limit)
+		return;
+	p->limit++;
+	p->raise_us = loop_now(p->loop) + p->raise_wait_us;
+}
+
+static void dial_failed(struct pool *p, int error, const char *why)
+{
+	unsigned standing = pool_standing(p), doublings = standing ? p->failures : 0;
+	int64_t gap = doublings < 5 ? GAP_US << doublings : GAP_MAX_US;
+	bool needed = p->waiting_count > 0 || standing == 0;
+
+	p->failures++;
+	p->not_before = loop_now(p->loop) + gap;
+	if (standing > 0 && is_refusal(error)) {
+		learn_limit(p, standing, why);
+		pool_tell_available(p);
+	} else if (!needed || pool_count(p, MEMBER_DIALLING) > 0 || !pool_tell_failed(p, error, why)) {
+		log_debug("pool", "", "a connection could not be made: %s", why);
+	}
+}
+
+static void on_dialled(void *ctx, struct stream *s, int error, const char *why)
+{
+	struct member *m = ctx;
+	struct pool *p = m->pool;
+	int64_t took = loop_now(p->loop) - m->since;
+
+	m->dial = NULL;
+	if (!s) {
+		pool_unlink(p, m);
+		loop_free_later(p->loop, m);
+		dial_failed(p, error, why && *why ? why : error_text(error));
+		return;
+	}
+	p->failures = 0;
+	p->not_before = 0;
+	p->usual_us = p->usual_us ? (7 * p->usual_us + took) / 8 : took;
+	if (p->raise_us && pool_standing(p) + 1 == p->limit)
+		p->raise_wait_us = RAISE_US;	/* so many do stand */
+	pool_stands(p, m, s);
+}
+
+/* ---- dials that wait ---- */
+
+static int64_t patience(const struct pool *p)
+{
+	return 3 * p->usual_us + SLOW_US;
+}
+
+static void watch_slow(struct pool *p)
+{
+	if (!p->usual_us || pool_standing(p) == 0)
+		return;
+	for (const struct member *m = p->members; m; m = m->next)
+		if (m->state == MEMBER_DIALLING)
+			timer_sooner(&p->slow, m->since + patience(p));
+}
+
+/* While others stand, a dial that takes far longer than usual waits for one of them to end. */
+static void on_slow(void *ctx)
+{
+	struct pool *p = ctx;
+	int64_t now = loop_now(p->loop);
+	unsigned given_up = 0;
+
+	for (struct member *m = p->members, *next; pool_standing(p) > 0 && m; m = next) {
+		next = m->next;
+		if (m->state != MEMBER_DIALLING || m->since + patience(p) > now)
+			continue;
+		p->dialler->cancel(m->dial);
+		pool_unlink(p, m);
+		loop_free_later(p->loop, m);
+		given_up++;
+	}
+	watch_slow(p);
+	if (given_up)
+		dial_failed(p, ERROR_TIMEOUT, "it was made to wait");
+}
+
+/* ---- opening ---- */
+
+static void start_dial(struct pool *p)
+{
+	struct member *m = calloc(1, sizeof *m);
+
+	if (!m)
+		abort();
+	m->pool = p;
+	m->state = MEMBER_DIALLING;
+	m->since = loop_now(p->loop);
+	pool_link(p, m);
+	if (p->failures)
+		p->not_before = loop_now(p->loop) + GAP_US;
+	m->dial = p->dialler->start(p->dialler->ctx, on_dialled, m);
+	watch_slow(p);
+}
+
+void pool_ensure(struct pool *p, bool with_spare)
+{
+	unsigned eager = 0, modest = 0, spare = 0, coming;
+
+	for (const struct link *l = p->users.next; l != &p->users; l = l->next) {
+		const struct pool_user *u = list_entry(l, const struct pool_user, link);
+
+		*(u->modest ? &modest : &eager) += u->waiting;
+		spare = u->spare > spare ? u->spare : spare;
+	}
+	eager += with_spare ? spare : 0;
+	while (!p->dead) {
+		coming = pool_free_count(p) + pool_count(p, MEMBER_DIALLING);
+		if (coming >= eager + modest)
+			return;
+		raise_limit(p);
+		/* The last connection is not opened for the modest. */
+		if (pool_open_count(p) + (coming >= eager) >= p->limit)
+			return;
+		if (loop_now(p->loop) < p->not_before) {
+			timer_sooner(&p->retry, p->not_before);
+			return;
+		}
+		start_dial(p);
+	}
+}
+
+static void on_retry(void *ctx)
+{
+	pool_ensure(ctx, true);
+}
+
+void pool_dial_init(struct pool *p)
+{
+	p->limit = p->most;
+	timer_init(&p->retry, p->loop, on_retry, p);
+	timer_init(&p->slow, p->loop, on_slow, p);
+}
+
+void pool_dial_fini(struct pool *p)
+{
+	timer_stop(&p->retry);
+	timer_stop(&p->slow);
+}
+
+void pool_dial_forget(struct pool *p)
+{
+	p->limit = p->most;
+	p->raise_us = p->raise_wait_us = 0;
+	p->usual_us = 0;
+	p->failures = 0;
+	p->not_before = 0;
+	timer_stop(&p->slow);
+}
+
+void pool_set_limit(struct pool *p, unsigned limit)
+{
+	if (limit >= p->most)
+		return;
+	p->limit = limit < POOL_LIMIT_MIN ? POOL_LIMIT_MIN : limit;
+	p->raise_wait_us = RAISE_US;
+	p->raise_us = loop_now(p->loop) + RAISE_US;
+}

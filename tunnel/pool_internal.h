@@ -1,0 +1,74 @@
+/*
+ * The inside of the pool, shared by pool.c (users, connections) and pool_dial.c (dials,
+ * the limit).
+ */
+#ifndef TUNNEL_POOL_INTERNAL_H
+#define TUNNEL_POOL_INTERNAL_H
+
+#include "tunnel/h1.h"
+#include "tunnel/pool.h"
+
+#define POOL_WAITERS_MAX (4 * POOL_LIMIT_MAX)
+
+enum member_state {
+	MEMBER_DIALLING,	/* -> FREE, gone */
+	MEMBER_FREE,		/* -> USED, gone */
+	MEMBER_USED,		/* -> FREE, gone */
+};
+
+struct member {
+	struct member *next;
+	struct pool *pool;	/* NULL: the pool is gone */
+	struct pool_user *user;	/* of USED; NULL: it has left */
+	enum member_state state;
+	struct dial *dial;
+	struct h1 *h;
+	int64_t since;		/* free, or being dialled, since */
+	unsigned exchanges;
+	bool spent;		/* not used again */
+	bool noted;		/* its cut was */
+};
+
+struct pool {
+	struct loop *loop;
+	const struct pool_dialler *dialler;
+	struct cuts *cuts;
+	struct member *members;	/* newest free ones first */
+	struct link users;
+	struct {
+		struct pool_user *user;
+		void *asker;
+	} waiting[POOL_WAITERS_MAX];
+	unsigned waiting_count;
+	uint64_t count;		/* of those who begin to wait, and of rounds of telling */
+	unsigned peak;		/* most connections that stood at once */
+	bool dead;
+	struct timer expiry;
+	/* dials */
+	unsigned failures;	/* in a row */
+	int64_t not_before;	/* the next dial */
+	int64_t usual_us;	/* that a dial takes, smoothed; 0: none succeeded */
+	struct timer retry, slow;
+	/* limit */
+	unsigned most, limit;	/* as configured, and as learned */
+	int64_t raise_us, raise_wait_us; /* when one more may be tried; 0: the limit is the configured one */
+};
+
+/* pool.c */
+unsigned pool_count(const struct pool *, enum member_state);
+unsigned pool_standing(const struct pool *);	/* free and used */
+void pool_link(struct pool *, struct member *);
+void pool_unlink(struct pool *, struct member *);
+void pool_stands(struct pool *, struct member *, struct stream *);	/* its dial succeeded */
+void pool_tell_available(struct pool *);
+/* False: nobody waited. */
+bool pool_tell_failed(struct pool *, int error, const char *why);
+
+/* pool_dial.c */
+void pool_dial_init(struct pool *);
+void pool_dial_fini(struct pool *);
+void pool_dial_forget(struct pool *);
+/* Opens what is missing for those who wait and, if wanted, for what is to be kept spare. */
+void pool_ensure(struct pool *, bool spare);
+
+#endif
