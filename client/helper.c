@@ -13,9 +13,12 @@
 
 #include "client/advice.h"
 #include "client/attachment.h"
+#include "client/place.h"
 #include "client/route.h"
+#include "client/status.h"
 #include "framing/capsule.h"
 #include "framing/error.h"
+#include "tunnel/control.h"
 #include "tunnel/daemon.h"
 
 #define ATTACHED_MAX 4			/* sessions at a time */
@@ -47,6 +50,9 @@ struct helper {
 	const struct rung *proven;	/* the rung that worked last */
 	bool connected;			/* said so, and nothing else since */
 	struct advice_said said;
+	char trouble[ADVICE_MAX];	/* said last; "": it works */
+	struct control *control;	/* NULL: none */
+	int64_t begun_us;
 
 	bool stopping;
 	struct timer stop;
@@ -91,6 +97,7 @@ static void say_trouble(struct helper *h, const char *sentence)
 	enum log_level level = advice_is_new(&h->said, sentence) ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
 
 	log_write(level, NULL, "helper", "", "%s (trying again until it works)", sentence);
+	snprintf(h->trouble, sizeof h->trouble, "%s", sentence);
 	status("not connected: %.300s", sentence);
 	h->connected = false;
 }
@@ -178,8 +185,10 @@ static void on_ended(void *ctx, struct attachment *a, uint64_t code, const char 
 	wait = begin_soon(h, a, 0);
 	log_write(h->useless > 1 ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, NULL, "helper", session_tag(attachment_session(a)),
 		  "the session ended (%s): a new one begins %s", reason, wait ? "soon" : "now");
-	if (h->connected)
+	if (h->connected) {
 		status("the session ended (%s): a new one begins", reason);
+		snprintf(h->trouble, sizeof h->trouble, "the session ended (%s): a new one begins", reason);
+	}
 	h->connected = false;
 }
 
@@ -190,6 +199,7 @@ static void on_proven(void *ctx, struct attachment *a, struct carrier *c)
 	if (a != h->current)
 		return;
 	advice_forget(&h->said);
+	h->trouble[0] = 0;
 	say_connected(h, c);
 }
 
@@ -209,6 +219,7 @@ static void on_trouble(void *ctx, struct attachment *a, const struct rung *faile
 	}
 	if (h->connected && retry_us == 0) {
 		log_limited(LOG_LEVEL_INFO, "helper", "", "the connection by %s was lost (%s): connecting again", failed->name, why);
+		snprintf(h->trouble, sizeof h->trouble, "the connection by %s was lost (%s): connecting again", failed->name, why);
 		h->connected = false;
 		return;
 	}
@@ -231,6 +242,49 @@ static struct session *open_session(void *ctx)
 	struct session *s = h->current && !h->stopping ? attachment_session(h->current) : NULL;
 
 	return s && session_is_open(s) ? s : NULL;
+}
+
+/* ---- control ---- */
+
+static void on_control(void *ctx, FILE *out, size_t n, char *const *words)
+{
+	struct helper *h = ctx;
+	const struct status_source from = {
+		.loop = h->loop,
+		.options = h->options,
+		.begun_us = h->begun_us,
+		.identity = credentials_first(h->signer.credentials),
+		.trouble = h->trouble,
+		.stopping = h->stopping,
+		.session = h->current ? attachment_session(h->current) : NULL,
+		.ladder = h->current ? attachment_ladder(h->current) : NULL,
+		.ingress = h->ingress,
+		.n_ingress = h->n_ingress,
+	};
+	struct status s;
+
+	if (n != 1 || strcmp(words[0], "status") != 0) {
+		fputs("error: say 'status'\n", out);
+		return;
+	}
+	status_gather(&s, &from);
+	status_json_write(out, &s);
+	status_fini(&s);
+}
+
+/* Whatever is wrong with it: calls do not need it. */
+static void open_control(struct helper *h)
+{
+	const char *given = h->options->control;
+	char path[PLACE_MAX], error[1024];
+	const struct control_place at = { given ? given : path, "culvert", "control" };
+
+	if (given && strcmp(given, "none") == 0)
+		return;
+	if (given || place_control(path, true, error, sizeof error))
+		h->control = control_new(h->loop, &at, on_control, h, error, sizeof error);
+	if (!h->control)
+		log_warn("helper", "", "no `culvert status` for this one: %s; --control PATH chooses another place", error);
 }
 
 /* ---- local ports ---- */
@@ -266,6 +320,7 @@ int helper_bind(struct helper *h, char *error, size_t size)
 			return ERROR_SYSTEM;
 	for (i = 0; i < h->n_ingress; i++)
 		daemon_ready_line(h->ingress[i]->kind->scheme, h->ingress[i]->local, h->ingress[i]->service);
+	open_control(h);
 	return 0;
 }
 
@@ -341,6 +396,7 @@ struct helper *helper_new(struct loop *loop, const struct options *o, char *erro
 		abort();
 	h->loop = loop;
 	h->options = o;
+	h->begun_us = loop_now(loop);
 	timer_init(&h->begin, loop, on_begin, h);
 	timer_init(&h->stop, loop, on_stop, h);
 	h->packets = packet_pool_new(PACKETS_SMALL, PACKETS_LARGE);
@@ -387,6 +443,7 @@ void helper_free(struct helper *h)
 	if (!h)
 		return;
 	h->stopping = true;
+	control_free(h->control);
 	timer_stop(&h->begin);
 	timer_stop(&h->stop);
 	while (h->n_attached) {

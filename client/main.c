@@ -1,6 +1,7 @@
 /*
  * culvert: carries local UDP and TCP ports to the services of a culvertd through
- * HTTP proxies. Start order: options, files, ports, READY, serve.
+ * HTTP proxies. Subcommands are rows of a table; without one it serves. Start order:
+ * options, files, ports, READY, serve.
  *
  * Exit status: 0 in order; 1 what cannot heal by itself (a port in use, a file that
  * cannot be read); 2 usage or configuration.
@@ -9,12 +10,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/commands.h"
 #include "client/helper.h"
 #include "framing/error.h"
 #include "tunnel/daemon.h"
 #include "tunnel/tls_memory.h"
 
-enum { EXIT_OK = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "status", command_status },
+};
 
 static void on_reload(void *ctx)
 {
@@ -32,7 +39,7 @@ static int serve(struct loop *loop, struct helper *h)
 
 	if (helper_bind(h, error, sizeof error) < 0) {
 		log_error("helper", "", "%s", error);
-		return EXIT_RUNTIME;
+		return CLIENT_FAILED;
 	}
 	loop_signal(loop, SIGHUP, on_reload, h);
 	loop_signal(loop, SIGTERM, on_stop, h);
@@ -40,7 +47,7 @@ static int serve(struct loop *loop, struct helper *h)
 	daemon_notify("READY=1");
 	helper_start(h);
 	loop_run(loop);
-	return EXIT_OK;
+	return CLIENT_OK;
 }
 
 static int run(const struct options *o)
@@ -56,15 +63,15 @@ static int run(const struct options *o)
 	loop = loop_new();
 	if (!loop) {
 		log_error("helper", "", "the system gives no event loop");
-		return EXIT_RUNTIME;
+		return CLIENT_FAILED;
 	}
 	h = helper_new(loop, o, error, sizeof error);
 	if (!h) {
 		log_error("helper", "", "%s", error);
-		rc = EXIT_USAGE;
+		rc = CLIENT_USAGE;
 	} else if (o->check) {
 		printf("culvert: the options and files are in order\n");
-		rc = EXIT_OK;
+		rc = CLIENT_OK;
 	} else {
 		rc = serve(loop, h);
 	}
@@ -73,15 +80,15 @@ static int run(const struct options *o)
 	return rc;
 }
 
-int main(int argc, char **argv)
+static int start(int argc, char **argv)
 {
 	char error[1024];
 	struct options *o = options_read(argc, argv, error, sizeof error);
-	int rc = EXIT_OK;
+	int rc = CLIENT_OK;
 
 	if (!o) {
 		fprintf(stderr, "culvert: %s\n", error);
-		return EXIT_USAGE;
+		return CLIENT_USAGE;
 	}
 	if (o->help)
 		options_help();
@@ -91,4 +98,15 @@ int main(int argc, char **argv)
 		rc = run(o);
 	options_free(o);
 	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2 || *argv[1] == '-')
+		return start(argc, argv);
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (!strcmp(commands[i].name, argv[1]))
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "culvert: %s: not a command; see --help\n", argv[1]);
+	return CLIENT_USAGE;
 }

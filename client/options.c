@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/place.h"
 #include "framing/error.h"
 #include "tunnel/config.h"
 
@@ -38,6 +39,8 @@ const struct config_option options_table[] = {
 	  .metavar = "MS", .help = "longest wait for the answer to a poll (default 20000)" },
 	{ .name = "max-flows", .type = CONFIG_INT, .min = 1, .max = 65535, .initial = 256, .metavar = "N",
 	  .help = "UDP sources or TCP connections per local port (default 256)" },
+	{ .name = "control", .type = CONFIG_STRING, .metavar = "PATH",
+	  .help = "Unix socket for `culvert status`, or none" },
 	{ .name = "log-level", .type = CONFIG_STRING, .value = "info", .metavar = "LEVEL",
 	  .help = "error, warn, info or debug (default info)" },
 	{ .name = "log-json", .type = CONFIG_BOOL, .help = "log one JSON object per line" },
@@ -268,6 +271,9 @@ static bool read_rest(struct options *o, char *error, size_t size)
 	o->max_flows = (unsigned)config_int(c, "max-flows");
 	o->hold_ms = (uint32_t)config_int(c, "hold-ms");
 	o->log_json = config_bool(c, "log-json");
+	o->control = config_string(c, "control");
+	if (o->control && strcmp(o->control, "none") != 0 && place_complaint(o->control))
+		return bad(c, "control", 0, error, size, place_complaint(o->control));
 	o->check = config_bool(c, "check");
 	if (log_parse_level(config_string(c, "log-level"), &o->log_level) < 0)
 		return bad(c, "log-level", 0, error, size, "must be error, warn, info or debug");
@@ -336,7 +342,8 @@ void options_free(struct options *o)
 void options_help(void)
 {
 	printf("usage: culvert --server URL --token-file FILE -L FORWARD ... [options]\n"
-	       "       culvert -c FILE [options]\n\n"
+	       "       culvert -c FILE [options]\n"
+	       "       culvert status [--watch] [--json]\n\n"
 	       "Carries local UDP and TCP ports to services of a culvertd, through HTTP proxies.\n\n");
 	config_help(options_table);
 	printf("\nManual: culvert(1), culvert.conf(5).\n");

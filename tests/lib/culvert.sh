@@ -31,6 +31,10 @@ helper_start() { # NAME ARG...
 	*" --cafile "*) ;;
 	*) set -- --cafile "$W/server.crt" "$@" ;;
 	esac
+	case " $* " in
+	*" --control "*) ;;
+	*) set -- --control none "$@" ;;
+	esac
 	launch "$name" "$CULVERT" --token-file "$W/token" --log-level "${LOG_LEVEL:-info}" "$@"
 }
 

@@ -1,0 +1,15 @@
+/* Subcommands of culvert: one file each, one row each in main.c. Each gets its own argv (argv[0] is the command) and
+ * returns the exit code. */
+#ifndef CLIENT_COMMANDS_H
+#define CLIENT_COMMANDS_H
+
+enum client_exit {
+	CLIENT_OK = 0,
+	CLIENT_FAILED = 1,	/* what cannot heal by itself */
+	CLIENT_USAGE = 2,
+	CLIENT_UNCONNECTED = 3,	/* status: there is a helper, but it has no way to its server */
+};
+
+int command_status(int argc, char **argv);
+
+#endif

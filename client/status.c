@@ -1,0 +1,178 @@
+/*
+ * Gathers the status of a helper. Asked through the control socket; reads
+ * sessions, carriers, the ladder and the local ports.
+ */
+#include "client/status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/ingress.h"
+#include "client/ladder.h"
+#include "client/options.h"
+#include "tunnel/carrier.h"
+#include "tunnel/channel.h"
+#include "tunnel/session.h"
+
+static void copy(char *out, size_t size, const char *text)
+{
+	snprintf(out, size, "%s", text ? text : "");
+}
+
+#define COPY(field, text) copy(field, sizeof(field), text)
+
+static void *several(size_t n, size_t size)
+{
+	void *p = n ? calloc(n, size) : NULL;
+
+	if (n && !p)
+		abort();
+	return p;
+}
+
+void status_fini(struct status *s)
+{
+	free(s->carrier);
+	free(s->forward);
+	free(s->channel);
+	memset(s, 0, sizeof *s);
+}
+
+bool status_is_connected(const struct status *s)
+{
+	return strcmp(s->state, "connected") == 0;
+}
+
+static void session(struct status_session *out, const struct session *session)
+{
+	struct session_stats stats;
+
+	session_stats(session, &stats);
+	out->there = true;
+	COPY(out->tag, session_tag(session));
+	out->age_ms = stats.age_us / LOOP_MS;
+	out->channels = stats.channels;
+	out->queued_packets = (int64_t)stats.queued_packets;
+	out->queued_bytes = (int64_t)stats.queued_bytes;
+	out->rtt_ms = stats.rtt_us / 1000.0;
+}
+
+/* From one time to another, -1 when the other has not come. */
+static int64_t after(int64_t from_us, int64_t to_us)
+{
+	return to_us ? (to_us - from_us) / LOOP_MS : -1;
+}
+
+static void path(struct status_path *out, const struct ladder *ladder, int64_t now)
+{
+	struct ladder_status l = { .duplex = "unknown", .up = "unknown", .down = "unknown" };
+
+	if (ladder)
+		ladder_status(ladder, &l);
+	COPY(out->rung, l.rung ? l.rung->name : "");
+	COPY(out->why, l.why);
+	out->since_ms = l.rung ? after(l.since_us, now) : 0;
+	out->connected_after_ms = after(l.begun_us, l.connected_us);
+	out->rung_after_ms = after(l.begun_us, l.rung_us);
+	out->changes = l.changes;
+	out->stalls = l.stalls;
+	COPY(out->findings.duplex, l.duplex);
+	COPY(out->findings.up, l.up);
+	COPY(out->findings.down, l.down);
+	out->next_probe_ms = l.next_probe_us > now ? after(now, l.next_probe_us) : l.next_probe_us ? 0 : -1;
+}
+
+static void carriers(struct status *out, const struct session *session)
+{
+	struct carrier *carrier[SESSION_CARRIERS_MAX];
+	unsigned n = session_carriers(session, carrier, SESSION_CARRIERS_MAX);
+
+	out->carrier = several(n, sizeof *out->carrier);
+	out->carriers = n;
+	for (unsigned i = 0; i < n; i++) {
+		struct status_carrier *c = &out->carrier[i];
+		struct carrier_stats stats;
+
+		carrier_stats(carrier[i], &stats);
+		c->id = stats.id;
+		COPY(c->rung, stats.rung);
+		c->proven = stats.proven;
+		c->legs = stats.legs;
+		c->rtt_ms = stats.rtt_us / 1000.0;
+		c->lateness_ms = stats.lateness_ms;
+		c->records_out = (int64_t)stats.records_out;
+		c->records_in = (int64_t)stats.records_in;
+		c->records_lost = (int64_t)stats.records_lost;
+		c->exchanges = (int64_t)stats.exchanges;
+	}
+}
+
+static void forward(struct status_forward *out, const struct ingress *i)
+{
+	const struct channel_traffic *t = &i->total;
+
+	COPY(out->scheme, i->kind->scheme);
+	COPY(out->local, i->local);
+	COPY(out->service, i->service);
+	out->flows = i->flows;
+	out->packets_in = (int64_t)t->packets_in;
+	out->packets_out = (int64_t)t->packets_out;
+	out->bytes_in = (int64_t)t->bytes_in;
+	out->bytes_out = (int64_t)t->bytes_out;
+	out->dropped = (int64_t)(i->dropped + t->dropped.full + t->dropped.deadline + t->dropped.late + t->dropped.repeat);
+}
+
+static void channel(void *arg, const struct channel *channel)
+{
+	struct status *out = arg;
+	struct status_channel *c = &out->channel[out->channels++];
+	struct channel_stats stats;
+
+	channel_stats(channel, &stats);
+	c->id = (int64_t)stats.id;
+	COPY(c->kind, stats.kind == KIND_DATAGRAM ? "datagram" : "stream");
+	COPY(c->service, stats.service);
+	c->packets_in = (int64_t)stats.traffic.packets_in;
+	c->packets_out = (int64_t)stats.traffic.packets_out;
+	c->bytes_in = (int64_t)stats.traffic.bytes_in;
+	c->bytes_out = (int64_t)stats.traffic.bytes_out;
+	c->dropped.full = (int64_t)stats.traffic.dropped.full;
+	c->dropped.deadline = (int64_t)stats.traffic.dropped.deadline;
+	c->dropped.late = (int64_t)stats.traffic.dropped.late;
+	c->dropped.repeat = (int64_t)stats.traffic.dropped.repeat;
+	c->late = c->dropped.deadline + c->dropped.late;
+	c->queue = stats.send_queue;
+}
+
+static void of_session(struct status *out, const struct session *s)
+{
+	session(&out->session, s);
+	carriers(out, s);
+	out->channel = several((size_t)out->session.channels, sizeof *out->channel);
+	session_each_channel(s, channel, out);
+}
+
+void status_gather(struct status *out, const struct status_source *from)
+{
+	const struct options *o = from->options;
+	int64_t now = loop_now(from->loop);
+	bool connected = from->session && from->ladder && ladder_carrier(from->ladder) && session_is_open(from->session);
+
+	memset(out, 0, sizeof *out);
+	COPY(out->version, CULVERT_VERSION);
+	out->uptime_ms = (now - from->begun_us) / LOOP_MS;
+	COPY(out->server, o->server.url);
+	COPY(out->proxy, o->proxy.given ? o->proxy.shown : "");
+	COPY(out->identity, from->identity);
+	COPY(out->state, from->stopping ? "stopping" : connected ? "connected" : "connecting");
+	COPY(out->trouble, from->trouble);
+	if (from->session)
+		of_session(out, from->session);
+	path(&out->path, from->ladder, now);
+	out->forward = several(from->n_ingress, sizeof *out->forward);
+	out->forwards = from->n_ingress;
+	for (size_t i = 0; i < from->n_ingress; i++)
+		forward(&out->forward[i], from->ingress[i]);
+	for (size_t i = 0; i < COUNTER_COUNT; i++)
+		out->counter[i] = (int64_t)counters[i];
+}
