@@ -30,6 +30,7 @@ static const char *const types[] = {
 	[CAPSULE_WINDOW] = "WINDOW",
 	[CAPSULE_RESET] = "RESET",
 	[CAPSULE_CLOSE] = "CLOSE",
+	[CAPSULE_PROBED] = "PROBED",
 };
 
 static const char *const codes[] = {
@@ -80,6 +81,7 @@ bool capsule_is_reliable(uint64_t type)
 	case CAPSULE_PING:
 	case CAPSULE_PONG:
 	case CAPSULE_PAD:
+	case CAPSULE_PROBED:
 		return false;
 	default:
 		return true;
@@ -88,7 +90,7 @@ bool capsule_is_reliable(uint64_t type)
 
 bool capsule_is_accountable(uint64_t type)
 {
-	return type != CAPSULE_RECEIPT && type != CAPSULE_PAD && type != CAPSULE_PONG;
+	return type != CAPSULE_RECEIPT && type != CAPSULE_PAD && type != CAPSULE_PONG && type != CAPSULE_PROBED;
 }
 
 ssize_t capsule_head_get(const uint8_t *p, size_t n, size_t max, uint64_t *type, size_t *len)

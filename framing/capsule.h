@@ -34,12 +34,16 @@ enum capsule_type {
 	CAPSULE_WINDOW = 0x15,
 	CAPSULE_RESET = 0x16,
 	CAPSULE_CLOSE = 0x17,
+	CAPSULE_PROBED = 0x18,
 };
 
 #define CAPSULE_MAX 66048	/* bytes of a capsule's value within a record */
 #define CAPSULE_TOP_MAX 81920	/* bytes of a top-level capsule's value */
 #define CAPSULE_PAD_MAX 65536
 #define CAPSULE_HEAD_MAX 16	/* bytes of the longest capsule header */
+
+/* Bits of features in HELLO and WELCOME. */
+#define FEATURE_PROBES UINT64_C(1)	/* mode probe, capsule PROBED */
 
 /* Codes of GONE, BYE, GOAWAY, REFUSED, RESET and CLOSE. */
 enum capsule_code {
@@ -71,7 +75,7 @@ const char *capsule_type_name(uint64_t type);
 const char *capsule_code_text(uint64_t code);
 /* Reliable capsules are remembered until receipted (PROTOCOL.md 4.2). */
 bool capsule_is_reliable(uint64_t type);
-/* False for RECEIPT, PAD and PONG: they alone owe no receipt (PROTOCOL.md 4.1). */
+/* False for RECEIPT, PAD, PONG and PROBED: they alone owe no receipt (PROTOCOL.md 4.1). */
 bool capsule_is_accountable(uint64_t type);
 
 /* Reads type and length: bytes of the header, 0 = need more, ERROR_MALFORMED when

@@ -325,6 +325,35 @@ bool message_seen_put(struct writer *w, const struct message_seen *m)
 	return message_emit(w, CAPSULE_SEEN, &f, message_nothing);
 }
 
+int message_probed_get(struct span value, struct message_probed *m)
+{
+	struct cursor c;
+
+	cursor_init(&c, value.p, value.n);
+	m->x = cursor_varint(&c);
+	m->copies = cursor_varint(&c);
+	m->version = cursor_varint(&c);
+	m->framing = cursor_varint(&c);
+	m->body = cursor_varint(&c);
+	m->via = cursor_block(&c, MESSAGE_TEXT_MAX);
+	return message_result(&c);
+}
+
+bool message_probed_put(struct writer *w, const struct message_probed *m)
+{
+	uint8_t scratch[MESSAGE_SCRATCH_MAX];
+	struct writer f;
+
+	writer_init(&f, scratch, sizeof scratch);
+	writer_varint(&f, m->x);
+	writer_varint(&f, m->copies);
+	writer_varint(&f, m->version);
+	writer_varint(&f, m->framing);
+	writer_varint(&f, m->body);
+	message_text_put(&f, m->via, MESSAGE_TEXT_MAX);
+	return message_emit(w, CAPSULE_PROBED, &f, message_nothing);
+}
+
 int message_token_get(struct span value, uint64_t *token)
 {
 	struct cursor c;
@@ -352,6 +381,17 @@ bool message_pad_put(struct writer *w, size_t n)
 	memset(w->p, 0, n);
 	w->p += n;
 	return true;
+}
+
+bool message_fill_put(struct writer *w, size_t n)
+{
+	size_t value = n > 2 ? n - 2 : 0;	/* behind a type and a length of one octet each */
+
+	if (value >= 64)
+		value = n - 3 < 64 ? 64 : n - 3;
+	if (value >= 16384)
+		value = n - 5 < 16384 ? 16384 : n - 5;
+	return message_pad_put(w, value);
 }
 
 uint32_t message_check(struct span filler)

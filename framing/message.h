@@ -109,6 +109,15 @@ struct message_seen {
 	uint32_t arrival_ms;
 	bool intact;
 };
+/* What a server says of the request of a probe. */
+struct message_probed {
+	uint64_t x, copies;	/* copies: of this x so far */
+	uint64_t version;	/* of HTTP: 10 or 11 */
+	uint64_t framing;	/* enum message_framing */
+	uint64_t body;		/* octets so far */
+	struct span via;
+};
+enum message_framing { FRAMING_NONE = 0, FRAMING_LENGTH = 1, FRAMING_CHUNKED = 2 };
 
 int message_hello_get(struct span value, struct message_hello *);
 int message_welcome_get(struct span value, struct message_welcome *);
@@ -125,6 +134,7 @@ int message_reset_get(struct span value, struct message_reset *);
 int message_close_get(struct span value, struct message_close *);
 int message_mark_get(struct span value, struct message_mark *);
 int message_seen_get(struct span value, struct message_seen *);
+int message_probed_get(struct span value, struct message_probed *);
 int message_token_get(struct span value, uint64_t *token);	/* PING and PONG */
 
 /* params: those whose bit is set in has. channel_window goes out as 3 in HELLO
@@ -153,9 +163,12 @@ bool message_close_put(struct writer *, const struct message_close *);
 /* check is computed here. */
 bool message_mark_put(struct writer *, const struct message_mark *);
 bool message_seen_put(struct writer *, const struct message_seen *);
+bool message_probed_put(struct writer *, const struct message_probed *);
 bool message_token_put(struct writer *, uint64_t type, uint64_t token); /* PING and PONG */
 /* A PAD whose value is n zero octets (n <= CAPSULE_PAD_MAX). */
 bool message_pad_put(struct writer *, size_t n);
+/* A PAD of n octets with its header: 2 at least, and one or two more where no PAD has that length. */
+bool message_fill_put(struct writer *, size_t n);
 
 /* FNV-1a, 32 bit (PROTOCOL.md 4.5). */
 uint32_t message_check(struct span filler);

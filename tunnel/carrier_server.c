@@ -22,6 +22,19 @@ static struct carrier_server *server_of(struct carrier *c)
 	return (struct carrier_server *)c;
 }
 
+/* Of a streamed answer. */
+static const struct exchange_head *answer_head(const struct leg *leg)
+{
+	return leg_answer_head(leg->carrier->session->loop, true, leg->event_stream);
+}
+
+static int64_t keepalive(const struct leg *leg)
+{
+	const struct session_config *config = &leg->carrier->session->config;
+
+	return (leg->keepalive_ms ? leg->keepalive_ms : config->keepalive_ms) * LOOP_MS;
+}
+
 /* The streamed answer if there is one, else the oldest answer that is held. */
 static bool server_send(struct carrier *c)
 {
@@ -30,13 +43,13 @@ static bool server_send(struct carrier *c)
 
 	if (c->state == CARRIER_FAILED)
 		return false;
-	if (down && leg_stream(down, leg_answer_head(c->session->loop, true), own | OUTBOX_STREAMED))
+	if (down && leg_stream(down, answer_head(down), own | OUTBOX_STREAMED))
 		return true;
 	for (struct link *l = c->legs.next; l != &c->legs; l = l->next) {
 		struct leg *leg = list_entry(l, struct leg, link);
 
 		if (leg->waiting && outbox_has(c->session, c, 0) &&
-		    leg_complete(leg, leg_answer_head(c->session->loop, false), OUTBOX_FORCE)) {
+		    leg_complete(leg, leg_answer_head(c->session->loop, false, false), OUTBOX_FORCE)) {
 			leg->waiting = false;
 			timer_stop(&leg->timer);
 			return true;
@@ -112,6 +125,7 @@ static struct carrier *find_or_make(struct session *s, uint32_t id)
 
 void carrier_accept(struct session *s, const struct request *r, struct exchange *x, const struct http1_head *head)
 {
+	bool streamed = r->mode == MODE_DOWN || r->mode == MODE_DUPLEX;
 	struct carrier *c;
 	struct leg *leg;
 
@@ -137,6 +151,9 @@ void carrier_accept(struct session *s, const struct request *r, struct exchange 
 	leg = leg_new(c, &modes[r->mode]->ops, x, r->x, false);
 	leg->hold_ms = r->hold_ms;
 	leg->keep = r->keep;
+	leg->keepalive_ms = r->keepalive_ms;
+	leg->pad = streamed ? r->pad : 0;
+	leg->event_stream = r->event_stream;
 	if (modes[r->mode]->begin)
 		modes[r->mode]->begin(server_of(c), leg);
 }
@@ -210,28 +227,26 @@ void carrier_answer(struct loop *loop, struct exchange *x, uint64_t type, uint64
 
 void carrier_server_stream(struct carrier_server *c, struct leg *leg)
 {
-	const struct exchange_head *head = leg_answer_head(c->base.session->loop, true);
-
 	if (c->down)
 		leg_end(c->down);
 	c->down = leg;
 	leg->streamed_answer = true;
 	c->base.streamed_answers++;
-	leg_pad(leg, head);	/* the head goes out at once, with something behind it */
-	timer_in(&leg->timer, c->base.session->config.keepalive_ms * LOOP_MS);
+	leg_pad(leg, answer_head(leg));	/* the head goes out at once, with something behind it */
+	timer_in(&leg->timer, keepalive(leg));
 	session_kick(c->base.session);
 }
 
 void carrier_server_keepalive(struct leg *leg)
 {
 	struct session *s = leg->carrier->session;
-	int64_t at = leg->last_out_us + s->config.keepalive_ms * LOOP_MS;
+	int64_t at = leg->last_out_us + keepalive(leg);
 
 	if (leg->out_ended)
 		return;
 	if (at <= loop_now(s->loop)) {
 		leg_pad(leg, NULL);
-		at = loop_now(s->loop) + s->config.keepalive_ms * LOOP_MS;
+		at = loop_now(s->loop) + keepalive(leg);
 	}
 	timer_set(&leg->timer, at);
 }

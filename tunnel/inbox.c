@@ -77,6 +77,7 @@ static int on_hello(struct arrival *a, struct span value)
 	if (s->state != SESSION_NEW)
 		return 0;
 	take_limits(s, &m.params);
+	s->features = m.features & SESSION_FEATURES;
 	s->config.keepalive_ms = (uint32_t)param(&m.params, PARAM_KEEPALIVE, m.params.keepalive_ms, 8000);
 	s->state = SESSION_OPEN;
 	return 0;
@@ -93,6 +94,7 @@ static int on_welcome(struct arrival *a, struct span value)
 		s->state = SESSION_OPEN;
 		s->node = m.node;
 		s->epoch = m.epoch;
+		s->features = m.features & SESSION_FEATURES;
 		take_limits(s, &m.params);
 		if (s->events->welcome)
 			s->events->welcome(s->ctx);

@@ -15,6 +15,7 @@
 #include "tunnel/log.h"
 
 #define POST_ROOM 65536		/* bytes of the largest complete body */
+#define PAD_ROOM (REQUEST_PAD_MAX + CAPSULE_HEAD_MAX)
 
 /* ---- reading ---- */
 
@@ -197,6 +198,17 @@ void leg_fail(struct leg *leg, int error)
 
 /* ---- writing ---- */
 
+/* A PAD behind n bytes, so that a proxy that passes only full blocks passes them: its length. */
+static size_t fill_up(const struct leg *leg, uint8_t *p, size_t cap, size_t n)
+{
+	struct writer w;
+
+	writer_init(&w, p, cap);
+	if (n < leg->pad)
+		message_fill_put(&w, leg->pad - n);
+	return writer_len(&w);
+}
+
 static bool send_record(struct leg *leg, const struct exchange_head *head, unsigned flags, size_t want, bool end)
 {
 	struct carrier *c = leg->carrier;
@@ -211,6 +223,7 @@ static bool send_record(struct leg *leg, const struct exchange_head *head, unsig
 	n = outbox_fill(c->session, c, flags, leg->number, p, cap < want ? cap : want);
 	if (n == 0)
 		return false;
+	n += fill_up(leg, p + n, cap - n, n);
 	leg->last_out_us = loop_now(c->session->loop);
 	leg->out_ended = end;
 	leg->spoke |= c->spoke;
@@ -247,12 +260,12 @@ void leg_pad(struct leg *leg, const struct exchange_head *head)
 {
 	struct writer w;
 	size_t cap;
-	uint8_t *p = leg->x && !leg->out_ended ? exchange_room(leg->x, 64, &cap) : NULL;
+	uint8_t *p = leg->x && !leg->out_ended ? exchange_room(leg->x, PAD_ROOM, &cap) : NULL;
 
 	if (!p)
 		return;
 	writer_init(&w, p, cap);
-	message_pad_put(&w, 0);
+	message_fill_put(&w, leg->pad);
 	leg->last_out_us = loop_now(leg->carrier->session->loop);
 	exchange_send(leg->x, leg->head_sent ? NULL : head, writer_len(&w), false);
 	leg->head_sent = true;
@@ -268,28 +281,28 @@ void leg_end(struct leg *leg)
 
 /* ---- answers ---- */
 
-const struct exchange_head *leg_answer_head(struct loop *loop, bool streamed)
+const struct exchange_head *leg_answer_head(struct loop *loop, bool streamed, bool event_stream)
 {
-	static char lines[400];
-	static struct exchange_head head = { .status = 200, .lines = lines };
-	static int64_t rendered = -1;
-	static bool was_streamed;
-	int64_t now = loop_wall(loop);
+	static struct { char lines[400]; int64_t second; } cache[4];
+	static struct exchange_head head = { .status = 200 };
+	char *lines = cache[2 * streamed + event_stream].lines;
+	int64_t *second = &cache[2 * streamed + event_stream].second, now = loop_wall(loop);
 	time_t t = (time_t)now;
 	struct tm tm;
 
-	if (now != rendered || streamed != was_streamed) {
+	if (now != *second || !*lines) {
 		size_t n;
 
 		gmtime_r(&t, &tm);
-		n = strftime(lines, sizeof lines, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
-		snprintf(lines + n, sizeof lines - n, "Server: culvertd/" CULVERT_VERSION "\r\n"
-			 "Content-Type: application/octet-stream\r\n"
+		n = strftime(lines, sizeof cache->lines, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
+		snprintf(lines + n, sizeof cache->lines - n, "Server: culvertd/" CULVERT_VERSION "\r\n"
+			 "Content-Type: %s\r\n"
 			 "Cache-Control: no-store, no-transform\r\n"
-			 "X-Accel-Buffering: no\r\n%s", streamed ? "Incremental: ?1\r\n" : "");
-		rendered = now;
-		was_streamed = streamed;
+			 "X-Accel-Buffering: no\r\n%s", event_stream ? "text/event-stream" : "application/octet-stream",
+			 streamed ? "Incremental: ?1\r\n" : "");
+		*second = now;
 	}
+	head.lines = lines;
 	head.streamed = streamed;
 	return &head;
 }
@@ -306,5 +319,5 @@ void leg_farewell(struct loop *loop, struct exchange *x, uint64_t type, uint64_t
 		return;
 	record_begin(&b, p, cap, 0, loop_clock(loop));
 	message_farewell_put(&b.w, type, &m);
-	exchange_send(x, leg_answer_head(loop, false), record_finish(&b), true);
+	exchange_send(x, leg_answer_head(loop, false, false), record_finish(&b), true);
 }

@@ -36,6 +36,9 @@ struct leg {
 	struct timer timer;
 	int64_t born_us, last_in_us, last_out_us;
 	uint32_t hold_ms, keep;	/* polls */
+	uint32_t keepalive_ms;	/* streamed answers; 0: the session's */
+	uint32_t pad;		/* each record is filled up to that many bytes */
+	bool event_stream;	/* server: type of the answer */
 	bool head_sent, out_ended, in_ended, got_head;
 	bool waiting;		/* server: an answer that is being held */
 	bool spoke, heard;	/* something accountable was sent, came */
@@ -59,13 +62,13 @@ bool leg_stream(struct leg *, const struct exchange_head *head, unsigned outbox_
 /* Complete body: sends one record (or, when there is none and the flags do not force one, nothing
  * and false). */
 bool leg_complete(struct leg *, const struct exchange_head *head, unsigned outbox_flags);
-/* Streamed body: a PAD, or only the head. */
+/* Streamed body: a PAD, filled up as records are. */
 void leg_pad(struct leg *, const struct exchange_head *head);
 /* Streamed body: its end, in order. */
 void leg_end(struct leg *);
 
-/* Server: the head of an answer. */
-const struct exchange_head *leg_answer_head(struct loop *, bool streamed);
+/* Server: the head of an answer; event_stream: its type is not application/octet-stream but text/event-stream. */
+const struct exchange_head *leg_answer_head(struct loop *, bool streamed, bool event_stream);
 /* Server: answers with GONE or BYE. */
 void leg_farewell(struct loop *, struct exchange *, uint64_t type, uint64_t code, const char *reason);
 

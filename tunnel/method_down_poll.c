@@ -94,7 +94,7 @@ const struct method method_down_poll = { "poll", stand, NULL };
 
 static void answer(struct leg *leg)
 {
-	if (leg_complete(leg, leg_answer_head(leg->carrier->session->loop, false), OUTBOX_FORCE)) {
+	if (leg_complete(leg, leg_answer_head(leg->carrier->session->loop, false, false), OUTBOX_FORCE)) {
 		leg->waiting = false;
 		timer_stop(&leg->timer);
 	} else if (!ledger_ready(&leg->carrier->ledger)) {

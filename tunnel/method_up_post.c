@@ -56,7 +56,7 @@ static void hello_end(struct leg *leg)
 	struct session *s = leg->carrier->session;
 
 	if (s->state == SESSION_OPEN)
-		leg_complete(leg, leg_answer_head(s->loop, false), OUTBOX_HELLO);
+		leg_complete(leg, leg_answer_head(s->loop, false, false), OUTBOX_HELLO);
 	else if (s->state == SESSION_NEW)
 		leg_fail(leg, ERROR_MALFORMED);
 	/* else: the owner is told that the session ended, and it is answered then */

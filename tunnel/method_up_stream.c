@@ -66,7 +66,7 @@ const struct method method_up_stream = { "stream", NULL, send };
 
 static void server_end(struct leg *leg)
 {
-	leg_complete(leg, leg_answer_head(leg->carrier->session->loop, false), OUTBOX_FORCE | OUTBOX_OWN);
+	leg_complete(leg, leg_answer_head(leg->carrier->session->loop, false, false), OUTBOX_FORCE | OUTBOX_OWN);
 }
 
 static void server_writable(struct leg *leg)

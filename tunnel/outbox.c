@@ -100,12 +100,14 @@ static void put_hello(struct fill *f)
 	if (s->role == SESSION_HELPER) {
 		p.has |= 1U << PARAM_KEEPALIVE;
 		p.keepalive_ms = s->config.keepalive_ms;
-		message_hello_put(&f->b.w, &(struct message_hello){ .version_min = 1, .version_max = 1, .params = p });
+		message_hello_put(&f->b.w, &(struct message_hello){ .version_min = 1, .version_max = 1,
+								    .features = SESSION_FEATURES, .params = p });
 	} else {
 		p.has |= 1U << PARAM_MAX_HOLD;
 		p.max_hold_ms = REQUEST_HOLD_MAX;
-		message_welcome_put(&f->b.w, &(struct message_welcome){ .version = 1, .node = s->node,
-									.epoch = s->epoch, .params = p });
+		message_welcome_put(&f->b.w, &(struct message_welcome){ .version = 1, .features = s->features,
+									.node = s->node, .epoch = s->epoch,
+									.params = p });
 	}
 	f->anything = f->accountable = true;
 }

@@ -372,6 +372,11 @@ bool session_is_ended(const struct session *s)
 	return s->state == SESSION_ENDED;
 }
 
+bool session_has_probes(const struct session *s)
+{
+	return s->features & FEATURE_PROBES;
+}
+
 void session_stats(const struct session *s, struct session_stats *out)
 {
 	memset(out, 0, sizeof *out);

@@ -5,6 +5,7 @@
 #ifndef TUNNEL_SESSION_INTERNAL_H
 #define TUNNEL_SESSION_INTERNAL_H
 
+#include "framing/capsule.h"
 #include "framing/ring.h"
 #include "framing/window.h"
 #include "tunnel/arrivals.h"
@@ -14,6 +15,7 @@
 #include "tunnel/session.h"
 
 #define CHANNEL_BUCKETS 256
+#define SESSION_FEATURES FEATURE_PROBES	/* that we have */
 #define PONGS_MAX 8
 #define SEENS_MAX 32
 
@@ -151,6 +153,7 @@ struct session {
 	void *ctx;
 	char sid[REQUEST_SID_LEN + 1], tag[7];
 	uint64_t node, epoch;
+	uint64_t features;	/* that both ends have */
 	int64_t born_us;
 
 	struct carrier *carrier[SESSION_CARRIERS_MAX];

@@ -37,6 +37,7 @@ union any_message {
 	struct message_close close;
 	struct message_mark mark;
 	struct message_seen seen;
+	struct message_probed probed;
 	uint64_t token;
 };
 

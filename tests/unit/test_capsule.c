@@ -82,22 +82,25 @@ static void headers_are_written_short(void **state)
 static void types_have_names_and_properties(void **state)
 {
 	static const uint64_t unreliable[] = { CAPSULE_DATAGRAM, CAPSULE_RECORD, CAPSULE_PAD, CAPSULE_RECEIPT,
-					       CAPSULE_PING,	 CAPSULE_PONG,	 CAPSULE_MARK, CAPSULE_SEEN };
+					       CAPSULE_PING,	 CAPSULE_PONG,	 CAPSULE_MARK, CAPSULE_SEEN,
+					       CAPSULE_PROBED };
 
 	(void)state;
 	assert_string_equal(capsule_type_name(CAPSULE_DATAGRAM), "DATAGRAM");
 	assert_string_equal(capsule_type_name(CAPSULE_CLOSE), "CLOSE");
 	assert_string_equal(capsule_type_name(0x0d), "unknown");
-	assert_string_equal(capsule_type_name(0x18), "unknown");
+	assert_string_equal(capsule_type_name(CAPSULE_PROBED), "PROBED");
+	assert_string_equal(capsule_type_name(0x19), "unknown");
 	assert_string_equal(capsule_type_name(UINT64_MAX), "unknown");
-	for (uint64_t type = 0; type <= CAPSULE_CLOSE; type++) {
+	for (uint64_t type = 0; type <= CAPSULE_PROBED; type++) {
 		bool reliable = true;
 
 		for (size_t i = 0; i < sizeof unreliable / sizeof *unreliable; i++)
 			reliable &= type != unreliable[i];
 		assert_int_equal(capsule_is_reliable(type), reliable);
 		assert_int_equal(capsule_is_accountable(type),
-				 type != CAPSULE_RECEIPT && type != CAPSULE_PAD && type != CAPSULE_PONG);
+				 type != CAPSULE_RECEIPT && type != CAPSULE_PAD && type != CAPSULE_PONG &&
+					 type != CAPSULE_PROBED);
 	}
 }
 

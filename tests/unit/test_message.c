@@ -9,6 +9,7 @@ ADAPT(welcome, welcome)
 ADAPT(receipt, receipt)
 ADAPT(mark, mark)
 ADAPT(seen, seen)
+ADAPT(probed, probed)
 
 static int farewell_get(struct span value, union any_message *m)
 {
@@ -71,6 +72,9 @@ static const struct vector vectors[] = {
 	  { .mark = { .id = 1, .n = 2, .time_ms = 256, .filler = TEXT("foobar") } } },
 	{ CAPSULE_SEEN, seen_get, seen_put, 7, BYTES(0x07, 7, 1, 2, 0xff, 0xff, 0xff, 0xfe, 1),
 	  { .seen = { .id = 1, .n = 2, .arrival_ms = 0xfffffffe, .intact = true } } },
+	{ CAPSULE_PROBED, probed_get, probed_put, 12, BYTES(0x18, 12, 5, 2, 11, 2, 0x50, 0, 5, '1', '.', '1', ' ', 'p'),
+	  { .probed = { .x = 5, .copies = 2, .version = 11, .framing = FRAMING_CHUNKED, .body = 4096,
+			.via = TEXT("1.1 p") } } },
 };
 
 static void vectors_hold(void **state)
@@ -265,6 +269,25 @@ static void pads_are_zero_and_limited(void **state)
 	free(p);
 }
 
+static void pads_fill_up(void **state)
+{
+	uint8_t *p = malloc(20000);
+	struct writer w;
+
+	(void)state;
+	for (size_t n = 0; n < 17000; n++) {
+		size_t most = n < 2 ? 2 : n == 66 ? 67 : n == 16387 || n == 16388 ? 16389 : n;
+
+		writer_init(&w, p, 20000);
+		assert_true(message_fill_put(&w, n));
+		assert_int_equal(writer_len(&w), most);
+	}
+	writer_init(&w, p, 99);
+	assert_false(message_fill_put(&w, 100));
+	assert_int_equal(writer_len(&w), 0);
+	free(p);
+}
+
 static void numbers_too_large_are_not_written(void **state)
 {
 	uint8_t out[64];
@@ -299,6 +322,7 @@ int main(void)
 		cmocka_unit_test(impossible_receipts_are_malformed),
 		cmocka_unit_test(the_longest_receipt_round_trips),
 		cmocka_unit_test(pads_are_zero_and_limited),
+		cmocka_unit_test(pads_fill_up),
 		cmocka_unit_test(numbers_too_large_are_not_written),
 		cmocka_unit_test(checks_are_fnv_1a),
 	};
