@@ -79,6 +79,7 @@ static void on_request(void *ctx, struct exchange *x, const struct http1_head *h
 	w->requests++;
 	if (request_parse(&r, "/culvert", head->target, &path) < 0)
 		abort();	/* the helper never sends such a thing */
+	w->modes[r.mode]++;
 	ss = find(w, r.sid);
 	if (r.has_epoch && r.epoch != w->epoch)
 		carrier_answer(w->loop, x, CAPSULE_GONE, CODE_EPOCH, "restarted");

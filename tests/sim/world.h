@@ -17,7 +17,7 @@
 #define WORLD_CARRIERS 3
 #define WORLD_SESSIONS 8
 #define WORLD_FLOWS 16
-#define FLOW_SEQUENCES 20000
+#define FLOW_SEQUENCES 40000
 
 struct world;
 
@@ -49,6 +49,7 @@ struct port {
 	uint8_t got[FLOW_SEQUENCES];
 	unsigned received, repeated, wrong;
 	int64_t slowest_us, sum_us;
+	int64_t last_us, gap_us; /* the newest arrival; the longest time between two since the test set it to 0 */
 };
 
 struct datagram_flow {
@@ -98,6 +99,7 @@ struct world {
 	struct datagram_flow datagram[WORLD_FLOWS];
 	bool spray;
 	unsigned requests;	/* that reached the server */
+	unsigned modes[16];	/* ... by mode */
 	uint64_t refuse;	/* code that opens are refused with */
 	bool no_auto_finish;
 };
@@ -127,6 +129,8 @@ bool world_stream_done(const struct stream_flow *);
 /* True as long as nothing wrong was seen. */
 bool world_stream_right(const struct stream_flow *);
 void world_stream_resume(struct end *, uint64_t take);
+/* So many bytes more to send (world.no_auto_finish is set as long as there may be more). */
+void world_stream_feed(struct end *, uint64_t more);
 
 struct datagram_flow *world_datagram(struct world *);
 /* Sends one packet of n bytes (at least 12). */

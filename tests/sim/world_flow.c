@@ -128,6 +128,12 @@ void world_stream_resume(struct end *e, uint64_t take)
 		channel_resume(e->channel);
 }
 
+void world_stream_feed(struct end *e, uint64_t more)
+{
+	e->total += more;
+	pump(e);
+}
+
 /* ---- datagrams ---- */
 
 struct tag {
@@ -155,6 +161,9 @@ static void port_datagram(void *ctx, const uint8_t *p, size_t n)
 	if (d->got[tag.sequence]++)
 		d->repeated++;
 	took = loop_now(d->w->loop) - tag.at_us;
+	if (d->received && loop_now(d->w->loop) - d->last_us > d->gap_us)
+		d->gap_us = loop_now(d->w->loop) - d->last_us;
+	d->last_us = loop_now(d->w->loop);
 	d->received++;
 	d->sum_us += took;
 	if (took > d->slowest_us)
