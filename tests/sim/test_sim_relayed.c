@@ -110,6 +110,42 @@ static void repeated_requests(void **state)
 	carries("poll", &b, 6);
 }
 
+/* Fewer connections than the helper hopes for: what goes up does not wait for a held answer, and few attempts are made in vain. */
+static void few_connections(void **state)
+{
+	unsigned in_vain = 0;
+
+	(void)state;
+	for (const struct rung *r = rungs; r->name; r++)
+		for (unsigned limit = 2; limit <= 5; limit++)
+			for (int over = RELAY_REFUSE; over <= RELAY_QUEUE; over++) {
+				struct relay_behaviour b = { .max_connections = limit, .over = (enum relay_over)over };
+				struct world *w = begin(r->name, &b, 6);
+				struct datagram_flow *d;
+				struct relay_counts n;
+
+				assert_true(world_connect(w, 5 * LOOP_SECOND));
+				d = world_datagram(w);
+				world_call(w, d, 500, 20 * LOOP_MS, 172);
+				d->near.slowest_us = d->far.slowest_us = 0;
+				world_call(w, d, 1500, 20 * LOOP_MS, 172);
+				world_run(w, LOOP_SECOND);
+				relay_counts(w->lane[0].relay, &n);
+				if (d->far.slowest_us > 100 * LOOP_MS || d->far.received < 1980)
+					print_message("%s, %u connections, over %d: up %u, slowest %d ms; down %u, slowest %d ms; %u in vain, peak %u\n",
+						      r->name, limit, over, d->far.received, (int)(d->far.slowest_us / LOOP_MS),
+						      d->near.received, (int)(d->near.slowest_us / LOOP_MS), n.refused + n.waited, n.peak);
+				assert_true(d->far.received >= 1980);
+				assert_true(d->near.received >= 1970);
+				assert_true(d->far.slowest_us <= 100 * LOOP_MS);
+				assert_true(n.refused + n.waited <= 6);
+				assert_true(n.peak <= 6);
+				in_vain += n.refused + n.waited;
+				world_free(w);
+			}
+	assert_true(in_vain > 0);	/* the limit was met */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +153,7 @@ int main(void)
 		cmocka_unit_test(paths_that_hold),
 		cmocka_unit_test(old_proxies),
 		cmocka_unit_test(repeated_requests),
+		cmocka_unit_test(few_connections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
