@@ -41,6 +41,7 @@ const struct config_option options_table[] = {
 	  .help = "UDP sources or TCP connections per local port (default 256)" },
 	{ .name = "control", .type = CONFIG_STRING, .metavar = "PATH",
 	  .help = "Unix socket for `culvert status`, or none" },
+	{ .name = "state", .type = CONFIG_STRING, .metavar = "FILE", .help = "remember in FILE what was learned of paths, or none" },
 	{ .name = "log-level", .type = CONFIG_STRING, .value = "info", .metavar = "LEVEL",
 	  .help = "error, warn, info or debug (default info)" },
 	{ .name = "log-json", .type = CONFIG_BOOL, .help = "log one JSON object per line" },
@@ -271,6 +272,9 @@ static bool read_rest(struct options *o, char *error, size_t size)
 	o->max_flows = (unsigned)config_int(c, "max-flows");
 	o->hold_ms = (uint32_t)config_int(c, "hold-ms");
 	o->log_json = config_bool(c, "log-json");
+	o->state = config_string(c, "state");
+	if (o->state && !o->state[0])
+		return bad(c, "state", 0, error, size, "is empty: must be the name of a file, or none");
 	o->control = config_string(c, "control");
 	if (o->control && strcmp(o->control, "none") != 0 && place_complaint(o->control))
 		return bad(c, "control", 0, error, size, place_complaint(o->control));

@@ -44,6 +44,7 @@ struct options {
 	const struct rung *rung; /* NULL: automatic */
 	unsigned connections, max_flows;
 	uint32_t hold_ms;
+	const char *state;	/* file of the memory, "none", or NULL: the usual place */
 	const char *control;	/* path of the control socket, "none", or NULL: the usual place */
 	enum log_level log_level;
 	bool log_json;

@@ -28,5 +28,5 @@ only ev.h tunnel/loop.c tunnel/loop.h
 only openssl/ssl.h tunnel/stream_tls.c tunnel/tls_context.c
 only ares.h client/resolve.c tunnel/resolve.c
 only confuse.h tunnel/config.c
-only jansson.h client/status_json.c client/memory.c
+only jansson.h client/memory_file.c client/status_json.c
 exit $bad

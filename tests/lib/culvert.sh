@@ -35,6 +35,10 @@ helper_start() { # NAME ARG...
 	*" --control "*) ;;
 	*) set -- --control none "$@" ;;
 	esac
+	case " $* " in
+	*" --state "*) ;;
+	*) set -- --state none "$@" ;;
+	esac
 	launch "$name" "$CULVERT" --token-file "$W/token" --log-level "${LOG_LEVEL:-info}" "$@"
 }
 

@@ -167,6 +167,7 @@ static void test_rest(void **state)
 	options_free(o);
 	says(READ("--server=https://h", "--rung=websocket"), "duplex, split, push or poll");
 	says(READ("--server=https://h", "--connections=17"), "from 2 to 16");
+	says(READ("--server=https://h", "--state="), "--state: is empty");
 	says(READ("--server=https://h", "--log-level=loud"), "error, warn, info or debug");
 	says(READ("--server=https://h", "more"), "unexpected argument");
 	says(READ("--server=https://h", "-L", "x"), "--local: 'x'");
