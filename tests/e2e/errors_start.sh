@@ -18,7 +18,7 @@ ends() { # STATUS PATTERN COMMAND...: ends at once like that
 
 server=("$CULVERTD" --listen 127.0.0.1:0 --cert "$W/server.crt" --key "$W/server.key" --token-file "$W/token" --admin none
 	--service "udp=udp://$UDP_TARGET")
-helper=("$CULVERT" --control none --server "https://localhost:$SERVER_PORT" --token-file "$W/token" --cafile "$W/server.crt")
+helper=("$CULVERT" --control none --state none --server "https://localhost:$SERVER_PORT" --token-file "$W/token" --cafile "$W/server.crt")
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$W/other.key" 2>/dev/null
 echo garbage >"$W/garbage"
 : >"$W/empty"

@@ -27,7 +27,7 @@ start_culvertd() {
 start_culvert() {
     helper=$1 port=$2 rung=$3
     shift 3
-    start "$helper" "$CULVERT" --control none --server "https://127.0.0.1:$port/culvert" --token-file "$TMP/token" \
+    start "$helper" "$CULVERT" --control none --state none --server "https://127.0.0.1:$port/culvert" --token-file "$TMP/token" \
         --cafile "$TMP/cert.pem" --rung "$rung" -L udp://127.0.0.1:0=rtp -L tcp://127.0.0.1:0=sig \
         -L tcp://127.0.0.1:0=half -L tcp://127.0.0.1:0=dead "$@"
     await "$helper" "^ready .* dead$" 20

@@ -22,7 +22,7 @@
 #define NOW INT64_C(1790000000)		/* Unix time at the beginning */
 #define DAY (24 * 3600)
 
-const struct rung rungs[] = { { "duplex", NULL, NULL }, { "push", NULL, NULL }, { "poll", NULL, NULL }, { NULL, NULL, NULL } };
+const struct rung rungs[] = { { .name = "duplex" }, { .name = "push" }, { .name = "poll" }, { .name = NULL } };
 
 const struct rung *rung_find(const char *name)
 {
