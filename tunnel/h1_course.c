@@ -9,8 +9,6 @@ static int64_t silence(const struct h1 *h)
 {
 	int64_t now = loop_now(h->loop), longest = 0;
 
-	if (h->state != H1_BUSY)
-		return 0;
 	if (h->out == H1_OPEN)
 		longest = now - h->out_last;
 	if (h->in == H1_OPEN && now - h->in_last > longest)
