@@ -205,6 +205,8 @@ void carrier_helper_ended(struct carrier_helper *h, struct leg *leg, int error)
 	int64_t age = loop_now(s->loop) - leg->born_us;
 	char why[200];
 
+	if (s->state == SESSION_ENDED)
+		h->user.leaving = true;
 	if (h->base.state == CARRIER_FAILED || s->state == SESSION_ENDED)
 		return;
 	if (error == 0 && leg->ops->mode != MODE_POLL && leg->ops->mode != MODE_UP && age < SHORT_LIFE)

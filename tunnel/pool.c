@@ -279,6 +279,8 @@ static void on_idle(void *ctx)
 /* In the middle of an exchange, and not by ourselves. */
 static bool is_cut(const struct member *m, int error)
 {
+	if (m->user && m->user->leaving)
+		return false;
 	return m->state == MEMBER_USED && (error == ERROR_RESET || error == ERROR_EOF || error == ERROR_TIMEOUT);
 }
 

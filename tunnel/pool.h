@@ -40,12 +40,13 @@ struct pool_events {
 	void (*failed)(void *ctx, int error, const char *why);
 };
 
-/* Who takes exchanges: a carrier, a probe. Memory of the user; only the pool looks inside. */
+/* Who takes exchanges: a carrier, a probe. Memory of the user; only the pool looks inside, but for `leaving`. */
 struct pool_user {
 	struct pool *pool;	/* NULL: not joined */
 	const struct pool_events *events;
 	void *ctx;
 	struct link link;
+	bool leaving;		/* set by the user: goodbye was said, and connections that end now were not cut */
 	bool modest;		/* gets an exchange only while one more connection is free or can be opened */
 	unsigned spare, waiting; /* waiting: exchanges asked for in vain */
 	uint64_t since, told;	/* since when it waits, of the pool's own counting; the last round it was told in */
