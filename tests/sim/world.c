@@ -37,6 +37,8 @@ static uint64_t server_open(void *ctx, struct channel *ch, const struct message_
 		*sentence = "refused by the test";
 		return ss->w->refuse;
 	}
+	if (ss->w->open)
+		return ss->w->open(ss->w, ch, params, ops, endpoint, sentence);
 	return flow_accept(ss->w, ch, params, ops, endpoint);
 }
 

@@ -101,6 +101,9 @@ struct world {
 	unsigned requests;	/* that reached the server */
 	unsigned modes[16];	/* ... by mode */
 	uint64_t refuse;	/* code that opens are refused with */
+	/* Takes what is opened instead of the flows; as session_events.open. NULL: the flows. */
+	uint64_t (*open)(struct world *, struct channel *, struct channel_params *, const struct endpoint_ops **,
+			 void **endpoint, const char **sentence);
 	bool no_auto_finish;
 };
 
