@@ -9,6 +9,7 @@
 #include "tunnel/carrier_internal.h"
 #include "tunnel/counters.h"
 #include "tunnel/log.h"
+#include "tunnel/probe.h"
 
 #define STALE (30 * LOOP_SECOND)	/* a carrier without exchanges for this long may be forgotten */
 
@@ -137,8 +138,7 @@ void carrier_accept(struct session *s, const struct request *r, struct exchange 
 		return;
 	}
 	if (r->mode == MODE_PROBE) {
-		(void)head;
-		carrier_answer(s->loop, x, CAPSULE_GONE, CODE_PROTOCOL, "probes are not answered yet");
+		probe_answer(s, r, x, head);
 		return;
 	}
 	c = find_or_make(s, r->carrier);

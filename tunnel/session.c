@@ -163,7 +163,7 @@ void session_attached(struct session *s)
 		legs += s->carrier[i]->leg_count;
 	if (s->role != SESSION_SERVER || s->state == SESSION_ENDED)
 		return;
-	if (legs > 0)
+	if (legs + s->probe_count > 0)
 		timer_stop(&s->expiry);
 	else
 		timer_in(&s->expiry, (s->channel_count ? s->config.expire_ms : s->config.expire_empty_ms) * LOOP_MS);
@@ -238,6 +238,7 @@ struct session *session_new(struct loop *loop, enum session_role role, const str
 	s->peer_open_limit = role == SESSION_SERVER ? config->max_channels : 0;
 	window_init(&s->peer_ids);
 	window_init(&s->peer_carriers);
+	list_init(&s->probes);
 	list_init(&s->channels);
 	list_init(&s->control);
 	list_init(&s->datagrams);
@@ -299,6 +300,7 @@ void session_free(struct session *s)
 	s->state = SESSION_ENDED;
 	while (s->carriers)
 		carrier_free(s->carrier[s->carriers - 1]);
+	probe_answers_end(s);
 	drop_channels(s, CODE_SESSION_LOST, "the session was ended here");
 	timer_stop(&s->probe);
 	timer_stop(&s->receipt);
@@ -318,6 +320,7 @@ void session_bye(struct session *s, uint64_t code, const char *reason)
 	s->farewell_code = code;
 	snprintf(s->farewell_reason, sizeof s->farewell_reason, "%s", reason);
 	s->bye_due = true;
+	probe_answers_end(s);
 	drop_channels(s, code, reason);
 	timer_stop(&s->idle);
 	session_kick(s);

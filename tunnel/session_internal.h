@@ -18,6 +18,7 @@
 #define SESSION_FEATURES FEATURE_PROBES	/* that we have */
 #define PONGS_MAX 8
 #define SEENS_MAX 32
+#define PROBED_MAX 32
 
 /* ---- channel ---- */
 
@@ -136,6 +137,10 @@ struct carrier {
 
 /* ---- session ---- */
 
+struct probed_x {
+	uint64_t x, count;	/* count: how often it came; 0: no entry */
+};
+
 enum session_state {
 	SESSION_NEW,	/* -> OPEN, ENDED */
 	SESSION_OPEN,	/* -> ENDED */
@@ -160,6 +165,9 @@ struct session {
 	unsigned carriers;
 	uint32_t next_carrier;
 	uint64_t next_x;
+	struct link probes;	/* server: being answered */
+	unsigned probe_count, probed_next;
+	struct probed_x probed[PROBED_MAX]; /* server: the newest probes */
 	session_pick *pick;
 	void *pick_ctx;
 
@@ -228,6 +236,9 @@ struct inbound {		/* the record being read on one leg */
 int inbox_begin(struct carrier *, struct inbound *, uint64_t number, uint32_t clock_ms);
 int inbox_capsule(struct carrier *, struct leg *, struct inbound *, uint64_t type, struct span value);
 int inbox_end(struct carrier *, struct inbound *);
+
+/* probe_answer.c */
+void probe_answers_end(struct session *);	/* the session is over: says so where it can */
 
 /* early.c: false when there is no room. */
 bool early_keep(struct session *, uint64_t channel, uint64_t type, struct span value);
