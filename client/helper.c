@@ -258,6 +258,7 @@ static void on_control(void *ctx, FILE *out, size_t n, char *const *words)
 		.stopping = h->stopping,
 		.session = h->current ? attachment_session(h->current) : NULL,
 		.ladder = h->current ? attachment_ladder(h->current) : NULL,
+		.pool = h->pool,
 		.ingress = h->ingress,
 		.n_ingress = h->n_ingress,
 	};

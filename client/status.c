@@ -12,6 +12,7 @@
 #include "client/options.h"
 #include "tunnel/carrier.h"
 #include "tunnel/channel.h"
+#include "tunnel/pool.h"
 #include "tunnel/session.h"
 
 static void copy(char *out, size_t size, const char *text)
@@ -28,19 +29,6 @@ static void *several(size_t n, size_t size)
 	if (n && !p)
 		abort();
 	return p;
-}
-
-void status_fini(struct status *s)
-{
-	free(s->carrier);
-	free(s->forward);
-	free(s->channel);
-	memset(s, 0, sizeof *s);
-}
-
-bool status_is_connected(const struct status *s)
-{
-	return strcmp(s->state, "connected") == 0;
 }
 
 static void session(struct status_session *out, const struct session *session)
@@ -82,6 +70,19 @@ static void path(struct status_path *out, const struct ladder *ladder, int64_t n
 	out->next_probe_ms = l.next_probe_us > now ? after(now, l.next_probe_us) : l.next_probe_us ? 0 : -1;
 }
 
+static void budget(struct status_path *out, const struct pool *pool)
+{
+	const struct cuts *cuts = pool_cuts(pool);
+
+	out->connections.open = pool_open_count(pool);
+	out->connections.limit = pool_limit(pool);
+	out->connections.peak = pool_peak(pool);
+	out->cuts.age_ms = cuts->seen.age_us / LOOP_MS;
+	out->cuts.idle_ms = cuts->seen.idle_us / LOOP_MS;
+	out->cuts.bytes = (int64_t)cuts->seen.bytes;
+	out->cuts.count = cuts->count;
+}
+
 static void carriers(struct status *out, const struct session *session)
 {
 	struct carrier *carrier[SESSION_CARRIERS_MAX];
@@ -97,6 +98,7 @@ static void carriers(struct status *out, const struct session *session)
 		c->id = stats.id;
 		COPY(c->rung, stats.rung);
 		c->proven = stats.proven;
+		c->stalled = stats.stalled;
 		c->legs = stats.legs;
 		c->rtt_ms = stats.rtt_us / 1000.0;
 		c->lateness_ms = stats.lateness_ms;
@@ -169,6 +171,8 @@ void status_gather(struct status *out, const struct status_source *from)
 	if (from->session)
 		of_session(out, from->session);
 	path(&out->path, from->ladder, now);
+	if (from->pool)
+		budget(&out->path, from->pool);
 	out->forward = several(from->n_ingress, sizeof *out->forward);
 	out->forwards = from->n_ingress;
 	for (size_t i = 0; i < from->n_ingress; i++)

@@ -107,6 +107,7 @@ struct ingress;
 struct ladder;
 struct loop;
 struct options;
+struct pool;
 struct session;
 
 /* What there is to gather from; NULL: there is none now. */
@@ -118,6 +119,7 @@ struct status_source {
 	bool stopping;
 	const struct session *session;
 	const struct ladder *ladder;
+	const struct pool *pool;
 	struct ingress *const *ingress;
 	size_t n_ingress;
 };

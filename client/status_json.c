@@ -110,6 +110,19 @@ static const struct field whole[] = {
 	{ "counters", COUNTED, offsetof(struct status, counter), 0, 0, NULL }, LAST,
 };
 
+void status_fini(struct status *s)
+{
+	free(s->carrier);
+	free(s->forward);
+	free(s->channel);
+	memset(s, 0, sizeof *s);
+}
+
+bool status_is_connected(const struct status *s)
+{
+	return strcmp(s->state, "connected") == 0;
+}
+
 /* ---- writing ---- */
 
 static json_t *value(const struct field *, const char *base);
