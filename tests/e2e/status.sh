@@ -48,7 +48,7 @@ says "udp $UDP udp +[0-9]+ +5[0-9][0-9] " answer
 says "tcp $SIG sig .* 123 k " answer
 
 # ---- again and again ----
-launch load $PYTHON "$TOP/tests/tools/datagrams.py" pingpong "$UDP" --count 1000000
+launch load $PYTHON "$TOP/tests/tools/datagrams.py" pingpong "$UDP" --count 1000000 --gap 10
 terminal=0
 $PYTHON "$TOP/tests/tools/watch.py" "$CULVERT" status --control "$W/control" --watch >"$W/screen" || terminal=$?
 [ $terminal -eq 0 ] || fail "in a terminal: status $terminal"
@@ -97,7 +97,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	chmod 600 "$W/control"
 	# The user of a helper may ask, and root may; nobody believes a third one's socket.
 	mkdir "$W/nobody" && install -m 600 "$W/token" "$W/nobody/token" && chown -R nobody "$W/nobody"
-	AS=nobody launch unprivileged "$W/culvert" --server "https://localhost:$SERVER_PORT" --cafile "$W/server.crt" --token-file "$W/nobody/token" \
+	AS=nobody launch unprivileged "$W/culvert" --state none --server "https://localhost:$SERVER_PORT" --cafile "$W/server.crt" --token-file "$W/nobody/token" \
 		--control "$W/nobody/control" -L udp://127.0.0.1:0=udp
 	helper_udp unprivileged udp >"$W/address"
 	await 10 grep -q connected "$W/unprivileged.err" || fail "the helper of nobody does not connect"
@@ -153,7 +153,7 @@ export XDG_RUNTIME_DIR=$W/run
 unset RUNTIME_DIRECTORY
 asked 1
 says "cannot ask culvert at $W/run/culvert/control: No such file or directory; is it running, and with --control there\?"
-launch usual "$CULVERT" --server "https://localhost:$SERVER_PORT" --cafile "$W/server.crt" --token-file "$W/token" -L udp://127.0.0.1:0=udp
+launch usual "$CULVERT" --state none --server "https://localhost:$SERVER_PORT" --cafile "$W/server.crt" --token-file "$W/token" -L udp://127.0.0.1:0=udp
 helper_udp usual udp >"$W/address"
 expect usual 10 "connected to"
 asked 0 --json

@@ -131,6 +131,7 @@ def pingpong(options):
             sock.recv(2048)
         except socket.timeout:
             lost += 1
+        time.sleep(options.gap / 1000)
     print("%d packets, %d lost" % (options.count, lost))
     if lost > options.count // 1000:
         raise Wrong("%d of %d packets lost" % (lost, options.count))
@@ -202,6 +203,7 @@ def main():
     a.add_argument("--sources", type=int, default=20)
     a.add_argument("--repeat", type=int, default=3)
     a.add_argument("--count", type=int, default=1000)
+    a.add_argument("--gap", type=float, default=0, help="ms between packets of pingpong")
     a.add_argument("--bind", type=int, default=0)
     options = a.parse_args()
     try:

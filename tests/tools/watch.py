@@ -3,7 +3,7 @@
 
     watch.py [--seconds S] [--end INT|TERM|HUP] COMMAND...
 
-The screen has 20 lines of 70 columns, then 40 of 100, then is as at first; each must be filled anew within a second and a half. At the
+The screen has 12 lines of 70 columns, then 40 of 100, then is as at first; each must be filled anew within a second and a half. At the
 end the command gets the signal (INT: as ^C of the terminal). Prints the last large screen. Exit status: that of the command;
 9 and a sentence when it left the terminal in another state or drew outside the screen.
 """
@@ -19,7 +19,7 @@ import sys
 import termios
 import time
 
-SMALL, LARGE = (20, 70), (40, 100)
+SMALL, LARGE = (12, 70), (40, 100)
 SEQUENCE = re.compile(rb"\033\[([?0-9;]*)([A-Za-z])")
 
 
