@@ -100,6 +100,14 @@ static int start(int argc, char **argv)
 	return rc;
 }
 
+static void unknown_command(const char *name)
+{
+	fprintf(stderr, "culvert: %s: not a command; there is", name);
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		fprintf(stderr, "%s %s", i ? "," : "", commands[i].name);
+	fprintf(stderr, ", see --help\n");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2 || *argv[1] == '-')
@@ -107,6 +115,9 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		if (!strcmp(commands[i].name, argv[1]))
 			return commands[i].run(argc - 1, argv + 1);
-	fprintf(stderr, "culvert: %s: not a command; see --help\n", argv[1]);
+	if (strstr(argv[1], "://"))
+		fprintf(stderr, "culvert: %s: not a command; the server is given as --server URL, see --help\n", argv[1]);
+	else
+		unknown_command(argv[1]);
 	return CLIENT_USAGE;
 }

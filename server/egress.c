@@ -5,12 +5,12 @@
 
 #include <string.h>
 
-static const struct egress_kind *const kinds[] = { &egress_udp, &egress_tcp, &egress_echo };
+static const struct egress_kind *const kinds[] = { &egress_udp, &egress_tcp };
 
 const struct egress_kind *egress_find(const char *scheme, size_t n)
 {
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (kinds[i]->scheme && strlen(kinds[i]->scheme) == n && !memcmp(kinds[i]->scheme, scheme, n))
+		if (strlen(kinds[i]->scheme) == n && !memcmp(kinds[i]->scheme, scheme, n))
 			return kinds[i];
 	return NULL;
 }

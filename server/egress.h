@@ -34,7 +34,7 @@ struct egress_env {
 	struct egress_share *(*share)(const struct session *);
 };
 
-/* A row names its scheme, or, when it is a service of the server's own without a target, that service. */
+/* A kind has a scheme and a row in the table; or it is a service of the server's own, without a target, and has that name. */
 struct egress_kind {
 	const char *scheme;	/* of a target URL: "udp" */
 	const char *service;	/* "culvert.echo" */

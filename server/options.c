@@ -36,7 +36,7 @@ const struct config_option options_table[] = {
 	{ .name = "admin", .type = CONFIG_STRING, .value = OPTIONS_ADMIN_DEFAULT, .metavar = "SOCKET",
 	  .help = "Unix socket for `culvertd status`, or none" },
 	{ .name = "echo", .type = CONFIG_BOOL, .initial = true,
-	  .help = "serve the echo that `culvert doctor` measures with; --echo=off: do not (on)" },
+	  .help = "the echo that `culvert doctor` measures with (on; --echo=off: none)" },
 	{ .name = "log-level", .type = CONFIG_STRING, .value = "info", .metavar = "LEVEL",
 	  .help = "error, warn, info or debug (info)" },
 	{ .name = "log-json", .type = CONFIG_BOOL, .help = "log a JSON object per line" },

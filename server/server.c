@@ -4,7 +4,6 @@
  */
 #include "server/server.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,10 +43,11 @@ static bool load(struct loaded *l, const struct options *o, char *error, size_t 
 
 	memset(l, 0, sizeof *l);
 	l->tls = tls_context_server(o->cert, o->key, "http/1.1", error, size);
-	if (l->tls && access(o->token_file, R_OK))
-		snprintf(error, size, "cannot read token file %s: %s", o->token_file, strerror(errno));
-	else if (l->tls)
-		l->credentials = credentials_load(o->token_file, error, size);
+	if (l->tls) {
+		l->credentials = credentials_load(o->token_file, why, sizeof why);
+		if (!l->credentials)
+			snprintf(error, size, "--token-file: %s", why);
+	}
 	if (l->credentials) {
 		l->cover = cover_new(o->cover, why, sizeof why);
 		if (!l->cover)

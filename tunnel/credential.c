@@ -241,6 +241,14 @@ static void warn_if_open(int fd, const char *file)
 		log_warn("credential", "", "%s can be read by everybody: chmod 600 it", file);
 }
 
+/* A name:token line where a file should be named: it must not get into logs. */
+static bool is_token_line(const char *file)
+{
+	const char *colon = strchr(file, ':');
+
+	return colon && !strchr(file, '/') && strlen(colon + 1) >= TOKEN_MIN;
+}
+
 struct credentials *credentials_load(const char *file, char *error, size_t size)
 {
 	struct credentials *c = NULL;
@@ -266,7 +274,11 @@ struct credentials *credentials_load(const char *file, char *error, size_t size)
 	goto failed;
 
 unreadable:
-	snprintf(error, size, "%s: %s", file, strerror(errno));
+	if (errno == ENOENT && is_token_line(file))
+		snprintf(error, size, "that is the name:token line itself, not the name of a file: write it into a file "
+				      "that only you can read, and name that");
+	else
+		snprintf(error, size, "%s: %s", file, strerror(errno));
 failed:
 	credentials_free(c);
 	c = NULL;

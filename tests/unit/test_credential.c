@@ -243,6 +243,11 @@ static void test_bad_files(void **state)
 	fails(longest, "1: the token must be 16 to 256 characters long");
 	assert_null(credentials_load("/nonexistent/tokens", error, sizeof error));
 	assert_string_equal(error, "/nonexistent/tokens: No such file or directory");
+	assert_null(credentials_load("alice:0123456789abcdef", error, sizeof error));
+	assert_string_equal(error, "that is the name:token line itself, not the name of a file: write it into a file that only you "
+				   "can read, and name that");
+	assert_null(credentials_load("alice:short", error, sizeof error));
+	assert_string_equal(error, "alice:short: No such file or directory");
 	assert_null(credentials_load("/tmp", error, sizeof error));
 	assert_string_equal(error, "/tmp: Is a directory");
 	assert_null(credentials_load("/dev/zero", error, sizeof error));
