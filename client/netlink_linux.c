@@ -91,7 +91,7 @@ static int batch(const struct question *q, const void *p, size_t n, struct looki
 	const struct nlmsghdr *h = p;
 	int left = (int)n;
 
-	for (; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+	for (; left > 0 && NLMSG_OK(h, (unsigned)left); h = NLMSG_NEXT(h, left)) {
 		if (h->nlmsg_seq != q->head.nlmsg_seq)
 			continue;	/* of a question given up */
 		if (h->nlmsg_type == NLMSG_DONE)
@@ -316,7 +316,7 @@ unsigned netlink_drain(int fd)
 			news |= NETLINK_NEWS_ANY | NETLINK_NEWS_LEFT;
 			continue;
 		}
-		for (; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left))
+		for (; left > 0 && NLMSG_OK(h, (unsigned)left); h = NLMSG_NEXT(h, left))
 			news |= meaning(h);
 	}
 	return news;
