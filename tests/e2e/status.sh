@@ -145,7 +145,28 @@ helper_start third --control "$W/second" -L udp://127.0.0.1:0=udp
 helper_udp third udp >"$W/address"
 expect third 10 "connected to"
 asked 0 --control "$W/second"
+# A person who watches is told when it ends, and sees the next one.
+launch watcher $PYTHON "$TOP/tests/tools/watch.py" --seconds 4 "$CULVERT" status --control "$W/second" --watch
+sleep 1.5
 stop_expecting third 0
+rc=0
+finish watcher 20 || rc=$?
+[ $rc -eq 1 ] || fail "watching a helper that ended: status $rc: $(cat "$W/watcher.err")"
+says "^cannot ask culvert at $W/second: No such file" watcher.out
+launch watcher $PYTHON "$TOP/tests/tools/watch.py" --seconds 3 "$CULVERT" status --control "$W/second" --watch
+rc=0
+finish watcher 20 || rc=$?
+[ $rc -eq 9 ] || fail "watching nobody: status $rc"
+# A program is told by the end of what it reads.
+helper_start fourth --control "$W/second" -L udp://127.0.0.1:0=udp
+helper_udp fourth udp >"$W/address"
+await 5 "$CULVERT" status --control "$W/second" --json >"$W/answer" || fail "the fourth helper"
+launch reader "$CULVERT" status --control "$W/second" --watch --json
+await 5 grep -q uptime "$W/reader.out" || fail "no lines of the fourth helper"
+stop_expecting fourth 0
+rc=0
+finish reader 5 || rc=$?
+[ $rc -eq 1 ] || fail "reading a helper that ended: status $rc"
 
 # ---- where it is unless said ----
 mkdir -m 700 "$W/run"
@@ -166,6 +187,10 @@ asked 2 --control "/$(printf 'x%.0s' {1..120})"
 says "longer than 107 bytes"
 asked 2 --wrong
 asked 2 more
+rc=0
+"$CULVERT" nonsense >"$W/answer" 2>"$W/said" || rc=$?
+[ $rc -eq 2 ] || fail "an unknown command ended with $rc"
+says "nonsense: not a command"
 
 # ---- the end ----
 stop_expecting helper 0

@@ -39,6 +39,7 @@ class Screen:
         self.rows, self.columns = rows, columns
         self.lines = [b""] * rows
         self.row = 0
+        self.fresh = True
 
     def feed(self, data):
         """Returns what is not whole yet."""

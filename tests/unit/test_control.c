@@ -1,5 +1,5 @@
 /* links: tunnel/control.c tunnel/loop.c tunnel/stream_tcp.c tunnel/address.c tunnel/log.c framing/error.c tests/lib/turns.c */
-/* libs: -lev */
+/* libs: -lev -lpthread */
 /* The control socket: its mode, words, caps and time-outs, what is in its place, and the side that asks. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,12 +9,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/lib/turns.h"
@@ -267,27 +267,36 @@ static void test_bad_paths(void **state)
 	assert_non_null(strstr(error, "No such file"));
 }
 
-/* ---- asking, which blocks: in a process of its own ---- */
+/* ---- asking, which blocks: in a thread of its own ---- */
 
-static bool over(void *child)
+struct asker {
+	int (*fn)(void);
+	int result;		/* -1: still at it */
+};
+
+static void *asker_run(void *arg)
 {
-	int status;
+	struct asker *a = arg;
 
-	if (waitpid(*(pid_t *)child, &status, WNOHANG) <= 0)
-		return false;
-	*(pid_t *)child = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
-	return true;
+	__atomic_store_n(&a->result, a->fn(), __ATOMIC_RELEASE);
+	return NULL;
 }
 
-/* The exit status of fn in a child while the loop turns. */
-static int in_child(int (*fn)(void))
+static bool asker_is_done(void *arg)
 {
-	pid_t child = fork();
+	return __atomic_load_n(&((struct asker *)arg)->result, __ATOMIC_ACQUIRE) >= 0;
+}
 
-	if (child == 0)
-		_exit(fn());
-	assert_true(turns_until(over, &child, 20 * LOOP_SECOND));
-	return (int)child;
+/* What fn returns, while the loop turns. */
+static int meanwhile(int (*fn)(void))
+{
+	struct asker a = { fn, -1 };
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, asker_run, &a), 0);
+	assert_true(turns_until(asker_is_done, &a, 20 * LOOP_SECOND));
+	pthread_join(thread, NULL);
+	return a.result;
 }
 
 static int ask(const char *line, char **answer)
@@ -300,25 +309,29 @@ static int ask(const char *line, char **answer)
 	return good;
 }
 
-static int asks_at_length(void)
+/* 0 when the answer begins like that and is so long. */
+static int asks(const char *line, const char *start, size_t len)
 {
 	char *answer;
+	bool good = ask(line, &answer) && strlen(answer) == len && strncmp(answer, start, strlen(start)) == 0;
 
-	return ask("large", &answer) && strlen(answer) == strlen("1 large\n") + LARGE ? 0 : 1;
+	free(answer);
+	return good ? 0 : 1;
+}
+
+static int asks_at_length(void)
+{
+	return asks("large", "1 large\n", strlen("1 large\n") + LARGE);
 }
 
 static int asks_words(void)
 {
-	char *answer;
-
-	return ask("one two", &answer) && !strcmp(answer, "2 two\n") ? 0 : 1;
+	return asks("one two", "2 two\n", 6);
 }
 
 static int asks_in_vain(void)
 {
-	char *answer;
-
-	return !ask("x", &answer) && strstr(error, "answers nothing") ? 0 : 1;
+	return asks("x", "", 0) && strstr(error, "answers nothing") ? 0 : 1;
 }
 
 static void test_ask(void **state)
@@ -326,13 +339,13 @@ static void test_ask(void **state)
 	int fd[CONTROL_CLIENTS];
 
 	(void)state;
-	assert_int_equal(in_child(asks_words), 0);
-	assert_int_equal(in_child(asks_at_length), 0);
+	assert_int_equal(meanwhile(asks_words), 0);
+	assert_int_equal(meanwhile(asks_at_length), 0);
 	for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
 		fd[i] = connected();
 		turns_for(2 * LOOP_MS);
 	}
-	assert_int_equal(in_child(asks_in_vain), 0);
+	assert_int_equal(meanwhile(asks_in_vain), 0);
 	for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
 		close(fd[i]);
 }
