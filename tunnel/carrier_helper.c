@@ -92,22 +92,13 @@ struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *o
 
 const struct exchange_head *carrier_helper_head(struct carrier_helper *h, struct leg *leg, bool streamed)
 {
-	static char target[REQUEST_TARGET_MAX], lines[1024], authorization[256];
-	static struct exchange_head head = { .method = "POST", .target = target, .lines = lines };
 	struct session *s = h->base.session;
 	struct request r = { .carrier = h->base.id, .x = leg->number, .mode = leg->ops->mode, .hold_ms = leg->hold_ms,
 			     .keep = leg->keep, .has_epoch = leg->ops->mode != MODE_HELLO,
 			     .epoch = s->epoch };
 
 	memcpy(r.sid, s->sid, sizeof r.sid);
-	request_put(&r, h->path->base, target, sizeof target);
-	h->path->sign(h->path->ctx, authorization, sizeof authorization, head.method, target);
-	snprintf(lines, sizeof lines, "Authorization: %s\r\nUser-Agent: %s\r\n"
-		 "Content-Type: application/octet-stream\r\nCache-Control: no-store\r\nAccept: */*\r\n",
-		 authorization, h->path->user_agent);
-	head.host = h->path->host;
-	head.streamed = streamed;
-	return &head;
+	return carrier_path_head(h->path, &r, streamed);
 }
 
 unsigned carrier_helper_keep(const struct carrier_helper *h)

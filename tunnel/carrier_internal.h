@@ -67,6 +67,8 @@ static inline struct carrier_helper *carrier_helper_of(struct leg *leg)
 struct leg *carrier_helper_leg(struct carrier_helper *, const struct leg_ops *, uint32_t hold_ms);
 /* The head of its request; valid until the next call. */
 const struct exchange_head *carrier_helper_head(struct carrier_helper *, struct leg *, bool streamed);
+/* The head of any request over a path; valid until the next call. */
+const struct exchange_head *carrier_path_head(const struct carrier_path *, const struct request *, bool streamed);
 /* A leg ended: counts failures, and sees to it that `stand` is called again. */
 void carrier_helper_ended(struct carrier_helper *, struct leg *, int error);
 /* The streamed answer has begun: the proof may start. */

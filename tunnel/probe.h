@@ -23,7 +23,8 @@
 
 struct probe;
 
-/* What to send and what to ask for. Zeroed: an empty exchange. */
+/* What to send and what to ask for. Zeroed: an empty exchange. A complete body holds about 80,000 bytes: marks that do not fit
+ * are left out, either way. */
 struct probe_plan {
 	/* up */
 	bool up_streamed;	/* else one complete body */
@@ -64,6 +65,7 @@ struct probe_result {
 	bool down_intact;
 	uint64_t bytes_in;	/* of the answer's body */
 	/* what the server says of the request */
+	uint64_t number;	/* x that we sent */
 	bool reported;
 	uint64_t x, copies;	/* x: of the request that was answered; another one's: a cache replayed it. copies: of it so far */
 	unsigned version;	/* 10 or 11 */
@@ -77,8 +79,9 @@ struct probe_result {
 	char page[PROBE_TEXT];	/* beginning of a body that is not culvertd's, printable */
 };
 
-/* Begins as soon as the pool gives a connection (modest: never the last one that is free); the session is welcomed. done is called
- * once, never from within probe_start; the probe is gone when it returns. */
+/* Begins as soon as the pool gives a connection (modest: never the last one that is free), and fails when none comes for 15 s.
+ * The session is welcomed, has probes, and outlives it. done is called once, at the end of a turn, never from within
+ * probe_start; the probe is gone when it returns. */
 struct probe *probe_start(struct session *, const struct carrier_path *, struct pool *, bool modest, const struct probe_plan *,
 			  void (*done)(void *ctx, const struct probe_result *), void *ctx);
 /* done is not called. */
