@@ -16,7 +16,7 @@
 #define WEPL 110.0	/* weighted echo path loss, dB */
 
 const struct emodel_codec emodel_g711 = { .ie = 0, .bpl = 25.1, .delay_ms = 20 };
-const struct emodel_codec emodel_opus = { .ie = 2, .bpl = 16, .delay_ms = 26.5 };
+const struct emodel_codec emodel_opus = { .ie = 0, .bpl = 16, .delay_ms = 26.5 };
 
 /* How 7.4 joins two ratings that do not simply add up. */
 static double joined(double difference, double curve)

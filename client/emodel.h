@@ -16,9 +16,9 @@ struct emodel_codec {
 /* G.711 with concealment of lost packets: G.113 appendix I. */
 extern const struct emodel_codec emodel_g711;
 /*
- * Opus at the rates of calls, approximately: no Recommendation has values for it on this scale. These are those that
- * M. Alahmadi published in 2021 for 11 kbit/s, narrowband (from an instrumental model, random loss: 2.03 and 15.95),
- * the best that he gives on it. Calls usually have more bits; so this errs downwards.
+ * Opus at the rates of calls, approximately: no Recommendation has values for it on this scale. What M. Alahmadi published
+ * in 2021 (narrowband, constant rate, from an instrumental model) falls to ie = 2.03 at 11 kbit/s, the highest rate
+ * there, with bpl = 15.95 for random loss; calls have twice that rate and more, so that ie is taken for 0.
  */
 extern const struct emodel_codec emodel_opus;
 

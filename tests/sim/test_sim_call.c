@@ -158,7 +158,7 @@ static void measure(const char *rung, const struct proxy_options *o, unsigned li
 	near("p50", rung, s.result.p50_ms, p50 - within, p50 + within);
 	near("p99", rung, s.result.p99_ms, p99 - within, p99 + within);
 	near("loss", rung, s.result.loss_percent, 0, 0);
-	near("MOS", rung, s.result.mos, p99 > 120 ? 3.8 : 4.25, p99 > 120 ? 4.2 : 4.4);
+	near("MOS", rung, s.result.mos, p99 > 120 ? 3.8 : 4.3, p99 > 120 ? 4.3 : 4.4);
 	print_message("%-10s %3.0f ms: one way p50 %.1f, p99 %.1f; measured %.1f, %.1f; late %.1f %%, MOS %.2f\n", rung,
 		      (double)o->delay_us / 1000, p50, p99, s.result.p50_ms, s.result.p99_ms, s.result.late_percent,
 		      s.result.mos);
