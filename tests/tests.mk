@@ -17,7 +17,7 @@ $(UNIT:%.c=$(O)/%.o): | deps-test
 unit: $(UNIT_BIN)
 	@tests/lib/run-unit.sh $(UNIT_BIN)
 
-include tests/fuzz/fuzz.mk tests/tools/tools.mk tests/demo/demo.mk
+include tests/fuzz/fuzz.mk tests/tools/tools.mk tests/demo/demo.mk tests/zoo/zoo.mk
 -include tests/bench/bench.mk
 
 check-includes:

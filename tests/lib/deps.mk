@@ -5,15 +5,21 @@ DEPS_BUILD = openssl/ssl.h=libssl-dev ev.h=libev-dev http_parser.h=libhttp-parse
 	confuse.h=libconfuse-dev ares.h=libc-ares-dev jansson.h=libjansson-dev bin:pkg-config=pkg-config bin:gcc=gcc stdio.h=libc6-dev
 DEPS_TEST = cmocka.h=libcmocka-dev bin:clang=clang bin:valgrind=valgrind bin:ip=iproute2 bin:curl=curl bin:openssl=openssl py:ssl=python3 bin:mandoc=mandoc bin:setpriv=util-linux \
 	bin:python3=python3 'file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a=libclang-rt-dev'
-DEPS_REAL = bin:squid=squid-openssl bin:mitmdump=mitmproxy bin:tinyproxy=tinyproxy bin:nginx=nginx-light bin:haproxy=haproxy bin:apache2=apache2-bin bin:gst-launch-1.0=gstreamer1.0-tools \
+DEPS_REAL = bin:squid=squid-openssl bin:mitmdump=mitmproxy bin:tinyproxy=tinyproxy bin:privoxy=privoxy \
+	bin:apache2=apache2-bin bin:haproxy=haproxy bin:nginx=nginx-light bin:gst-launch-1.0=gstreamer1.0-tools \
 	gst:opusenc=gstreamer1.0-plugins-base gst:rtpopuspay=gstreamer1.0-plugins-good
 
+# What `make zoo` measures beside Culvert.
+DEPS_ZOO = py:engineio=python3-engineio py:aiohttp=python3-aiohttp
+
 deps:
-	@tests/lib/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REAL)
+	@tests/lib/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REAL) $(DEPS_ZOO)
 deps-check:
 	@tests/lib/deps.sh $(DEPS_BUILD)
 deps-test:
 	@tests/lib/deps.sh $(DEPS_BUILD) $(DEPS_TEST)
 deps-real:
 	@tests/lib/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REAL)
-.PHONY: deps deps-check deps-test deps-real
+deps-zoo:
+	@tests/lib/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REAL) $(DEPS_ZOO)
+.PHONY: deps deps-check deps-test deps-real deps-zoo

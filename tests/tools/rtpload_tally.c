@@ -22,6 +22,7 @@ struct lane { /* one stream of one call */
 	uint32_t newest;
 	uint64_t seen[SEEN_BITS / 64];
 	int64_t delay; /* of the packet before, for the jitter */
+	int64_t arrived; /* the newest arrival, for the gap */
 	double jitter;
 };
 
@@ -30,6 +31,7 @@ struct rtpload_tally {
 	uint64_t sent, received, duplicate, reordered, bytes, foreign;
 	uint64_t late[RTPLOAD_MAX_DEADLINES];
 	int64_t min, max;
+	int64_t gap; /* the longest time without an arrival within a lane, ns */
 	double sum;
 	uint64_t histogram[SLOTS];
 	struct lane lane[];
@@ -130,6 +132,9 @@ void rtpload_tally_add(struct rtpload_tally *t, const struct rtpload_tag *tag, i
 	if (!first) /* RFC 3550 section 6.4.1, with the true send times */
 		l->jitter += (fabs((double)(delay - l->delay)) - l->jitter) / 16;
 	l->delay = delay;
+	if (!first && arrived_ns - l->arrived > t->gap)
+		t->gap = arrived_ns - l->arrived;
+	l->arrived = arrived_ns;
 }
 
 static double percentile(const struct rtpload_tally *t, double q)
@@ -178,9 +183,9 @@ void rtpload_tally_json(const struct rtpload_tally *t, FILE *f)
 		t->duplicate, t->reordered, t->foreign, t->bytes);
 	if (t->received)
 		fprintf(f, ",\"min_ms\":%.4f,\"mean_ms\":%.4f,\"p50_ms\":%.4f,\"p90_ms\":%.4f,\"p99_ms\":%.4f"
-			",\"p999_ms\":%.4f,\"max_ms\":%.4f,\"jitter_ms\":%.4f", (double)t->min / 1e6,
+			",\"p999_ms\":%.4f,\"max_ms\":%.4f,\"jitter_ms\":%.4f,\"gap_ms\":%.4f", (double)t->min / 1e6,
 			t->sum / (double)t->received / 1e6, percentile(t, 0.5), percentile(t, 0.9), percentile(t, 0.99),
-			percentile(t, 0.999), (double)t->max / 1e6, mean_jitter_ms(t));
+			percentile(t, 0.999), (double)t->max / 1e6, mean_jitter_ms(t), (double)t->gap / 1e6);
 	for (int i = 0; i < t->options->deadlines; i++)
 		fprintf(f, ",\"late%g_pct\":%.4f", t->options->deadline_ms[i], late_percent(t, i));
 	fputc('}', f);
