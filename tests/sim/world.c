@@ -160,7 +160,15 @@ static void helper_ended(void *ctx, uint64_t code, const char *reason)
 	w->helper_code = code;
 }
 
-static const struct session_events helper_events = { .ended = helper_ended };
+static void helper_welcome(void *ctx)
+{
+	struct world *w = ctx;
+
+	if (w->welcome)
+		w->welcome(w->welcome_ctx);
+}
+
+static const struct session_events helper_events = { .welcome = helper_welcome, .ended = helper_ended };
 
 static size_t sign(void *ctx, char *out, size_t cap, const char *method, const char *target)
 {

@@ -105,6 +105,8 @@ struct world {
 	uint64_t (*open)(struct world *, struct channel *, struct channel_params *, const struct endpoint_ops **,
 			 void **endpoint, const char **sentence);
 	bool no_auto_finish;
+	void (*welcome)(void *ctx); /* the helper may open channels; NULL: nothing to do */
+	void *welcome_ctx;
 };
 
 struct world *world_new(uint64_t seed, bool spray);
