@@ -15,12 +15,13 @@
 #include "tunnel/log.h"
 
 #define HOLD_DEFAULT 20000			/* ms */
+#define HOLD_MIN (100 * LOOP_MS)
 #define GRACE (5 * LOOP_SECOND)			/* PROTOCOL.md section 3: a poll is dead later than this */
-#define PROOF_SLACK LOOP_SECOND			/* beyond two round trips and the time to connect */
-#define MARK_GAP (100 * LOOP_MS)
 #define BUSY (2 * LOOP_SECOND)			/* since the last data, more polls are held */
 #define SHORT_LIFE LOOP_SECOND			/* a streamed answer that ends sooner has failed */
+#define LONG_LIFE (5 * LOOP_SECOND)		/* one that fails later is no failure in a row */
 #define FAILURES_MAX 3
+#define RENEW_RETRY LOOP_SECOND			/* no connection to replace a leg with, while it stands */
 #define KEEP_MAX 2
 #define EMPTY_POLLS 4				/* answered early with nothing, in a row, before there are pauses */
 #define EMPTY_PAUSE (50 * LOOP_MS)
@@ -34,9 +35,7 @@ static struct carrier_helper *helper_of(struct carrier *c)
 
 /* ---- failing ---- */
 
-static void fail(struct carrier_helper *h, int error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-
-static void fail(struct carrier_helper *h, int error, const char *fmt, ...)
+void carrier_helper_fail(struct carrier_helper *h, int error, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -63,6 +62,16 @@ static void tell_failed(void *ctx)
 
 /* ---- requests ---- */
 
+/* No longer than the connection lives, and than silence is borne. */
+static uint32_t hold_of(const struct carrier_helper *h, const struct exchange *x, uint32_t hold_ms)
+{
+	int64_t hold = cuts_hold_us(pool_cuts(h->user.pool), hold_ms * LOOP_MS), left = pool_left_us(x);
+
+	if (left < hold)
+		hold = left;
+	return hold < HOLD_MIN ? HOLD_MIN / LOOP_MS : (uint32_t)(hold / LOOP_MS);
+}
+
 struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *ops, uint32_t hold_ms)
 {
 	struct session *s = h->base.session;
@@ -77,7 +86,8 @@ struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *o
 	if (!x)
 		return NULL;
 	leg = leg_new(&h->base, ops, x, s->next_x++, true);
-	leg->hold_ms = hold_ms;
+	leg->hold_ms = hold_ms ? hold_of(h, x, hold_ms) : 0;
+	leg->keepalive_ms = carrier_helper_keepalive(h);
 	leg->keep = carrier_helper_keep(h) ? carrier_helper_keep(h) : 1;
 	if (ops == &method_poll_leg) {
 		h->polls++;
@@ -86,7 +96,7 @@ struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *o
 	if (ops == &method_post_leg)
 		h->posts++;
 	if (ops->mode == MODE_POLL || ops->mode == MODE_HELLO)
-		timer_in(&leg->timer, hold_ms * LOOP_MS + GRACE + 2 * h->base.ledger.srtt_us);
+		timer_in(&leg->timer, leg->hold_ms * LOOP_MS + GRACE + 2 * h->base.ledger.srtt_us);
 	return leg;
 }
 
@@ -95,7 +105,10 @@ const struct exchange_head *carrier_helper_head(struct carrier_helper *h, struct
 	struct session *s = h->base.session;
 	struct request r = { .carrier = h->base.id, .x = leg->number, .mode = leg->ops->mode, .hold_ms = leg->hold_ms,
 			     .keep = leg->keep, .has_epoch = leg->ops->mode != MODE_HELLO,
-			     .epoch = s->epoch };
+			     .epoch = s->epoch, .pad = h->rung->pad, .event_stream = h->rung->event_stream };
+
+	if (leg->keepalive_ms < s->config.keepalive_ms)
+		r.keepalive_ms = leg->keepalive_ms;
 
 	memcpy(r.sid, s->sid, sizeof r.sid);
 	return carrier_path_head(h->path, &r, streamed);
@@ -146,7 +159,7 @@ static void pause_and_retry(struct carrier_helper *h, unsigned *failures, int er
 {
 	h->failed_us = loop_now(h->base.session->loop);
 	if (++*failures > FAILURES_MAX) {
-		fail(h, error, "%s", why);
+		carrier_helper_fail(h, error, "%s", why);
 		return;
 	}
 	h->pausing = pauses[*failures - 1] > 0;
@@ -175,7 +188,7 @@ static void mind_empty_poll(struct carrier_helper *h, const struct leg *leg, int
 }
 
 /* Words for a leg's failure. */
-static const char *leg_why(const struct leg *leg, int error, char *out, size_t size)
+const char *carrier_helper_why(const struct leg *leg, int error, char *out, size_t size)
 {
 	if (error == ERROR_HTTP && leg->status && leg->status != 200)
 		snprintf(out, size, "the answer was HTTP status %d", leg->status);
@@ -200,100 +213,34 @@ void carrier_helper_ended(struct carrier_helper *h, struct leg *leg, int error)
 		h->user.leaving = true;
 	if (h->base.state == CARRIER_FAILED || s->state == SESSION_ENDED)
 		return;
-	if (error == 0 && leg->ops->mode != MODE_POLL && leg->ops->mode != MODE_UP && age < SHORT_LIFE)
+	if (error == 0 && !leg->replaced && leg->ops->mode != MODE_POLL && leg->ops->mode != MODE_UP && age < SHORT_LIFE)
 		error = ERROR_RESET;
 	if (leg->ops->mode == MODE_POLL && leg->hold_ms && (leg->heard || leg->spoke))
 		h->busy_us = loop_now(s->loop);
-	if (error == 0) {
+	if (leg->replaced || leg->given_up) {
+		if (!h->pausing)
+			timer_in(&h->retry, 0);
+		return;
+	}
+	if (error == 0 || (leg->got_head && age >= LONG_LIFE))
 		*failures_of(h, leg) = 0;
+	if (error == 0) {
 		if (leg->hold_ms)
 			mind_empty_poll(h, leg, age);
 		if (!h->pausing)	/* what failed beside it still waits */
 			timer_in(&h->retry, 0);
 		return;
 	}
-	leg_why(leg, error, why, sizeof why);
+	carrier_helper_why(leg, error, why, sizeof why);
 	if (error == ERROR_HTTP && leg->date)
 		h->path->clock(h->path->ctx, leg->date);
 	log_debug("carrier", s->tag, "%u: %s", h->base.id, why);
 	if (h->base.state == CARRIER_PROBING)
-		fail(h, error, "%s", why);
+		carrier_helper_fail(h, error, "%s", why);
 	else if (leg->born_us >= h->failed_us)
 		pause_and_retry(h, failures_of(h, leg), error, why);
 	else if (!h->pausing)	/* cut together with one that was counted */
 		timer_sooner(&h->retry, loop_now(s->loop));
-}
-
-/* ---- proof ---- */
-
-static void prove(struct carrier_helper *h)
-{
-	h->base.state = CARRIER_PROVEN;
-	timer_stop(&h->proof);
-	h->base.session->window_due = true;	/* tells the server, by a capsule that is sent until it arrives */
-	log_debug("carrier", h->base.session->tag, "%u: %s is proven", h->base.id, h->rung->name);
-	h->events->proven(h->ctx, &h->base);
-	session_kick(h->base.session);
-}
-
-static int64_t patience(const struct carrier_helper *h)
-{
-	return 2 * h->hello_rtt_us + h->hello_us + PROOF_SLACK;
-}
-
-static void send_mark(struct carrier_helper *h)
-{
-	h->base.marks_due++;
-	timer_in(&h->proof, patience(h));
-	session_kick(h->base.session);
-}
-
-static void proof_due(void *ctx)
-{
-	struct carrier_helper *h = ctx;
-
-	if (!h->streamed_down)
-		prove(h);
-	else if (h->base.marks_due == 0 && h->marks_back == 1 && h->base.mark_next == 1)
-		send_mark(h);	/* the second one, by itself */
-	else
-		fail(h, ERROR_TIMEOUT, "marks did not come back in time: the path holds back %s",
-		     h->down && h->down->got_head ? "what it should pass at once" : "the answer until it is complete");
-}
-
-void carrier_helper_down_open(struct carrier_helper *h)
-{
-	if (h->base.state == CARRIER_PROBING && h->base.mark_next == 0 && !h->base.marks_due)
-		send_mark(h);
-}
-
-static void helper_seen(struct carrier *c, struct leg *leg, const struct message_seen *m)
-{
-	struct carrier_helper *h = helper_of(c);
-
-	if (c->state != CARRIER_PROBING || m->id != c->id || m->n != h->marks_back || !m->intact)
-		return;
-	if (!leg || (leg->ops->mode != MODE_DOWN && leg->ops->mode != MODE_DUPLEX))
-		return;
-	if (++h->marks_back == 1)
-		timer_in(&h->proof, MARK_GAP);
-	else
-		prove(h);
-}
-
-static void helper_welcomed(struct carrier *c)
-{
-	struct carrier_helper *h = helper_of(c);
-
-	if (c->state != CARRIER_OPENING)
-		return;
-	h->hello_rtt_us = loop_now(c->session->loop) - h->hello_rtt_us;
-	c->state = CARRIER_PROBING;
-	if (h->streamed_down)
-		timer_in(&h->proof, patience(h));
-	else
-		timer_in(&h->proof, 0);	/* HELLO's answer was all the proof that polls need */
-	timer_in(&h->retry, 0);	/* behind this exchange's end: its connection is then free */
 }
 
 static bool helper_send(struct carrier *c)
@@ -302,58 +249,12 @@ static bool helper_send(struct carrier *c)
 
 	if (c->state != CARRIER_PROBING && c->state != CARRIER_PROVEN)
 		return false;
+	if (h->down && c->state == CARRIER_PROVEN && carrier_helper_is_worn(h->down))
+		h->rung->down->stand(h);
 	if (!h->rung->up->send(h, c->state == CARRIER_PROVEN ? 0 : OUTBOX_OWN))
 		return false;
 	h->busy_us = loop_now(c->session->loop);
 	return true;
-}
-
-/* ---- hello ---- */
-
-static void hello_end(struct leg *leg)
-{
-	(void)leg;
-}
-
-static void hello_timer(struct leg *leg)
-{
-	leg_fail(leg, ERROR_TIMEOUT);
-}
-
-static void hello_closed(struct leg *leg, int error)
-{
-	struct carrier_helper *h = helper_of(leg->carrier);
-	char why[200];
-
-	if (h->base.state != CARRIER_OPENING || h->base.session->state == SESSION_ENDED)
-		return;
-	if (error == 0)
-		error = ERROR_HTTP;
-	if (error == ERROR_HTTP && leg->date && !h->clock_corrected && h->path->clock(h->path->ctx, leg->date)) {
-		h->clock_corrected = true;
-		loop_later(h->base.session->loop, &h->again);
-		return;
-	}
-	fail(h, error, "%s", leg_why(leg, error, why, sizeof why));
-}
-
-static const struct leg_ops hello_leg = {
-	.mode = MODE_HELLO, .end = hello_end, .timer = hello_timer, .closed = hello_closed,
-};
-
-static void say_hello(void *ctx)
-{
-	struct carrier_helper *h = ctx;
-	struct leg *leg;
-
-	if (h->base.state != CARRIER_OPENING || h->base.leg_count > 0)
-		return;
-	leg = carrier_helper_leg(h, &hello_leg, 0);
-	if (!leg)
-		return;
-	h->hello_us = loop_now(h->base.session->loop) - h->opened_us;
-	h->hello_rtt_us = loop_now(h->base.session->loop);
-	leg_complete(leg, carrier_helper_head(h, leg, false), OUTBOX_HELLO);
 }
 
 /* ---- pool ---- */
@@ -363,7 +264,7 @@ static void pool_has_room(void *ctx)
 	struct carrier_helper *h = ctx;
 
 	if (h->base.state == CARRIER_OPENING)
-		say_hello(h);
+		carrier_proof_begin(h);
 	else
 		stand(h);
 }
@@ -375,7 +276,9 @@ static void pool_dial_failed(void *ctx, int error, const char *why)
 	if (h->base.state == CARRIER_FAILED)
 		return;
 	if (h->base.leg_count == 0 || h->base.state != CARRIER_PROVEN)
-		fail(h, error, "%s", why);
+		carrier_helper_fail(h, error, "%s", why);
+	else if (h->down && (h->up || h->rung->up != &method_up_stream))
+		timer_sooner(&h->retry, loop_now(h->base.session->loop) + RENEW_RETRY);
 	else if (!timer_armed(&h->retry))
 		pause_and_retry(h, &h->down_failures, error, why);
 }
@@ -395,10 +298,12 @@ static void helper_fini(struct carrier *c)
 	later_cancel(loop, &h->again);
 	while (!list_empty(&c->legs))
 		leg_drop(list_entry(c->legs.next, struct leg, link));
+	if (h->user.pool && c->session->ended_reason[0])
+		pool_excuse(h->user.pool);
 	pool_leave(&h->user);
 }
 
-static const struct carrier_ops helper_ops = { helper_send, helper_seen, helper_welcomed, helper_fini };
+static const struct carrier_ops helper_ops = { helper_send, carrier_proof_seen, carrier_proof_welcomed, helper_fini };
 
 struct carrier *carrier_open(struct session *s, const struct rung *rung, const struct carrier_path *path,
 			     struct pool *pool, const struct carrier_events *events, void *ctx)
@@ -423,10 +328,10 @@ struct carrier *carrier_open(struct session *s, const struct rung *rung, const s
 	h->streamed_down = rung->down != &method_down_poll;
 	h->opened_us = loop_now(s->loop);
 	h->busy_us = -BUSY;
-	timer_init(&h->proof, s->loop, proof_due, h);
+	timer_init(&h->proof, s->loop, carrier_proof_due, h);
 	timer_init(&h->retry, s->loop, retry_due, h);
 	later_init(&h->fail, tell_failed, h);
-	later_init(&h->again, say_hello, h);
+	later_init(&h->again, carrier_proof_begin, h);
 	pool_join(pool, &h->user, false, &pool_events, h);
 	session_add_carrier(s, &h->base);
 	loop_later(s->loop, &h->again);

@@ -69,13 +69,34 @@ struct leg *carrier_helper_leg(struct carrier_helper *, const struct leg_ops *, 
 const struct exchange_head *carrier_helper_head(struct carrier_helper *, struct leg *, bool streamed);
 /* The head of any request over a path; valid until the next call. */
 const struct exchange_head *carrier_path_head(const struct carrier_path *, const struct request *, bool streamed);
+/* It does not work: told at the end of the turn. */
+void carrier_helper_fail(struct carrier_helper *, int error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Words for a leg's failure. */
+const char *carrier_helper_why(const struct leg *, int error, char *out, size_t size);
 /* A leg ended: counts failures, and sees to it that `stand` is called again. */
 void carrier_helper_ended(struct carrier_helper *, struct leg *, int error);
-/* The streamed answer has begun: the proof may start. */
-void carrier_helper_down_open(struct carrier_helper *);
 /* How many polls may be held at the server; 0: each is answered at once. */
 unsigned carrier_helper_keep(const struct carrier_helper *);
 bool carrier_helper_is_busy(const struct carrier_helper *);
+
+/* carrier_renew.c */
+bool carrier_helper_is_worn(const struct leg *);	/* it is time to replace a standing leg */
+int64_t carrier_helper_worn_at(const struct leg *);	/* when it will be; INT64_MAX: it is, or has been replaced */
+uint32_t carrier_helper_keepalive(const struct carrier_helper *); /* ms, of a leg that begins now */
+int64_t carrier_helper_dead_at(const struct leg *);	/* streamed answers: when nothing came */
+void carrier_helper_dead(struct leg *);			/* ... nothing did: ends it */
+void carrier_helper_replaced(struct leg *);		/* another one stands in its place; NULL is fine */
+void carrier_helper_down_ended(struct leg *);		/* the answer ended in order */
+void carrier_helper_yield(struct carrier_helper *);
+void method_up_stream_end(struct carrier_helper *);	/* ends the standing request body in order */
+
+/* carrier_proof.c */
+void carrier_proof_begin(void *helper);	/* says HELLO if it can; in a later, too */
+void carrier_proof_welcomed(struct carrier *);
+void carrier_proof_seen(struct carrier *, struct leg *, const struct message_seen *);
+void carrier_proof_due(void *helper);	/* timer */
+/* The streamed answer has begun: the marks may start. */
+void carrier_helper_down_open(struct carrier_helper *);
 
 /* ---- server ---- */
 

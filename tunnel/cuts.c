@@ -37,16 +37,20 @@ static bool learn_idle(struct cuts *c, int64_t idle_us)
 	return true;
 }
 
-static bool learn_age_or_bytes(struct cuts *c, const struct cut *k)
+/* Which of these it was cannot be told from one cut: all that it can have been. */
+static bool learn_course(struct cuts *c, const struct cut *k)
 {
 	bool age = k->age_us > c->survived.age_us;
+	bool answer = k->answer_us >= CUTS_AGE_MIN && k->answer_us > c->survived.answer_us;
 	bool bytes = k->bytes >= CUTS_BYTES_MIN && k->bytes > c->survived.bytes;
 
 	if (age)
 		c->seen.age_us = k->age_us;
 	if (bytes)
 		c->seen.bytes = k->bytes;
-	return age || bytes;
+	if (answer)
+		c->seen.answer_us = k->answer_us;
+	return age || bytes || answer;
 }
 
 /* What was survived before does not hold any more when it happens twice alike. */
@@ -56,6 +60,7 @@ static bool learn_odd(struct cuts *c, const struct cut *k)
 	bool idle = k->idle_us >= CUTS_IDLE_MIN && alike((uint64_t)k->idle_us, (uint64_t)odd.idle_us);
 	bool age = k->age_us > 0 && alike((uint64_t)k->age_us, (uint64_t)odd.age_us);
 	bool bytes = k->bytes >= CUTS_BYTES_MIN && alike(k->bytes, odd.bytes);
+	bool answer = k->answer_us >= CUTS_AGE_MIN && alike((uint64_t)k->answer_us, (uint64_t)odd.answer_us);
 
 	c->odd = *k;
 	if (idle)
@@ -64,7 +69,9 @@ static bool learn_odd(struct cuts *c, const struct cut *k)
 		c->seen.age_us = c->survived.age_us = k->age_us;
 	if (bytes && !idle)
 		c->seen.bytes = c->survived.bytes = k->bytes;
-	return idle || age || bytes;
+	if (answer && !idle)
+		c->seen.answer_us = c->survived.answer_us = k->answer_us;
+	return idle || age || bytes || answer;
 }
 
 bool cuts_note(struct cuts *c, const struct cut *k, int64_t now_us)
@@ -72,7 +79,7 @@ bool cuts_note(struct cuts *c, const struct cut *k, int64_t now_us)
 	if (k->age_us < CUTS_AGE_MIN)
 		return false;
 	c->count++;
-	if (!learn_idle(c, k->idle_us) && !learn_age_or_bytes(c, k) && !learn_odd(c, k))
+	if (!learn_idle(c, k->idle_us) && !learn_course(c, k) && !learn_odd(c, k))
 		return false;
 	learned(c, now_us);
 	return true;
@@ -108,7 +115,10 @@ void cuts_survived(struct cuts *c, const struct cut *k)
 		c->survived.idle_us = k->idle_us;
 	if (k->bytes > c->survived.bytes)
 		c->survived.bytes = k->bytes;
+	if (k->answer_us > c->survived.answer_us)
+		c->survived.answer_us = k->answer_us;
 	refute(&c->seen.age_us, k->age_us);
+	refute(&c->seen.answer_us, k->answer_us);
 	refute(&c->seen.idle_us, k->idle_us);
 	refute(&bytes, (int64_t)k->bytes);
 	c->seen.bytes = (uint64_t)bytes;
@@ -122,7 +132,7 @@ static bool beyond(const struct cuts *c, const struct cut *k, unsigned tenths)
 
 bool cuts_due(const struct cuts *c, const struct cut *k)
 {
-	return beyond(c, k, 8);
+	return beyond(c, k, 8) || (c->seen.answer_us && k->answer_us >= c->seen.answer_us / 10 * 8);
 }
 
 bool cuts_half(const struct cuts *c, const struct cut *k)
@@ -130,13 +140,19 @@ bool cuts_half(const struct cuts *c, const struct cut *k)
 	return beyond(c, k, 5);
 }
 
-int64_t cuts_left_us(const struct cuts *c, int64_t age_us)
+static int64_t left(int64_t seen_us, int64_t now_us)
 {
-	int64_t left = c->seen.age_us / 10 * 8 - age_us;
+	int64_t us = seen_us / 10 * 8 - now_us;
 
-	if (!c->seen.age_us)
-		return INT64_MAX;
-	return left > 0 ? left : 0;
+	return !seen_us ? INT64_MAX : us > 0 ? us : 0;
+}
+
+int64_t cuts_left_us(const struct cuts *c, const struct cut *k)
+{
+	int64_t age = left(c->seen.age_us, k->age_us);
+	int64_t answer = k->answer_us ? left(c->seen.answer_us, k->answer_us) : INT64_MAX;
+
+	return age < answer ? age : answer;
 }
 
 static int64_t below(int64_t idle_us, unsigned tenths, int64_t usual_us)
@@ -158,7 +174,7 @@ int64_t cuts_hold_us(const struct cuts *c, int64_t usual_us)
 
 void cuts_relax(struct cuts *c, int64_t now_us)
 {
-	bool known = c->seen.age_us || c->seen.idle_us || c->seen.bytes;
+	bool known = c->seen.age_us || c->seen.idle_us || c->seen.bytes || c->seen.answer_us;
 
 	if (!known || now_us - c->learned_us < RELAX << c->wrong)
 		return;
@@ -167,6 +183,9 @@ void cuts_relax(struct cuts *c, int64_t now_us)
 	c->seen.age_us += c->seen.age_us / 2;
 	c->seen.idle_us += c->seen.idle_us / 2;
 	c->seen.bytes += c->seen.bytes / 2;
+	c->seen.answer_us += c->seen.answer_us / 2;
+	if (c->seen.answer_us > AGE_MAX)
+		c->seen.answer_us = 0;
 	if (c->seen.age_us > AGE_MAX)
 		c->seen.age_us = 0;
 	if (c->seen.idle_us > IDLE_MAX)

@@ -10,10 +10,11 @@
 #include <stdint.h>
 
 /* A connection as it was when it was cut, or now. bytes: of the direction with more of them. idle: the longest silence of
- * a direction in which a message was under way, up to now. */
+ * a direction in which a message was under way. answer: how long a request body has been going on without an answer. */
 struct cut {
 	int64_t age_us, idle_us;
 	uint64_t bytes;
+	int64_t answer_us;
 };
 
 /* All 0: nothing was learned. */
@@ -37,12 +38,12 @@ bool cuts_note(struct cuts *, const struct cut *, int64_t now_us);
 bool cuts_note_idle(struct cuts *, int64_t idle_us, int64_t now_us);
 /* A connection stood this. */
 void cuts_survived(struct cuts *, const struct cut *);
-/* It is time to replace a connection like this: 0.8 x the learned age or bytes. */
+/* It is time to replace a connection like this: 0.8 x the learned age, bytes or answer. */
 bool cuts_due(const struct cuts *, const struct cut *);
-/* It is better not used for something new: half the learned age or bytes. */
+/* It is better not used for something new: half the learned age or bytes. answer does not matter. */
 bool cuts_half(const struct cuts *, const struct cut *);
-/* How long one of this age may still be used; INT64_MAX: nothing is known. */
-int64_t cuts_left_us(const struct cuts *, int64_t age_us);
+/* How long such a one may still be used; INT64_MAX: nothing is known. */
+int64_t cuts_left_us(const struct cuts *, const struct cut *);
 /* The silence to keep below: 0.4 x the learned idle cut, or usual_us when that is less or none is known. */
 int64_t cuts_keepalive_us(const struct cuts *, int64_t usual_us);
 /* The longest hold of a poll: 0.8 x the learned idle cut, or usual_us. */

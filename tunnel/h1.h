@@ -49,6 +49,9 @@ void *h1_owner(const struct exchange *);
  * something was heard. */
 void h1_course(const struct h1 *, struct cut *);
 void h1_survived(const struct h1 *, struct cut *);
+/* Client: the connection was cut just now, or its answer was ended by something in between: what it had come to, and the
+ * silences that it had stood before. */
+void h1_cut(const struct h1 *, struct cut *now, struct cut *stood);
 /* Client: the silences so far do not count as survived. */
 void h1_disown(struct h1 *);
 

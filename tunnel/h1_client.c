@@ -86,6 +86,7 @@ struct exchange *h1_exchange(struct h1 *h, const struct exchange_events *events,
 	if (h->state != H1_IDLE)
 		return NULL;
 	h1_begin(h);
+	h->begun = h->last_open = loop_now(h->loop);
 	h->rested = h->fresh ? 0 : loop_now(h->loop) - h->since;
 	h->x.events = events;
 	h->x.ctx = ctx;

@@ -75,7 +75,9 @@ struct h1 {
 	/* client: see h1_course */
 	int64_t born, heard;	/* heard: something came, ever */
 	uint64_t in_bytes, out_bytes;
+	int64_t begun, last_open, answered; /* the exchange; its body went on then; the longest silence of the peer beside a body that was answered in the end */
 	int64_t rested;		/* between the last exchange and this one */
+	int64_t gap, quiet_before; /* the silence that ended last, and quiet before it */
 	int64_t quiet, unproven; /* longest silences that ended: and something was heard since, or not */
 
 	/* server */

@@ -63,8 +63,11 @@ static int on_head(void *ctx, const struct http1_head *head)
 
 	leg->status = head->status;
 	leg->date = parse_date(http1_find(head, "date"));
-	if (head->status != 200)
+	if (head->status != 200) {
+		if (leg->ops->refused)
+			leg->ops->refused(leg);
 		return ERROR_HTTP;
+	}
 	leg->got_head = true;
 	leg->last_in_us = loop_now(leg->carrier->session->loop);
 	if (leg->ops->head)
@@ -258,14 +261,19 @@ bool leg_complete(struct leg *leg, const struct exchange_head *head, unsigned fl
 
 void leg_pad(struct leg *leg, const struct exchange_head *head)
 {
+	leg_fill(leg, head, leg->pad);
+}
+
+void leg_fill(struct leg *leg, const struct exchange_head *head, size_t n)
+{
 	struct writer w;
 	size_t cap;
-	uint8_t *p = leg->x && !leg->out_ended ? exchange_room(leg->x, PAD_ROOM, &cap) : NULL;
+	uint8_t *p = leg->x && !leg->out_ended ? exchange_room(leg->x, n + PAD_ROOM, &cap) : NULL;
 
 	if (!p)
 		return;
 	writer_init(&w, p, cap);
-	message_fill_put(&w, leg->pad);
+	message_fill_put(&w, n);
 	leg->last_out_us = loop_now(leg->carrier->session->loop);
 	exchange_send(leg->x, leg->head_sent ? NULL : head, writer_len(&w), false);
 	leg->head_sent = true;

@@ -14,8 +14,9 @@ struct leg;
 
 struct leg_ops {
 	enum request_mode mode;
-	/* Helper: the answer's head came and was good. */
+	/* Helper: the answer's head came and was good; or its status was not 200 (NULL: nothing to do). */
 	void (*head)(struct leg *);
+	void (*refused)(struct leg *);
 	/* The peer's message is complete. */
 	void (*end)(struct leg *);
 	/* Room again, after a record could not be sent. NULL: the session is kicked. */
@@ -43,6 +44,8 @@ struct leg {
 	bool waiting;		/* server: an answer that is being held */
 	bool spoke, heard;	/* something accountable was sent, came */
 	bool streamed_answer;	/* server: counted in carrier->streamed_answers */
+	bool replaced;		/* helper: another stands in its place, it may end as it likes */
+	bool given_up;		/* helper: a held poll that something in between did not want to hold so long */
 	int status;		/* helper: of an answer that is not culvertd's */
 	int64_t date;		/* helper: its Date, Unix time, 0: none */
 };
@@ -64,6 +67,8 @@ bool leg_stream(struct leg *, const struct exchange_head *head, unsigned outbox_
 bool leg_complete(struct leg *, const struct exchange_head *head, unsigned outbox_flags);
 /* Streamed body: a PAD, filled up as records are. */
 void leg_pad(struct leg *, const struct exchange_head *head);
+/* Streamed body, first of all: a PAD of n bytes. */
+void leg_fill(struct leg *, const struct exchange_head *head, size_t n);
 /* Streamed body: its end, in order. */
 void leg_end(struct leg *);
 

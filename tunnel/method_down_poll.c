@@ -20,6 +20,19 @@ static void helper_end(struct leg *leg)
 	(void)leg;
 }
 
+/* A proxy's own time-out: shorter holds from now on. */
+static void poll_refused(struct leg *leg)
+{
+	int64_t age = loop_now(leg->carrier->session->loop) - leg->born_us;
+
+	if (leg->status != 408 && (leg->status < 502 || leg->status > 504))
+		return;
+	if (age < CUTS_AGE_MIN || age > leg->hold_ms * LOOP_MS)
+		return;
+	leg->given_up = true;
+	pool_note_idle(leg->x, age);
+}
+
 static void post_closed(struct leg *leg, int error)
 {
 	struct carrier_helper *h = carrier_helper_of(leg);
@@ -39,7 +52,7 @@ const struct leg_ops method_post_leg = {
 	.mode = MODE_POLL, .end = helper_end, .timer = helper_timer, .closed = post_closed,
 };
 const struct leg_ops method_poll_leg = {
-	.mode = MODE_POLL, .end = helper_end, .timer = helper_timer, .closed = poll_closed,
+	.mode = MODE_POLL, .refused = poll_refused, .end = helper_end, .timer = helper_timer, .closed = poll_closed,
 };
 
 /* One parked poll when idle; two while data flows and the connections allow it. */

@@ -7,15 +7,24 @@
 
 /* ---- helper ---- */
 
+static void stand(struct carrier_helper *h);
+
+/* Armed for the time at which it is dead, or at which it should be replaced. */
+static void watch(struct leg *leg)
+{
+	int64_t dead = carrier_helper_dead_at(leg), worn = carrier_helper_worn_at(leg);
+
+	timer_set(&leg->timer, dead < worn ? dead : worn);
+}
+
 static void helper_timer(struct leg *leg)
 {
-	struct session *s = leg->carrier->session;
-	int64_t dead = leg->last_in_us + s->config.keepalive_ms * LOOP_MS * 3 / 2;
-
-	if (loop_now(s->loop) >= dead)
-		leg_fail(leg, ERROR_TIMEOUT);
-	else
-		timer_set(&leg->timer, dead);
+	if (loop_now(leg->carrier->session->loop) >= carrier_helper_dead_at(leg)) {
+		carrier_helper_dead(leg);
+		return;
+	}
+	stand(carrier_helper_of(leg));
+	watch(leg);
 }
 
 static void helper_head(struct leg *leg)
@@ -25,14 +34,15 @@ static void helper_head(struct leg *leg)
 
 static void helper_end(struct leg *leg)
 {
-	(void)leg;
+	carrier_helper_down_ended(leg);
 }
 
 static void helper_closed(struct leg *leg, int error)
 {
 	struct carrier_helper *h = carrier_helper_of(leg);
 
-	h->down = NULL;
+	if (h->down == leg)
+		h->down = NULL;
 	carrier_helper_ended(h, leg, error);
 }
 
@@ -40,22 +50,26 @@ static const struct leg_ops helper_leg = {
 	.mode = MODE_DOWN, .head = helper_head, .end = helper_end, .timer = helper_timer, .closed = helper_closed,
 };
 
+/* The server ends the older answer when the newer one begins. */
 static void stand(struct carrier_helper *h)
 {
 	struct leg *leg;
 	size_t cap;
 
-	if (h->down)
+	if (h->down && (!carrier_helper_is_worn(h->down) || h->base.state != CARRIER_PROVEN))
 		return;
 	leg = carrier_helper_leg(h, &helper_leg, 0);
-	if (!leg)
+	if (!leg) {
+		carrier_helper_yield(h);
 		return;
+	}
+	carrier_helper_replaced(h->down);
 	h->down = leg;
 	if (!exchange_room(leg->x, 0, &cap))
 		return;	/* cannot be: the exchange is fresh */
 	leg->head_sent = leg->out_ended = true;
 	exchange_send(leg->x, carrier_helper_head(h, leg, false), 0, true);
-	timer_in(&leg->timer, h->base.session->config.keepalive_ms * LOOP_MS * 3 / 2);
+	watch(leg);
 }
 
 const struct method method_down_stream = { "stream", stand, NULL };

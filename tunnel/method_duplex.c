@@ -7,32 +7,65 @@
 
 /* ---- helper ---- */
 
+static void stand(struct carrier_helper *h);
+
 /* Liveness both ways: PING up when silent, dead when nothing came for 1.5 keepalives. */
+static void watch(struct leg *leg)
+{
+	int64_t at = carrier_helper_dead_at(leg), worn = carrier_helper_worn_at(leg);
+	int64_t now = loop_now(leg->carrier->session->loop), keepalive = leg->keepalive_ms * LOOP_MS;
+	int64_t ping = leg->last_out_us + keepalive;
+
+	if (worn < at)
+		at = worn;
+	if (ping <= now)	/* it is due already, and goes when there is room */
+		ping = now + keepalive;
+	timer_set(&leg->timer, ping < at && !leg->out_ended ? ping : at);
+}
+
 static void helper_timer(struct leg *leg)
 {
-	struct session *s = leg->carrier->session;
-	int64_t keepalive = s->config.keepalive_ms * LOOP_MS, now = loop_now(s->loop);
-	int64_t dead = leg->last_in_us + keepalive * 3 / 2, ping = leg->last_out_us + keepalive;
+	struct carrier_helper *h = carrier_helper_of(leg);
+	int64_t now = loop_now(h->base.session->loop), keepalive = leg->keepalive_ms * LOOP_MS;
 
-	if (now >= dead) {
-		leg_fail(leg, ERROR_TIMEOUT);
+	if (now >= carrier_helper_dead_at(leg)) {
+		carrier_helper_dead(leg);
 		return;
 	}
-	if (now >= ping) {
-		leg->carrier->ping_due = true;
-		session_kick(s);
-		ping = now + keepalive;
+	stand(h);
+	if (now >= leg->last_out_us + keepalive && !leg->out_ended && h->up == leg) {
+		h->base.ping_due = true;
+		session_kick(h->base.session);
 	}
-	timer_set(&leg->timer, dead < ping ? dead : ping);
+	watch(leg);
+}
+
+/* The newer one works: what stood before ends its body, and the server its answer. */
+static void take_over(struct carrier_helper *h, struct leg *leg)
+{
+	struct leg *old = h->up;
+
+	if (h->down != leg || old == leg)
+		return;
+	h->up = leg;
+	if (old)
+		leg_end(old);
+	session_kick(h->base.session);
 }
 
 static void helper_head(struct leg *leg)
 {
+	take_over(carrier_helper_of(leg), leg);
 	carrier_helper_down_open(carrier_helper_of(leg));
 }
 
 static void helper_end(struct leg *leg)
 {
+	struct carrier_helper *h = carrier_helper_of(leg);
+
+	carrier_helper_down_ended(leg);
+	if (h->up == leg && h->down != leg)
+		take_over(h, h->down);
 	leg_end(leg);	/* the server ended its answer: we end our body, the exchange is over */
 }
 
@@ -40,7 +73,10 @@ static void helper_closed(struct leg *leg, int error)
 {
 	struct carrier_helper *h = carrier_helper_of(leg);
 
-	h->up = h->down = NULL;
+	if (h->down == leg)
+		h->down = h->up == leg ? NULL : h->up;	/* the newer one failed: the older one may do still */
+	if (h->up == leg)
+		h->up = h->down == leg ? NULL : h->down;
 	carrier_helper_ended(h, leg, error);
 }
 
@@ -52,14 +88,17 @@ static void stand(struct carrier_helper *h)
 {
 	struct leg *leg;
 
-	if (h->up)
+	if (h->down && (!carrier_helper_is_worn(h->down) || h->base.state != CARRIER_PROVEN))
 		return;
 	leg = carrier_helper_leg(h, &helper_leg, 0);
 	if (!leg)
 		return;
-	h->up = h->down = leg;
+	carrier_helper_replaced(h->down);
+	h->down = leg;
+	if (!h->up)
+		h->up = leg;
 	leg_pad(leg, carrier_helper_head(h, leg, true));
-	timer_in(&leg->timer, h->base.session->config.keepalive_ms * LOOP_MS);
+	watch(leg);
 	session_kick(h->base.session);
 }
 

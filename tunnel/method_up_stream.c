@@ -10,20 +10,38 @@
 
 /* ---- helper ---- */
 
+static int64_t idle_at(const struct leg *leg)
+{
+	int64_t idle = leg->keepalive_ms * LOOP_MS * 3 / 2, worn = carrier_helper_worn_at(leg);
+
+	idle = leg->last_out_us + (idle < IDLE ? idle : IDLE);
+	return idle < worn ? idle : worn;
+}
+
+static void end(struct leg *leg)
+{
+	struct carrier_helper *h = carrier_helper_of(leg);
+
+	if (h->up == leg)
+		h->up = NULL;
+	leg_end(leg);
+	timer_in(&leg->timer, ANSWER);
+}
+
+void method_up_stream_end(struct carrier_helper *h)
+{
+	carrier_helper_replaced(h->up);
+	end(h->up);
+}
+
 static void helper_timer(struct leg *leg)
 {
-	struct loop *loop = leg->carrier->session->loop;
-	int64_t idle = leg->last_out_us + IDLE;
-
-	if (leg->out_ended) {
+	if (leg->out_ended)
 		leg_fail(leg, ERROR_TIMEOUT);
-	} else if (loop_now(loop) >= idle) {
-		carrier_helper_of(leg)->up = NULL;
-		leg_end(leg);
-		timer_in(&leg->timer, ANSWER);
-	} else {
-		timer_set(&leg->timer, idle);
-	}
+	else if (loop_now(leg->carrier->session->loop) >= idle_at(leg))
+		end(leg);
+	else
+		timer_set(&leg->timer, idle_at(leg));
 }
 
 static void helper_end(struct leg *leg)
@@ -44,19 +62,45 @@ static const struct leg_ops helper_leg = {
 	.mode = MODE_UP, .end = helper_end, .timer = helper_timer, .closed = helper_closed,
 };
 
+static struct leg *begin(struct carrier_helper *h)
+{
+	struct leg *leg = carrier_helper_leg(h, &helper_leg, 0);
+
+	if (!leg)
+		return NULL;
+	h->up = leg;
+	timer_set(&leg->timer, idle_at(leg));
+	if (h->rung->fill)
+		leg_fill(leg, carrier_helper_head(h, leg, true), h->rung->fill);
+	return leg;
+}
+
+/* The newer one begins, then the older one ends. Where there is no connection for both the older one goes first. */
+static struct leg *renew(struct carrier_helper *h, struct leg *old)
+{
+	struct leg *leg = begin(h);
+
+	if (!leg && !pool_is_full(h->user.pool))
+		return old;	/* a connection is coming */
+	carrier_helper_replaced(old);
+	end(old);
+	return leg;
+}
+
 static bool send(struct carrier_helper *h, unsigned flags)
 {
 	struct leg *leg = h->up;
 
-	if (leg)
-		return leg_stream(leg, NULL, flags);
 	if (!outbox_has(h->base.session, &h->base, flags))
 		return false;
-	leg = carrier_helper_leg(h, &helper_leg, 0);
+	if (leg && h->base.state == CARRIER_PROVEN && carrier_helper_is_worn(leg))
+		leg = renew(h, leg);
+	else if (!leg)
+		leg = begin(h);
 	if (!leg)
 		return false;
-	h->up = leg;
-	timer_in(&leg->timer, IDLE);
+	if (leg->head_sent)
+		return leg_stream(leg, NULL, flags);
 	return leg_stream(leg, carrier_helper_head(h, leg, true), flags | OUTBOX_FORCE);
 }
 

@@ -15,6 +15,7 @@
 #include "tunnel/pool_internal.h"
 
 #define IDLE_US (4 * LOOP_SECOND)	/* a free connection older than this may be dead */
+#define EXCUSE_US (30 * LOOP_SECOND)	/* cuts one after the other may have one cause */
 #define EXCHANGES_MAX 600		/* on one connection: servers close it behind some number */
 
 unsigned pool_count(const struct pool *p, enum member_state s)
@@ -157,6 +158,9 @@ static void say_learned(const struct cuts *before, const struct cuts *c)
 	if (c->seen.age_us != before->seen.age_us)
 		log_limited(LOG_LEVEL_INFO, "pool", "", "connections are cut here when they are %.1f s old: replacing them before",
 			    (double)c->seen.age_us / LOOP_SECOND);
+	if (c->seen.answer_us != before->seen.answer_us && c->seen.answer_us != c->seen.age_us)
+		log_limited(LOG_LEVEL_INFO, "pool", "", "requests are cut here that go on for %.1f s without an answer: ending them before",
+			    (double)c->seen.answer_us / LOOP_SECOND);
 	if (c->seen.bytes != before->seen.bytes)
 		log_limited(LOG_LEVEL_INFO, "pool", "", "connections are cut here after %.1f MB: replacing them before",
 			    (double)c->seen.bytes / 1e6);
@@ -167,31 +171,45 @@ static struct member *member_of(const struct exchange *x)
 	return h1_owner(x);
 }
 
-static void survived(struct member *m)
+/* over: it ended in order. While it goes on it may be cut any moment, so a little less counts. */
+static void survived(struct member *m, bool over)
 {
 	struct cut stood;
 
 	h1_survived(m->h, &stood);
+	if (!over) {
+		stood.age_us -= stood.age_us / 8;
+		stood.bytes -= stood.bytes / 8;
+	}
 	cuts_survived(m->pool->cuts, &stood);
 }
 
 static void note_cut(struct member *m)
 {
 	struct cuts *c = m->pool->cuts, before = *c;
+	int64_t at = loop_now(m->pool->loop);
 	struct cut now, stood;
 
 	if (m->noted)
 		return;
 	m->noted = m->spent = true;
-	h1_course(m->h, &now);
-	h1_survived(m->h, &stood);
-	stood.age_us = 0;	/* it ended right behind them */
-	stood.bytes = 0;
+	h1_cut(m->h, &now, &stood);
+	if (at - m->pool->noted_us > EXCUSE_US)
+		m->pool->before = before;
+	m->pool->noted_us = at;
 	cuts_survived(c, &stood);
-	if (cuts_note(c, &now, loop_now(m->pool->loop)))
+	if (cuts_note(c, &now, at))
 		say_learned(&before, c);
-	log_debug("pool", "", "cut at %.1f s, silent %.1f s, %.2f MB", (double)now.age_us / LOOP_SECOND,
-		  (double)now.idle_us / LOOP_SECOND, (double)now.bytes / 1e6);
+	log_debug("pool", "", "cut at %.1f s, silent %.1f s, %.2f MB; before %.1f s and %.1f s were survived", (double)now.age_us / LOOP_SECOND,
+		  (double)now.idle_us / LOOP_SECOND, (double)now.bytes / 1e6, (double)before.survived.age_us / LOOP_SECOND,
+		  (double)before.survived.idle_us / LOOP_SECOND);
+}
+
+void pool_excuse(struct pool *p)
+{
+	if (p->noted_us && loop_now(p->loop) - p->noted_us < EXCUSE_US)
+		*p->cuts = p->before;
+	p->noted_us = 0;
 }
 
 void pool_note_cut(const struct exchange *x)
@@ -222,10 +240,10 @@ bool pool_is_worn(const struct exchange *x)
 
 	if (!m->pool)
 		return false;
-	survived(m);
+	survived(m, false);
 	cuts_relax(m->pool->cuts, loop_now(m->pool->loop));
 	h1_course(m->h, &now);
-	return m->spent || m->exchanges >= EXCHANGES_MAX || cuts_due(m->pool->cuts, &now);
+	return m->spent || cuts_due(m->pool->cuts, &now);
 }
 
 int64_t pool_left_us(const struct exchange *x)
@@ -236,7 +254,7 @@ int64_t pool_left_us(const struct exchange *x)
 	if (!m->pool)
 		return INT64_MAX;
 	h1_course(m->h, &now);
-	return cuts_left_us(m->pool->cuts, now.age_us);
+	return cuts_left_us(m->pool->cuts, &now);
 }
 
 /* ---- connections ---- */
@@ -268,7 +286,7 @@ static void on_idle(void *ctx)
 
 	if (!m->pool)
 		return;
-	survived(m);
+	survived(m, true);
 	set_free(m->pool, m);
 	if (is_stale(m->pool, m))
 		h1_close(m->h);
@@ -294,7 +312,7 @@ static void on_closed(void *ctx, int error)
 	if (is_cut(m, error))
 		note_cut(m);
 	else if (error == 0 && m->state == MEMBER_USED)
-		survived(m);
+		survived(m, true);
 	pool_unlink(p, m);
 	loop_free_later(p->loop, m);
 	pool_ensure(p, m->state == MEMBER_USED);	/* what only grew old is not replaced */
@@ -488,6 +506,11 @@ unsigned pool_open_count(const struct pool *p)
 	for (const struct member *m = p->members; m; m = m->next)
 		n++;
 	return n;
+}
+
+bool pool_is_full(const struct pool *p)
+{
+	return pool_open_count(p) >= p->limit && pool_free_count(p) == 0 && pool_count(p, MEMBER_DIALLING) <= p->trying;
 }
 
 const struct cuts *pool_cuts(const struct pool *p)

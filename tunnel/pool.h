@@ -74,17 +74,20 @@ unsigned pool_peak(const struct pool *);
 unsigned pool_others(const struct pool_user *);
 unsigned pool_free_count(const struct pool *);	/* connections free right now */
 unsigned pool_open_count(const struct pool *);	/* all, those being opened included */
+bool pool_is_full(const struct pool *);	/* none is free, and none can be opened now */
 const struct cuts *pool_cuts(const struct pool *);
 
-/* The connection under an exchange of this pool should be replaced now (cuts_due, or 600 exchanges). */
+/* The connection under an exchange of this pool should be replaced now. */
 bool pool_is_worn(const struct exchange *);
 /* How long it may still be used: INT64_MAX unknown. */
 int64_t pool_left_us(const struct exchange *);
-/* Nothing came over it when something was due, or its answer was ended by something in between: a cut, though the
+/* Nothing came over it when something was due, or its answer was just ended by something in between: a cut, though the
  * connection may still stand. */
 void pool_note_cut(const struct exchange *);
 /* Its answer was given up by something in between after that silence. */
 void pool_note_idle(const struct exchange *, int64_t idle_us);
+/* The server was restarted: what was cut in these last seconds teaches nothing. */
+void pool_excuse(struct pool *);
 /* No connection that is free now is used again: they may be dead. */
 void pool_renew(struct pool *);
 /* The network changed: nothing that was learned holds, no connection is used again. */

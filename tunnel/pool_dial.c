@@ -42,6 +42,7 @@ static void raise_limit(struct pool *p)
 	if (p->limit >= p->most || !p->raise_us || loop_now(p->loop) < p->raise_us || pool_open_count(p) < p->limit)
 		return;
 	p->limit++;
+	p->trying = true;
 	p->raise_us = loop_now(p->loop) + p->raise_wait_us;
 }
 
@@ -51,10 +52,15 @@ static void dial_failed(struct pool *p, int error, const char *why)
 	int64_t gap = doublings < 5 ? GAP_US << doublings : GAP_MAX_US;
 	bool needed = p->waiting_count > 0 || standing == 0;
 
+	p->trying = false;
 	p->failures++;
 	p->not_before = loop_now(p->loop) + gap;
 	if (standing > 0 && is_refusal(error)) {
 		learn_limit(p, standing, why);
+		if (standing >= p->limit) {	/* what is opened when one of these ends need not wait */
+			p->failures = 0;
+			p->not_before = 0;
+		}
 		pool_tell_available(p);
 	} else if (!needed || pool_count(p, MEMBER_DIALLING) > 0 || !pool_tell_failed(p, error, why)) {
 		log_debug("pool", "", "a connection could not be made: %s", why);
@@ -74,6 +80,7 @@ static void on_dialled(void *ctx, struct stream *s, int error, const char *why)
 		dial_failed(p, error, why && *why ? why : error_text(error));
 		return;
 	}
+	p->trying = false;
 	p->failures = 0;
 	p->not_before = 0;
 	p->usual_us = p->usual_us ? (7 * p->usual_us + took) / 8 : took;

@@ -43,6 +43,8 @@ struct pool {
 	uint64_t count;		/* of those who begin to wait, and of rounds of telling */
 	unsigned peak;		/* most connections that stood at once */
 	bool dead;
+	struct cuts before;	/* before those noted last; see pool_excuse */
+	int64_t noted_us;	/* 0: none */
 	struct timer expiry;
 	/* dials */
 	unsigned failures;	/* in a row */
@@ -51,6 +53,7 @@ struct pool {
 	struct timer retry, slow;
 	/* limit */
 	unsigned most, limit;	/* as configured, and as learned */
+	bool trying;		/* the limit was just raised, and may not hold */
 	int64_t raise_us, raise_wait_us; /* when one more may be tried; 0: the limit is the configured one */
 };
 

@@ -6,7 +6,10 @@
 const struct rung rungs[] = {
 	{ .name = "duplex", .up = &method_duplex, .down = &method_duplex, .connections = 1 },
 	{ .name = "split", .up = &method_up_stream, .down = &method_down_stream, .connections = 2 },
+	{ .name = "split+fill", .up = &method_up_stream, .down = &method_down_stream, .connections = 2, .fill = 16384 },
 	{ .name = "push", .up = &method_up_post, .down = &method_down_stream, .connections = 1 },
+	{ .name = "push+sse", .up = &method_up_post, .down = &method_down_stream, .connections = 1, .event_stream = true },
+	{ .name = "push+pad", .up = &method_up_post, .down = &method_down_stream, .connections = 1, .pad = 4096 },
 	{ .name = "poll", .up = &method_up_post, .down = &method_down_poll, .connections = 1 },
 	{ .name = NULL },
 };

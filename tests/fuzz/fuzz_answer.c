@@ -62,6 +62,7 @@ struct world {
 	uint64_t number;
 };
 
+static const char *const names[] = { "duplex", "split", "push", "poll" };
 static uint8_t body[PLAY_BODY_MAX];
 
 /* ---- server ---- */
@@ -305,7 +306,7 @@ static void owner(struct world *w, unsigned how)
 		break;
 	case 1:
 		if (!w->lane[1].rung)
-			w->lane[1].rung = &rungs[play_octet(&w->script) & 3];
+			w->lane[1].rung = rung_find(names[play_octet(&w->script) & 3]);
 		lane_open(&w->lane[1]);
 		break;
 	case 2:
@@ -390,7 +391,7 @@ static struct world *world_new(const uint8_t *p, size_t n)
 		w->lane[i].w = w;
 		timer_init(&w->lane[i].again, w->loop, lane_open, &w->lane[i]);
 	}
-	w->lane[0].rung = &rungs[p[0] & 3];
+	w->lane[0].rung = rung_find(names[p[0] & 3]);
 	lane_open(&w->lane[0]);
 	loop_advance(w->loop, loop_now(w->loop) + 10 * LOOP_MS);
 	return w;

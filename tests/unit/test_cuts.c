@@ -25,25 +25,25 @@ static int set_up(void **state)
 
 static bool note(double age, double idle, uint64_t bytes)
 {
-	return cuts_note(&c, &(struct cut){ S(age), S(idle), bytes }, S(100));
+	return cuts_note(&c, &(struct cut){ .age_us = S(age), .idle_us = S(idle), .bytes = bytes }, S(100));
 }
 
 static void stood(double age, double idle, uint64_t bytes)
 {
-	cuts_survived(&c, &(struct cut){ S(age), S(idle), bytes });
+	cuts_survived(&c, &(struct cut){ .age_us = S(age), .idle_us = S(idle), .bytes = bytes });
 }
 
 static bool due(double age, uint64_t bytes)
 {
-	return cuts_due(&c, &(struct cut){ S(age), 0, bytes });
+	return cuts_due(&c, &(struct cut){ .age_us = S(age), .bytes = bytes });
 }
 
 static void nothing_known(void **state)
 {
 	(void)state;
 	assert_false(due(100000, KB(10000000)));
-	assert_false(cuts_half(&c, &(struct cut){ S(100000), S(1000), KB(1000000) }));
-	assert_int_equal(cuts_left_us(&c, S(5000)), INT64_MAX);
+	assert_false(cuts_half(&c, &(struct cut){ .age_us = S(100000), .bytes = KB(1000000) }));
+	assert_int_equal(cuts_left_us(&c, &(struct cut){ .age_us = S(5000) }), INT64_MAX);
 	assert_int_equal(cuts_keepalive_us(&c, S(8)), S(8));
 	assert_int_equal(cuts_hold_us(&c, S(20)), S(20));
 	cuts_relax(&c, S(100000));
@@ -61,10 +61,10 @@ static void age(void **state)
 	assert_int_equal(c.learned_us, S(100));
 	assert_false(due(7.9, KB(10000)));
 	assert_true(due(8, 0));
-	assert_int_equal(cuts_left_us(&c, S(3)), S(5));
-	assert_int_equal(cuts_left_us(&c, S(9)), 0);
-	assert_false(cuts_half(&c, &(struct cut){ S(4.9), 0, 0 }));
-	assert_true(cuts_half(&c, &(struct cut){ S(5), 0, 0 }));
+	assert_int_equal(cuts_left_us(&c, &(struct cut){ .age_us = S(3) }), S(5));
+	assert_int_equal(cuts_left_us(&c, &(struct cut){ .age_us = S(9) }), 0);
+	assert_false(cuts_half(&c, &(struct cut){ .age_us = S(4.9) }));
+	assert_true(cuts_half(&c, &(struct cut){ .age_us = S(5) }));
 	assert_true(note(9.5, 0, 0));	/* it can be less */
 	assert_int_equal(c.seen.age_us, S(9.5));
 }
@@ -78,7 +78,7 @@ static void bytes(void **state)
 	assert_int_equal(c.seen.bytes, KB(1000));
 	assert_false(due(1000, KB(799)));
 	assert_true(due(0, KB(800)));
-	assert_int_equal(cuts_left_us(&c, S(50)), INT64_MAX);
+	assert_int_equal(cuts_left_us(&c, &(struct cut){ .age_us = S(50) }), INT64_MAX);
 }
 
 static void few_bytes_are_no_limit(void **state)
@@ -185,6 +185,30 @@ static void answers_given_up(void **state)
 	assert_true(cuts_note_idle(&c, S(10), S(100)));
 }
 
+/* A path that bears long answers and no long requests. */
+static void requests_without_an_answer(void **state)
+{
+	struct cut k = { .age_us = S(5), .answer_us = S(4.5) };
+
+	(void)state;
+	assert_true(cuts_note(&c, &k, S(100)));
+	assert_int_equal(c.seen.answer_us, S(4.5));
+	stood(60, 0, 0);
+	assert_int_equal(c.seen.age_us, 0);
+	k.age_us = S(100);
+	k.answer_us = S(3.5);
+	assert_false(cuts_due(&c, &k));
+	assert_int_equal(cuts_left_us(&c, &k), S(0.1));
+	k.answer_us = S(3.6);
+	assert_true(cuts_due(&c, &k));
+	k.answer_us = 0;
+	assert_false(cuts_due(&c, &k));
+	assert_int_equal(cuts_left_us(&c, &k), INT64_MAX);
+	k.answer_us = S(20);
+	cuts_survived(&c, &k);
+	assert_int_equal(c.seen.answer_us, 0);
+}
+
 static void relaxed(void **state)
 {
 	(void)state;
@@ -236,6 +260,7 @@ int main(void)
 		cmocka_unit_test_setup(refuted, set_up),
 		cmocka_unit_test_setup(twice_alike, set_up),
 		cmocka_unit_test_setup(answers_given_up, set_up),
+		cmocka_unit_test_setup(requests_without_an_answer, set_up),
 		cmocka_unit_test_setup(relaxed, set_up),
 		cmocka_unit_test_setup(relaxed_in_vain, set_up),
 	};
