@@ -63,7 +63,7 @@ install: all
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR) $(DESTDIR)$(DOCDIR)
 	install -m 755 $(O)/culvert $(DESTDIR)$(BINDIR)/culvert
 	install -m 755 $(O)/culvertd $(DESTDIR)$(SBINDIR)/culvertd
-	install -m 644 client/culvert.1 $(DESTDIR)$(MANDIR)/man1/
+	install -m 644 client/culvert.1 client/culvert-doctor.1 $(DESTDIR)$(MANDIR)/man1/
 	install -m 644 client/culvert.conf.5 server/culvertd.conf.5 $(DESTDIR)$(MANDIR)/man5/
 	install -m 644 server/culvertd.8 $(DESTDIR)$(MANDIR)/man8/
 	sed 's,@SBINDIR@,$(SBINDIR),g' systemd/culvertd.service.in > $(DESTDIR)$(UNITDIR)/culvertd.service
@@ -72,7 +72,7 @@ install: all
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/culvert $(DESTDIR)$(SBINDIR)/culvertd
-	rm -f $(DESTDIR)$(MANDIR)/man1/culvert.1 $(DESTDIR)$(MANDIR)/man5/culvert.conf.5
+	rm -f $(DESTDIR)$(MANDIR)/man1/culvert.1 $(DESTDIR)$(MANDIR)/man1/culvert-doctor.1 $(DESTDIR)$(MANDIR)/man5/culvert.conf.5
 	rm -f $(DESTDIR)$(MANDIR)/man5/culvertd.conf.5 $(DESTDIR)$(MANDIR)/man8/culvertd.8
 	rm -f $(DESTDIR)$(UNITDIR)/culvertd.service $(DESTDIR)$(USERUNITDIR)/culvert.service
 	rm -rf $(DESTDIR)$(DOCDIR)

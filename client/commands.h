@@ -10,6 +10,7 @@ enum client_exit {
 	CLIENT_UNCONNECTED = 3,	/* status: there is a helper, but it has no way to its server */
 };
 
+int command_doctor(int argc, char **argv);
 int command_status(int argc, char **argv);
 
 #endif

@@ -374,6 +374,15 @@ struct dialler *dialler_new(const struct dial_config *config)
 	return r;
 }
 
+struct dialler *dialler_plain(const struct dialler *r, uint16_t port)
+{
+	struct dial_config config = r->config;
+
+	config.tls = NULL;
+	config.server_port = port;
+	return dialler_new(&config);
+}
+
 void dialler_free(struct dialler *r)
 {
 	if (!r)

@@ -27,6 +27,8 @@ struct dial_config {
 struct dialler;
 
 struct dialler *dialler_new(const struct dial_config *);
+/* To the same server and through the same proxy, but to that port and without TLS. */
+struct dialler *dialler_plain(const struct dialler *, uint16_t port);
 void dialler_free(struct dialler *);	/* dials under way are cancelled */
 /* Lives as long as the dialler. A stream that done gets has its events attached at once. */
 const struct pool_dialler *dialler_pool(struct dialler *);

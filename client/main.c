@@ -20,6 +20,7 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{ "doctor", command_doctor },
 	{ "status", command_status },
 };
 

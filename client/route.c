@@ -210,3 +210,8 @@ struct resolver *route_resolver(const struct route *r)
 {
 	return r->resolver;
 }
+
+struct dialler *route_plain(const struct route *r, uint16_t port)
+{
+	return dialler_plain(r->way->dialler, port);
+}

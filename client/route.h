@@ -13,6 +13,7 @@
 struct route;
 struct tls_context;
 struct resolver;
+struct dialler;
 
 /* Reads the files that the options name. NULL and a sentence in error. */
 struct route *route_new(struct loop *, const struct options *, char *error, size_t size);
@@ -25,5 +26,7 @@ const struct pool_dialler *route_dialler(const struct route *);
 /* What is trusted now; ends with a reload. And who finds addresses. */
 struct tls_context *route_tls(const struct route *);
 struct resolver *route_resolver(const struct route *);
+/* A dialler to another port and without TLS; the caller's. */
+struct dialler *route_plain(const struct route *, uint16_t port);
 
 #endif

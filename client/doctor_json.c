@@ -1,0 +1,128 @@
+/* The verdict of culvert doctor for programs: one JSON object. Called by doctor_report.c. */
+#include <math.h>
+
+#include "client/doctor.h"
+#include "client/emodel.h"
+
+static void put_text(FILE *f, const char *s)
+{
+	if (!s) {
+		fputs("null", f);
+		return;
+	}
+	fputc('"', f);
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c < ' ' || c == 0x7f)
+			fprintf(f, "\\u%04x", c);
+		else if (c == '"' || c == '\\')
+			fprintf(f, "\\%c", c);
+		else
+			fputc(c, f);
+	}
+	fputc('"', f);
+}
+
+/* The first one of an object has no comma in front. */
+static void put_name(FILE *f, const char *name, bool first)
+{
+	fprintf(f, "%s\"%s\":", first ? "" : ",", name);
+}
+
+static void put_pair(FILE *f, const char *name, const char *value, bool first)
+{
+	put_name(f, name, first);
+	put_text(f, value);
+}
+
+static void put_number(FILE *f, const char *name, double value, bool first)
+{
+	put_name(f, name, first);
+	fprintf(f, "%.6g", isfinite(value) ? value : 0.0);
+}
+
+static void put_check(FILE *f, const struct check_run *r)
+{
+	fputc('{', f);
+	put_pair(f, "name", r->check->name, true);
+	put_pair(f, "title", r->check->title, false);
+	put_pair(f, "outcome", outcome_name(r->outcome), false);
+	put_pair(f, "sentence", r->sentence, false);
+	put_pair(f, "box", r->box[0] ? r->box : NULL, false);
+	put_pair(f, "advice", r->advice[0] ? r->advice : NULL, false);
+	put_number(f, "began_ms", (double)(r->began_us / 1000), false);
+	put_number(f, "ended_ms", (double)(r->ended_us / 1000), false);
+	put_name(f, "figures", false);
+	fputc('{', f);
+	for (unsigned i = 0; i < r->figures; i++)
+		put_number(f, r->figure[i].name, r->figure[i].value, i == 0);
+	fputs("}}", f);
+}
+
+static void put_call(FILE *f, const struct called *c)
+{
+	const struct call_result *r = c ? &c->result : NULL;
+
+	if (!c) {
+		fputs("null", f);
+		return;
+	}
+	fputc('{', f);
+	put_pair(f, "rung", c->rung->name, true);
+	put_name(f, "ran", false);
+	fputs(r->ran ? "true" : "false", f);
+	put_pair(f, "why", r->why[0] ? r->why : NULL, false);
+	put_number(f, "sent", r->sent, false);
+	put_number(f, "received", r->received, false);
+	put_number(f, "p50_ms", r->p50_ms, false);
+	put_number(f, "p99_ms", r->p99_ms, false);
+	put_number(f, "loss_percent", r->loss_percent, false);
+	put_number(f, "late_percent", r->late_percent, false);
+	put_number(f, "mos", r->mos, false);
+	put_pair(f, "words", r->ran ? emodel_words(r->mos) : NULL, false);
+	fputc('}', f);
+}
+
+static void put_findings(FILE *f, const struct survey_findings *s)
+{
+	fputc('{', f);
+	put_pair(f, "duplex", finding_name(s->duplex), true);
+	put_pair(f, "up", finding_name(s->up), false);
+	put_pair(f, "up_fill", finding_name(s->up_fill), false);
+	put_pair(f, "down", finding_name(s->down), false);
+	put_pair(f, "down_sse", finding_name(s->down_sse), false);
+	put_pair(f, "down_pad", finding_name(s->down_pad), false);
+	put_number(f, "limit", s->limit, false);
+	fputc('}', f);
+}
+
+void report_json(const struct doctor *d, FILE *f)
+{
+	fputc('{', f);
+	put_pair(f, "version", CULVERT_VERSION, true);
+	put_pair(f, "server", d->options->server.url, false);
+	put_pair(f, "proxy", d->options->proxy.given ? d->options->proxy.shown : NULL, false);
+	put_pair(f, "mode", doctor_mode(d), false);
+	put_pair(f, "rung", d->rung ? d->rung->name : NULL, false);
+	put_pair(f, "why", d->why[0] ? d->why : NULL, false);
+	put_pair(f, "usable", usable_name(doctor_usable(d)), false);
+	put_name(f, "findings", false);
+	put_findings(f, &d->findings);
+	put_name(f, "call", false);
+	put_call(f, doctor_best_call(d));
+	put_name(f, "calls", false);
+	fputc('[', f);
+	for (unsigned i = 0; i < d->calls; i++) {
+		fputs(i ? "," : "", f);
+		put_call(f, &d->call[i]);
+	}
+	fputs("]", f);
+	put_name(f, "checks", false);
+	fputc('[', f);
+	for (unsigned i = 0; i < d->n; i++) {
+		fputs(i ? "," : "", f);
+		put_check(f, &d->runs[i]);
+	}
+	fputs("]}\n", f);
+}

@@ -1,0 +1,294 @@
+/*
+ * The checks of limits: how large bodies may be and how fast they go, how many
+ * connections there may be, how long an answer may take and a connection be silent.
+ * Rows of doctor.c's table; they call the probes of the tunnel.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/doctor_checks.h"
+#include "client/doctor_probe.h"
+#include "framing/error.h"
+
+#define PIECE 60000		/* bytes of a mark */
+#define PATIENCE (5 * LOOP_SECOND)
+
+static bool worked(const struct probe_result *r)
+{
+	return r->error == 0 && r->reported;
+}
+
+/* "504 Gateway Timeout", or how it ended. */
+static const char *failure(const struct probe_result *r, char *out, size_t size)
+{
+	if (r->status && r->status != 200)
+		snprintf(out, size, "%d %s", r->status, http1_reason(r->status));
+	else
+		snprintf(out, size, "%s", r->why[0] ? r->why : error_text(r->error));
+	return out;
+}
+
+/* ---- size and speed ---- */
+
+enum { UP_SMALL, UP_LARGE, DOWN_LARGE, SIZES };
+
+static void size_done(struct check_run *run)
+{
+	struct probing *s = run->state;
+	const struct probe_result *small = &s->one[UP_SMALL].result, *up = &s->one[UP_LARGE].result, *down = &s->one[DOWN_LARGE].result;
+	bool streams = run->doctor->findings.up != FINDING_REFUSED;
+	double up_kbit = 0, down_kbit = 0;
+	char why[PROBE_TEXT + 40];
+
+	if (worked(up) && up->end_us > 0)
+		up_kbit = (double)up->body * 8e3 / (double)up->end_us;
+	if (worked(down) && down->end_us > 0)
+		down_kbit = (double)down->bytes_in * 8e3 / (double)down->end_us;
+	check_figure(run, "up_60k", worked(small));
+	check_figure(run, "up_1m", worked(up));
+	check_figure(run, "down_1m", worked(down));
+	check_figure(run, "up_kbit", up_kbit);
+	check_figure(run, "down_kbit", down_kbit);
+	if (!worked(small)) {
+		probing_blame(run, OBSTACLE_BODY, small);
+		check_end(run, OUTCOME_BROKEN, "a request of 60 KB does not pass: %s", failure(small, why, sizeof why));
+	} else if (!worked(down)) {
+		probing_blame(run, OBSTACLE_DOWN_HELD, down);
+		check_end(run, OUTCOME_LIMITED, "requests of 60 KB pass, an answer of 1 MB does not: %s", failure(down, why, sizeof why));
+	} else if (!worked(up) && streams) {
+		probing_blame(run, OBSTACLE_BODY, up);
+		check_end(run, OUTCOME_LIMITED, "requests of 60 KB pass, of 1 MB do not: %s (Culvert's are short when it must)",
+			  failure(up, why, sizeof why));
+	} else if (!streams) {
+		check_end(run, OUTCOME_OK, "requests of 60 KB pass; %.1f Mbit/s down", down_kbit / 1e3);
+	} else {
+		check_end(run, OUTCOME_OK, "1 MB passes each way: %.1f Mbit/s up, %.1f Mbit/s down", up_kbit / 1e3, down_kbit / 1e3);
+	}
+}
+
+static void size_start(struct check_run *run)
+{
+	struct probe_plan plan[SIZES] = {
+		[UP_SMALL] = { .up_marks = 1, .up_size = PIECE, .answer = ANSWER_COMPLETE, .patience_us = PATIENCE },
+		[UP_LARGE] = { .up_streamed = true, .up_marks = 18, .up_size = PIECE, .answer = ANSWER_COMPLETE, .patience_us = PATIENCE },
+		[DOWN_LARGE] = { .answer = ANSWER_STREAMED, .down_marks = 18, .down_size = PIECE, .patience_us = PATIENCE },
+	};
+
+	probing_new(run);
+	check_say(run, "1 MB each way");
+	probing_start(run, plan, SIZES, size_done);
+}
+
+const struct check check_size = { "size", "Size", HAVE_SESSION | HAVE_PROBES, 25 * LOOP_SECOND, size_start, probing_stop, NULL };
+
+/* ---- connections at a time ---- */
+
+#define PARALLEL 8
+#define PARALLEL_US (3 * LOOP_SECOND)
+
+/* They are opened together and kept open, so that one more cannot take the place of one that ended. */
+struct opening {
+	struct check_run *run;
+	struct opening_one {
+		struct opening *of;
+		struct dial *dial;
+		struct stream *stream;
+	} one[PARALLEL];
+	unsigned open, refused;
+	struct timer timer;
+};
+
+static void parallel_stop(struct check_run *run)
+{
+	struct opening *s = run->state;
+
+	timer_stop(&s->timer);
+	for (unsigned i = 0; i < PARALLEL; i++) {
+		if (s->one[i].dial)
+			route_dialler(run->doctor->route)->cancel(s->one[i].dial);
+		if (s->one[i].stream)
+			stream_close(s->one[i].stream);
+	}
+}
+
+static void parallel_end(void *ctx)
+{
+	struct opening *s = ctx;
+	struct check_run *run = s->run;
+	struct doctor *d = run->doctor;
+
+	d->findings.limit = s->open;
+	check_figure(run, "connections", s->open);
+	check_figure(run, "refused", s->refused);
+	if (s->open == PARALLEL) {
+		check_end(run, OUTCOME_OK, "%u at a time, and perhaps more", s->open);
+		return;
+	}
+	if (s->open < 4)
+		check_blame(run, OBSTACLE_CONNECTIONS, !d->intercepted);
+	check_end(run, s->open >= 4 ? OUTCOME_OK : OUTCOME_LIMITED, "%u at a time; one more %s", s->open,
+		  s->refused ? "is refused" : "has to wait");
+}
+
+static void parallel_readable(void *ctx)
+{
+	(void)ctx;
+}
+
+static void parallel_failed(void *ctx, int error)
+{
+	struct opening_one *one = ctx;
+
+	(void)error;
+	stream_close(one->stream);
+	one->stream = NULL;
+}
+
+static const struct stream_events parallel_events = { .readable = parallel_readable, .failed = parallel_failed };
+
+static void parallel_done(void *pool_ctx, struct stream *stream, int error, const char *why)
+{
+	struct opening_one *one = pool_ctx;
+	struct opening *s = one->of;
+
+	(void)why;
+	one->dial = NULL;
+	one->stream = stream;
+	if (stream)
+		stream_attach(stream, &parallel_events, one);
+	s->open += error == 0;
+	s->refused += error != 0;
+	if (s->open + s->refused == PARALLEL)
+		parallel_end(s);
+}
+
+static void parallel_start(struct check_run *run)
+{
+	const struct pool_dialler *p = route_dialler(run->doctor->route);
+	struct opening *s = calloc(1, sizeof *s);
+
+	if (!s)
+		abort();
+	s->run = run;
+	run->state = s;
+	check_say(run, "%u connections at the same time", PARALLEL);
+	timer_init(&s->timer, run->doctor->loop, parallel_end, s);
+	timer_in(&s->timer, PARALLEL_US + 3 * run->doctor->connect_us);
+	for (unsigned i = 0; i < PARALLEL; i++) {
+		s->one[i].of = s;
+		s->one[i].dial = p->start(p->ctx, parallel_done, &s->one[i]);
+	}
+}
+
+const struct check check_parallel = { "parallel", "Connections", HAVE_TLS, 20 * LOOP_SECOND, parallel_start, parallel_stop, NULL };
+
+/* ---- how long an answer may take ---- */
+
+static const unsigned holds[] = { 60, 20, 5, 1 };	/* s; the first with --long only */
+#define HOLDS (sizeof holds / sizeof *holds)
+
+static void hold_done(struct check_run *run)
+{
+	struct probing *s = run->state;
+	const struct probe_result *bad = NULL;
+	unsigned best = 0, failed = 0;
+	char why[PROBE_TEXT + 40], name[32];
+
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct probe_result *r = &s->one[i].result;
+		unsigned seconds = s->one[i].plan.hold_ms / 1000;
+
+		snprintf(name, sizeof name, "hold_%u_s", seconds);
+		check_figure(run, name, worked(r));
+		if (worked(r)) {
+			best = seconds > best ? seconds : best;
+		} else if (!failed || seconds < failed) {
+			failed = seconds;
+			bad = r;
+		}
+	}
+	check_figure(run, "best_s", best);
+	if (!bad) {
+		check_end(run, OUTCOME_OK, "an answer may take %u s%s", best, run->doctor->how->longer ? "" : " (60 s: with --long)");
+		return;
+	}
+	probing_blame(run, OBSTACLE_HOLD, bad);
+	check_end(run, best ? OUTCOME_LIMITED : OUTCOME_BROKEN, "an answer that takes %u s does not come (%s); one of %u s does", failed,
+		  failure(bad, why, sizeof why), best);
+}
+
+static void hold_start(struct check_run *run)
+{
+	struct probe_plan plan[HOLDS];
+	unsigned n = 0;
+
+	for (size_t i = run->doctor->how->longer ? 0 : 1; i < HOLDS; i++)
+		plan[n++] = (struct probe_plan){ .answer = ANSWER_COMPLETE, .hold_ms = holds[i] * 1000, .patience_us = PATIENCE };
+	probing_new(run);
+	check_say(run, "answers held back for up to %u s", plan[0].hold_ms / 1000);
+	probing_start(run, plan, n, hold_done);
+}
+
+const struct check check_hold = { "hold", "Long poll", HAVE_SESSION | HAVE_PROBES, 90 * LOOP_SECOND, hold_start, probing_stop, NULL };
+
+/* ---- how long a connection may be silent ---- */
+
+static const unsigned silences[] = { 300, 120, 60, 30, 10, 5 };	/* s; the longest first, so that they end together */
+#define SILENCES (sizeof silences / sizeof *silences)
+
+/* The longest silence survived, and the shortest that was not (0: none), of one direction. */
+static void idle_judge(const struct probing *s, bool up, unsigned *stood, unsigned *cut)
+{
+	*stood = *cut = 0;
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct probe_one *one = &s->one[i];
+		unsigned seconds = up ? (unsigned)(one->plan.up_gap_us / LOOP_SECOND) : one->plan.down_gap_ms / 1000;
+		unsigned seen = up ? one->result.up_seen : one->result.down_seen;
+
+		if (one->plan.up_streamed != up)
+			continue;
+		if (one->result.error == 0 && seen == 2)
+			*stood = seconds > *stood ? seconds : *stood;
+		else
+			*cut = *cut == 0 || seconds < *cut ? seconds : *cut;
+	}
+}
+
+static void idle_done(struct check_run *run)
+{
+	struct probing *s = run->state;
+	unsigned up, up_cut, down, down_cut, cut;
+
+	idle_judge(s, true, &up, &up_cut);
+	idle_judge(s, false, &down, &down_cut);
+	check_figure(run, "up_s", up);
+	check_figure(run, "up_cut_s", up_cut);
+	check_figure(run, "down_s", down);
+	check_figure(run, "down_cut_s", down_cut);
+	cut = up_cut && (!down_cut || up_cut < down_cut) ? up_cut : down_cut;
+	if (!cut) {
+		check_end(run, OUTCOME_OK, "connections may be silent for %u s each way", down);
+		return;
+	}
+	check_blame(run, OBSTACLE_IDLE, !run->doctor->intercepted && !run->doctor->reverse);
+	check_end(run, OUTCOME_LIMITED, "connections that are silent for %u s are cut (upwards %u s pass, downwards %u s); Culvert keeps them awake",
+		  cut, up, down);
+}
+
+static void idle_start(struct check_run *run)
+{
+	struct probe_plan plan[2 * SILENCES];
+
+	for (unsigned i = 0; i < SILENCES; i++) {
+		plan[2 * i] = (struct probe_plan){ .answer = ANSWER_STREAMED, .down_marks = 2, .down_gap_ms = silences[i] * 1000,
+						   .patience_us = PATIENCE };
+		plan[2 * i + 1] = (struct probe_plan){ .up_streamed = true, .up_marks = 2, .up_gap_us = silences[i] * LOOP_SECOND,
+						       .answer = ANSWER_COMPLETE, .patience_us = PATIENCE };
+	}
+	probing_new(run);
+	check_say(run, "silences of up to %u s: this takes 6 minutes, or more", silences[0]);
+	probing_start(run, plan, 2 * SILENCES, idle_done);
+}
+
+const struct check check_idle = { "idle", "Silence", HAVE_SESSION | HAVE_PROBES | HAVE_LONG, 1800 * LOOP_SECOND, idle_start, probing_stop,
+				  NULL };

@@ -1,0 +1,229 @@
+/*
+ * The checks of TLS: version, who signed what was shown, ALPN. Rows of doctor.c's
+ * table. Somebody who intercepts is found by comparing with what the server shows when it
+ * is reached directly, if it can be, else by marks that public certificates have and
+ * his do not.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/dial.h"
+#include "client/doctor.h"
+#include "client/doctor_certificate.h"
+#include "client/doctor_checks.h"
+#include "client/doctor_reach.h"
+#include "framing/error.h"
+#include "tunnel/certificate.h"
+#include "tunnel/stream_tls.h"
+
+#define DIRECT_US (1500 * LOOP_MS)
+
+struct handshake {
+	struct reach reach;
+	struct dialler *dialler;	/* another one */
+	struct stream *stream;
+	struct tls_context *tls;
+};
+
+static struct handshake *handshake_new(struct check_run *run)
+{
+	struct handshake *s = calloc(1, sizeof *s);
+
+	if (!s)
+		abort();
+	run->state = s;
+	return s;
+}
+
+static void handshake_stop(struct check_run *run)
+{
+	struct handshake *s = run->state;
+
+	reach_stop(&s->reach);
+	dialler_free(s->dialler);
+	if (s->stream)
+		stream_close(s->stream);
+	tls_context_release(s->tls);
+}
+
+/* ---- the handshake ---- */
+
+static void note_issuer(struct doctor *d)
+{
+	const struct certificate_seen *seen = tls_context_seen(route_tls(d->route));
+
+	if (!seen->n)
+		return;
+	snprintf(d->issuer, sizeof d->issuer, "%.100s%s%.50s", seen->chain[0].issuer, seen->chain[0].organization[0] ? ", " : "",
+		 seen->chain[0].organization);
+}
+
+static bool is_self_signed(const struct doctor *d)
+{
+	const struct certificate_seen *seen = tls_context_seen(route_tls(d->route));
+
+	return seen->n && strcmp(seen->chain[0].subject, seen->chain[0].issuer) == 0;
+}
+
+static void tls_done(struct check_run *run, struct stream *stream, int error, const char *why)
+{
+	struct doctor *d = run->doctor;
+	struct handshake *s = run->state;
+	struct stream_info info;
+	double ms = (double)(loop_now(d->loop) - s->reach.began_us) / 1e3;
+
+	s->stream = stream;
+	note_issuer(d);
+	check_figure(run, "ms", ms);
+	if (error) {
+		if (error == ERROR_CERTIFICATE && !is_self_signed(d))
+			snprintf(d->inner.issuer, sizeof d->inner.issuer, "%s", d->issuer);
+		check_blame(run, error == ERROR_CERTIFICATE ? OBSTACLE_TRUST : error == ERROR_PROXY ? OBSTACLE_CONNECT : OBSTACLE_REACH,
+			    error != ERROR_CERTIFICATE);
+		check_end(run, OUTCOME_BROKEN, "%s", why);
+		return;
+	}
+	stream_info(stream, &info);
+	d->have |= HAVE_TLS;
+	check_figure(run, "version", strcmp(info.tls, "TLSv1.3") == 0 ? 1.3 : 1.2);
+	check_end(run, OUTCOME_OK, "%s, ready %.1f ms after the first packet", info.tls, ms);
+}
+
+static void tls_start(struct check_run *run)
+{
+	struct handshake *s = handshake_new(run);
+
+	check_say(run, "TLS with %s", run->doctor->options->server.authority);
+	reach_start(&s->reach, run, tls_done);
+}
+
+const struct check check_tls = { "tls", "TLS", HAVE_TUNNEL, 25 * LOOP_SECOND, tls_start, handshake_stop, NULL };
+
+/* ---- who signed it ---- */
+
+static void certificate_end(struct check_run *run, const struct certificate_seen *direct)
+{
+	struct doctor *d = run->doctor;
+	const struct certificate_seen *seen = tls_context_seen(route_tls(d->route));
+	enum signer_kind kind = certificate_judge(seen, direct, d->options->proxy.given, d->issuer);
+	char text[DOCTOR_TEXT];
+
+	certificate_words(kind, seen, d->issuer, text, sizeof text);
+	d->intercepted = kind == SIGNER_INTERCEPTS;
+	d->own_certificate = kind == SIGNER_PUBLIC || kind == SIGNER_OWN || kind == SIGNER_SAME;
+	if (d->intercepted)
+		snprintf(d->inner.issuer, sizeof d->inner.issuer, "%s", d->issuer);
+	check_figure(run, "intercepted", d->intercepted);
+	check_figure(run, "compared", direct != NULL);
+	if (d->intercepted)
+		check_blame(run, OBSTACLE_INTERCEPTED, false);
+	check_end(run, d->intercepted ? OUTCOME_LIMITED : OUTCOME_OK, "%s", text);
+}
+
+static void direct_done(void *pool_ctx, struct stream *stream, int error, const char *why)
+{
+	struct check_run *run = pool_ctx;
+	struct handshake *s = run->state;
+	const struct certificate_seen *direct = tls_context_seen(s->tls);
+
+	(void)error;
+	(void)why;
+	s->stream = stream;
+	certificate_end(run, direct->n ? direct : NULL);
+}
+
+static void certificate_late(struct check_run *run)
+{
+	certificate_end(run, NULL);
+}
+
+static void certificate_start(struct check_run *run)
+{
+	struct doctor *d = run->doctor;
+	struct handshake *s = handshake_new(run);
+	struct dial_config c = {
+		.loop = d->loop,
+		.resolver = route_resolver(d->route),
+		.server_host = d->options->server.host,
+		.server_port = d->options->server.port,
+		.connect_timeout_us = DIRECT_US, .tls_timeout_us = DIRECT_US,
+	};
+	const struct pool_dialler *p;
+	char error[DOCTOR_TEXT];
+
+	s->tls = d->options->proxy.given ? tls_context_client(d->options->cafile, "http/1.1", error, sizeof error) : NULL;
+	if (!s->tls) {
+		certificate_end(run, NULL);
+		return;
+	}
+	check_say(run, "comparing with what the server shows without the proxy");
+	c.tls = s->tls;
+	s->dialler = dialler_new(&c);
+	p = dialler_pool(s->dialler);
+	p->start(p->ctx, direct_done, run);
+}
+
+const struct check check_certificate = { "certificate", "Certificate", HAVE_TLS, 3 * LOOP_SECOND, certificate_start, handshake_stop,
+					 certificate_late };
+
+/* ---- ALPN ---- */
+
+static void alpn_ready(void *ctx)
+{
+	struct check_run *run = ctx;
+	struct handshake *s = run->state;
+	struct stream_info info;
+
+	stream_info(s->stream, &info);
+	check_figure(run, "h2", strcmp(info.alpn, "h2") == 0);
+	if (info.alpn[0])
+		check_end(run, OUTCOME_OK, "offered h2 and http/1.1, %s was chosen", info.alpn);
+	else
+		check_end(run, OUTCOME_OK, "offered h2 and http/1.1, nothing was chosen%s: HTTP/1.1 is used",
+			  run->doctor->intercepted ? " (the intercepting box does not do ALPN)" : "");
+}
+
+static void alpn_failed(void *ctx, int error)
+{
+	struct check_run *run = ctx;
+	struct handshake *s = run->state;
+
+	check_blame(run, OBSTACLE_REACH, false);
+	check_end(run, OUTCOME_LIMITED, "with h2 offered TLS fails, without it does not: %s",
+		  stream_tls_reason(s->stream)[0] ? stream_tls_reason(s->stream) : error_text(error));
+}
+
+static const struct stream_events alpn_events = { .ready = alpn_ready, .failed = alpn_failed };
+
+static void alpn_connected(void *pool_ctx, struct stream *stream, int error, const char *why)
+{
+	struct check_run *run = pool_ctx;
+	struct doctor *d = run->doctor;
+	struct handshake *s = run->state;
+
+	if (error)
+		check_end(run, OUTCOME_LIMITED, "one more connection: %s", why);
+	else
+		s->stream = stream_tls_client(d->loop, s->tls, stream, d->options->server.host, &alpn_events, run);
+}
+
+static void alpn_start(struct check_run *run)
+{
+	struct doctor *d = run->doctor;
+	struct handshake *s = handshake_new(run);
+	char error[DOCTOR_TEXT];
+	const struct pool_dialler *p;
+
+	check_say(run, "offering h2 and http/1.1");
+	s->tls = tls_context_client(d->options->cafile, "h2,http/1.1", error, sizeof error);
+	if (!s->tls) {
+		check_end(run, OUTCOME_BROKEN, "%s", error);
+		return;
+	}
+	s->dialler = route_plain(d->route, d->options->server.port);
+	p = dialler_pool(s->dialler);
+	p->start(p->ctx, alpn_connected, run);
+}
+
+const struct check check_alpn = { "alpn", "ALPN", HAVE_TLS, 12 * LOOP_SECOND, alpn_start, handshake_stop, NULL };

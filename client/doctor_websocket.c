@@ -1,0 +1,156 @@
+/*
+ * The check of WebSockets (RFC 6455): an upgrade is asked for, at once and after an
+ * idle interval, and compared with the answer to the same request without it. culvertd
+ * does not upgrade yet: what counts is whether somebody in between minds. Row of doctor.c's table.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/doctor.h"
+#include "client/doctor_ask.h"
+#include "client/doctor_checks.h"
+#include "client/doctor_reach.h"
+#include "framing/base64.h"
+#include "framing/error.h"
+
+#define WEBSOCKET_IDLE_US (4 * LOOP_SECOND)
+#define WEBSOCKET_LINES "User-Agent: culvert/" CULVERT_VERSION "\r\nAccept: */*\r\n"
+
+struct upgrading {
+	struct reach reach;
+	struct stream *stream;
+	struct ask *ask;
+	struct timer idle;
+	unsigned step;		/* 0: plain, 1: upgrade, 2: upgrade after an idle interval */
+	char target[REQUEST_TARGET_MAX], lines[300];
+	int status[3], error[3];
+	int64_t took_us[3];
+	struct box_evidence evidence;	/* of the refusal */
+};
+
+static void upgrade_stop(struct check_run *run)
+{
+	struct upgrading *s = run->state;
+
+	timer_stop(&s->idle);
+	reach_stop(&s->reach);
+	ask_cancel(s->ask);
+	if (s->stream)
+		stream_close(s->stream);
+}
+
+static void upgrade_end(struct check_run *run)
+{
+	struct doctor *d = run->doctor;
+	struct upgrading *s = run->state;
+	double ms = (double)s->took_us[1] / 1e3;
+	char box[BOX_TEXT];
+
+	check_figure(run, "status", s->status[1]);
+	check_figure(run, "ms", ms);
+	check_figure(run, "idle_ok", s->step > 2 && !s->error[2]);
+	if (s->error[1] || s->status[1] != s->status[0]) {
+		check_blame_by(run, OBSTACLE_UPGRADE, &s->evidence, false);
+		if (s->error[1])
+			check_end(run, OUTCOME_BROKEN, "the upgrade is not answered (%s); Culvert does not need it", error_text(s->error[1]));
+		else
+			check_end(run, OUTCOME_BROKEN, "the upgrade is answered %d %s instead of %d; Culvert does not need it", s->status[1],
+				  http1_reason(s->status[1]), s->status[0]);
+	} else if (d->intercepted || d->reverse) {
+		box_name(&d->inner, box);
+		check_blame(run, OBSTACLE_UPGRADE, false);
+		check_end(run, OUTCOME_LIMITED, "%s reads HTTP inside TLS, and the upgrade comes back as if it were none; Culvert does not need it",
+			  box[0] ? box : "a box in between");
+	} else if (s->step > 2 && s->error[2]) {
+		check_end(run, OUTCOME_LIMITED, "nobody minds the upgrade (%.1f ms), but a connection that is silent for %lld s is ended", ms,
+			  (long long)(WEBSOCKET_IDLE_US / LOOP_SECOND));
+	} else {
+		check_end(run, OUTCOME_OK, "nobody in between minds the upgrade (%.1f ms, and %.1f ms after %lld s of silence)", ms,
+			  (double)s->took_us[2] / 1e3, (long long)(WEBSOCKET_IDLE_US / LOOP_SECOND));
+	}
+}
+
+static void upgrade_ask(struct check_run *run);
+static void upgrade_dial(struct check_run *run);
+
+static void upgrade_answered(void *ctx, const struct ask_answer *a)
+{
+	struct check_run *run = ctx;
+	struct upgrading *s = run->state;
+
+	s->ask = NULL;
+	s->status[s->step] = a->status;
+	s->error[s->step] = a->error;
+	s->took_us[s->step] = a->took_us;
+	if (s->step == 1)
+		s->evidence = a->evidence;
+	if (++s->step > 2 || a->error || (s->step == 2 && (s->status[1] != s->status[0] || a->close))) {
+		upgrade_end(run);
+	} else if (a->close) {
+		stream_close(s->stream);
+		s->stream = NULL;
+		upgrade_dial(run);
+	} else if (s->step == 2) {
+		check_say(run, "waiting %lld s, then asking again", (long long)(WEBSOCKET_IDLE_US / LOOP_SECOND));
+		timer_in(&s->idle, WEBSOCKET_IDLE_US);
+	} else {
+		upgrade_ask(run);
+	}
+}
+
+static void upgrade_ask(struct check_run *run)
+{
+	struct doctor *d = run->doctor;
+	struct upgrading *s = run->state;
+
+	s->ask = ask_start(d->loop, s->stream, "GET", s->target, d->options->server.authority, s->step ? s->lines : WEBSOCKET_LINES,
+			   8 * LOOP_SECOND, upgrade_answered, run);
+}
+
+static void upgrade_idle(void *ctx)
+{
+	upgrade_ask(ctx);
+}
+
+static void upgrade_dialled(struct check_run *run, struct stream *stream, int error, const char *why)
+{
+	struct upgrading *s = run->state;
+
+	s->stream = stream;
+	if (error) {
+		check_blame(run, OBSTACLE_REACH, false);
+		check_end(run, OUTCOME_LIMITED, "one more connection: %s", why);
+		return;
+	}
+	upgrade_ask(run);
+}
+
+static void upgrade_dial(struct check_run *run)
+{
+	struct upgrading *s = run->state;
+
+	reach_start(&s->reach, run, upgrade_dialled);
+}
+
+static void upgrade_start(struct check_run *run)
+{
+	struct doctor *d = run->doctor;
+	struct upgrading *s = calloc(1, sizeof *s);
+	uint8_t key[16];
+	char text[32];
+
+	if (!s)
+		abort();
+	run->state = s;
+	timer_init(&s->idle, d->loop, upgrade_idle, run);
+	loop_random(d->loop, key, sizeof key);
+	base64_encode(text, key, sizeof key, false);
+	snprintf(s->target, sizeof s->target, "%s/v1/", d->options->server.base);
+	snprintf(s->lines, sizeof s->lines, WEBSOCKET_LINES "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+		 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n", text);
+	check_say(run, "asking for an upgrade");
+	upgrade_dial(run);
+}
+
+const struct check check_websocket = { "websocket", "WebSocket", HAVE_TLS, 30 * LOOP_SECOND, upgrade_start, upgrade_stop, NULL };

@@ -1,0 +1,164 @@
+/* links: client/doctor_verdict.c client/doctor_certificate.c client/doctor_box.c framing/http1_head.c framing/cursor.c framing/varint.c */
+/* Judgements of culvert doctor: who signed the certificate, which call counts, and whether it is usable. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "client/doctor_certificate.h"
+#include "client/doctor_verdict.h"
+
+/* ---- fakes ---- */
+
+enum { DUPLEX, SPLIT, SPLIT_FILL, PUSH, PUSH_SSE, PUSH_PAD, POLL };
+
+const struct rung rungs[] = {
+	{ .name = "duplex" }, { .name = "split" }, { .name = "split+fill", .fill = 16384 }, { .name = "push" },
+	{ .name = "push+sse", .event_stream = true }, { .name = "push+pad", .pad = 4096 }, { .name = "poll" }, { .name = NULL },
+};
+
+/* ---- certificates ---- */
+
+static struct certificate_seen seen(const char *issuer, uint8_t leaf)
+{
+	struct certificate_seen s = { .n = 2, .verified = true, .fingerprint = { leaf } };
+
+	strcpy(s.chain[0].issuer, issuer);
+	strcpy(s.chain[0].subject, "calls.example.com");
+	return s;
+}
+
+static void test_signers(void **state)
+{
+	struct certificate_seen public = seen("R11", 1), own = seen("calls.example.com", 2), corporate = seen("Corp CA", 3),
+				zscaler = seen("Zscaler Intermediate Root CA", 4);
+	char text[300];
+
+	(void)state;
+	public.logged = true;
+	assert_int_equal(certificate_judge(&public, NULL, true, "R11, Let's Encrypt"), SIGNER_PUBLIC);
+	own.itself = own.given = true;
+	assert_int_equal(certificate_judge(&own, NULL, true, "calls.example.com"), SIGNER_OWN);
+	corporate.given = true;
+	assert_int_equal(certificate_judge(&corporate, NULL, true, "Corp CA"), SIGNER_PRIVATE);
+	assert_int_equal(certificate_judge(&corporate, &public, true, "Corp CA"), SIGNER_INTERCEPTS);
+	assert_int_equal(certificate_judge(&corporate, &corporate, true, "Corp CA"), SIGNER_SAME);
+	zscaler.given = true;
+	assert_int_equal(certificate_judge(&zscaler, NULL, true, "Zscaler Intermediate Root CA, Zscaler Inc."), SIGNER_INTERCEPTS);
+	/* Trusted by the machine, but nobody's public certificate. */
+	corporate.given = false;
+	assert_int_equal(certificate_judge(&corporate, NULL, true, "Corp CA"), SIGNER_INTERCEPTS);
+	assert_int_equal(certificate_judge(&corporate, NULL, false, "Corp CA"), SIGNER_LOCAL);
+	/* A server behind two addresses may show two certificates of one authority. */
+	assert_int_equal(certificate_judge(&public, &(struct certificate_seen){ .n = 1, .fingerprint = { 9 } }, true, "R11"), SIGNER_PUBLIC);
+	for (enum signer_kind k = SIGNER_PUBLIC; k <= SIGNER_INTERCEPTS; k++) {
+		certificate_words(k, &corporate, "Corp CA", text, sizeof text);
+		assert_true(strstr(text, "Corp CA") || k == SIGNER_OWN);
+		assert_int_equal(strstr(text, "TLS is intercepted") != NULL, k == SIGNER_INTERCEPTS);
+	}
+}
+
+/* ---- calls ---- */
+
+static struct call_result call_of(double mos, double loss, double late)
+{
+	return (struct call_result){ .ran = true, .sent = 200, .received = 200, .mos = mos, .loss_percent = loss, .late_percent = late };
+}
+
+static void assert_usable(struct call_result r, enum usable u)
+{
+	assert_int_equal(call_usable(&r), u);
+}
+
+static void test_usable(void **state)
+{
+	struct call_result r = call_of(4.2, 0, 0);
+
+	(void)state;
+	assert_usable(r, USABLE_YES);
+	assert_usable(call_of(3.5, 0, 0), USABLE_LIMITED);
+	assert_usable(call_of(4.0, 2, 2), USABLE_LIMITED);
+	assert_usable(call_of(1.9, 0, 0), USABLE_NO);
+	assert_usable(call_of(3.0, 51, 0), USABLE_NO);
+	r.received = 0;
+	assert_usable(r, USABLE_NO);
+	r = call_of(4.2, 0, 0);
+	r.ran = false;
+	assert_usable(r, USABLE_NO);
+}
+
+static void test_choice(void **state)
+{
+	struct called calls[] = { { &rungs[PUSH], call_of(4, 0, 0) }, { &rungs[DUPLEX], call_of(4.1, 0, 0) }, { &rungs[POLL], call_of(3, 0, 0) } };
+
+	(void)state;
+	assert_ptr_equal(verdict_choose(&rungs[PUSH], calls, 3)->rung, &rungs[PUSH]);
+	assert_ptr_equal(verdict_choose(NULL, calls, 3)->rung, &rungs[DUPLEX]);
+	calls[0].result.ran = false;	/* what was found does not carry a call */
+	assert_ptr_equal(verdict_choose(&rungs[PUSH], calls, 3)->rung, &rungs[DUPLEX]);
+	calls[1].result.mos = 1;
+	assert_ptr_equal(verdict_choose(&rungs[PUSH], calls, 3)->rung, &rungs[POLL]);
+	calls[2].result.received = 0;
+	assert_null(verdict_choose(&rungs[PUSH], calls, 3));
+	assert_null(verdict_choose(&rungs[PUSH], calls, 0));
+}
+
+/* ---- rungs ---- */
+
+static void test_may_pass(void **state)
+{
+	struct survey_findings s = { .duplex = FINDING_UNKNOWN };
+
+	(void)state;
+	for (const struct rung *r = rungs; r->name; r++)	/* nothing is known */
+		assert_true(verdict_may_pass(r, &s));
+	s = (struct survey_findings){ .duplex = FINDING_HELD, .up = FINDING_HELD, .up_fill = FINDING_PASSES, .down = FINDING_HELD,
+				      .down_sse = FINDING_DAMAGED, .down_pad = FINDING_PASSES };
+	assert_false(verdict_may_pass(&rungs[DUPLEX], &s));
+	assert_false(verdict_may_pass(&rungs[SPLIT], &s));
+	assert_false(verdict_may_pass(&rungs[SPLIT_FILL], &s));
+	assert_false(verdict_may_pass(&rungs[PUSH], &s));
+	assert_false(verdict_may_pass(&rungs[PUSH_SSE], &s));
+	assert_true(verdict_may_pass(&rungs[PUSH_PAD], &s));
+	assert_true(verdict_may_pass(&rungs[POLL], &s));
+	s.down = FINDING_PASSES;
+	assert_false(verdict_may_pass(&rungs[SPLIT], &s));
+	assert_true(verdict_may_pass(&rungs[SPLIT_FILL], &s));
+	assert_true(verdict_may_pass(&rungs[PUSH], &s));
+}
+
+static void test_why(void **state)
+{
+	struct survey_findings s = { .duplex = FINDING_HELD, .up = FINDING_REFUSED, .down = FINDING_PASSES };
+	char text[200];
+
+	(void)state;
+	verdict_why(&rungs[PUSH], &rungs[PUSH], &s, text, sizeof text);
+	assert_string_equal(text, "Requests that are streamed are refused.");
+	verdict_why(&rungs[POLL], &rungs[PUSH], &s, text, sizeof text);
+	assert_string_equal(text, "On push no call came about.");
+	s.down = FINDING_HELD;
+	verdict_why(&rungs[POLL], &rungs[POLL], &s, text, sizeof text);
+	assert_string_equal(text, "Answers that are streamed are held back.");
+	s = (struct survey_findings){ .duplex = FINDING_PASSES, .up = FINDING_PASSES, .down = FINDING_PASSES };
+	verdict_why(&rungs[DUPLEX], &rungs[DUPLEX], &s, text, sizeof text);
+	assert_string_equal(text, "");
+	verdict_why(NULL, NULL, &s, text, sizeof text);
+	assert_string_equal(text, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_signers),
+		cmocka_unit_test(test_usable),
+		cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_may_pass),
+		cmocka_unit_test(test_why),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
