@@ -30,6 +30,7 @@ struct view {
 	struct control_place at;
 	char path[PLACE_MAX];
 	bool json, watch, screen; /* screen: drawn in place */
+	char *drawn;		/* on the screen; NULL: nothing yet */
 	struct status before;
 	bool has_before;
 	int code;
@@ -56,6 +57,14 @@ static char *ask(struct view *v)
 	return NULL;
 }
 
+/* Takes the text over. */
+static void draw(struct view *v, char *text)
+{
+	free(v->drawn);
+	v->drawn = text;
+	screen_draw(stdout, text);
+}
+
 static void show(struct view *v, const char *said, struct status *s)
 {
 	char *text = NULL;
@@ -72,12 +81,11 @@ static void show(struct view *v, const char *said, struct status *s)
 		abort();
 	status_text(out, s, v->has_before ? &v->before : NULL);
 	fclose(out);
-	if (v->screen)
-		screen_draw(stdout, text);
-	else
-		fputs(text, stdout);
-	if (v->watch && !v->screen)
-		putchar('\n');
+	if (v->screen) {
+		draw(v, text);
+		return;
+	}
+	printf("%s%s", text, v->watch ? "\n" : "");
 	fflush(stdout);
 	free(text);
 }
@@ -103,13 +111,15 @@ static bool look(struct view *v)
 
 /* ---- again and again ---- */
 
-static volatile sig_atomic_t over, stopped;
+static volatile sig_atomic_t over, stopped, resized;
 
 static void on_signal(int number)
 {
 	if (number == SIGTSTP)
 		stopped = 1;
-	else if (number != SIGWINCH && number != SIGCONT)
+	else if (number == SIGWINCH || number == SIGCONT)
+		resized = 1;
+	else
 		over = 1;
 }
 
@@ -155,6 +165,9 @@ static void wait_second(struct view *v, const struct timespec *due, const sigset
 	ppoll(NULL, 0, &left, open);
 	if (stopped)
 		stop_here(v);
+	if (resized && v->drawn)
+		screen_draw(stdout, v->drawn);
+	resized = 0;
 }
 
 static bool is_past(const struct timespec *t)
@@ -168,14 +181,15 @@ static bool is_past(const struct timespec *t)
 /* A helper that has gone may come back: a person waits for it, a program is told. */
 static bool look_again(struct view *v)
 {
-	char text[sizeof v->error + 32];
+	char *text;
 
 	if (look(v))
 		return true;
 	if (!v->screen)
 		return false;
-	snprintf(text, sizeof text, "%s\n", v->error);
-	screen_draw(stdout, text);
+	if (asprintf(&text, "%s\n", v->error) < 0)
+		abort();
+	draw(v, text);
 	return true;
 }
 
@@ -218,6 +232,7 @@ static int run(struct view *v)
 	bool good = v->watch ? watch(v) : look(v);
 
 	status_fini(&v->before);
+	free(v->drawn);
 	if (good)
 		return v->code;
 	fprintf(stderr, "culvert: status: %s\n", v->error);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # culvert status: its numbers, its forms, the live view in a terminal, who may ask, helpers without a server, two helpers.
-# seconds: 90
+# seconds: 120
 . "$(dirname "$0")/e2e.sh"
 setup_echo
 
@@ -21,7 +21,7 @@ holds() { # EXPRESSION WHAT
 }
 
 # ---- numbers ----
-helper_echo helper --control "$W/control"
+helper_echo helper --rung duplex --control "$W/control"
 passes 10 || fail "nothing passes"
 datagrams pingpong "$UDP" --count 500 >"$W/pingpong" || fail "packets lost"
 signalling check "$SIG" --bytes 123456 || fail "no TCP"
@@ -67,7 +67,7 @@ $PYTHON - "$W/lines" <<'END' || fail "--watch --json: $(cat "$W/lines")"
 import json, sys
 lines = [json.loads(line) for line in open(sys.argv[1])]
 sent = [sum(f["packets_out"] for f in s["forwards"]) for s in lines]
-assert 3 <= len(lines) <= 5, len(lines)
+assert 2 <= len(lines) <= 5, len(lines)
 assert all(a < b for a, b in zip(sent, sent[1:])), sent
 END
 rc=0
@@ -146,14 +146,14 @@ helper_udp third udp >"$W/address"
 expect third 10 "connected to"
 asked 0 --control "$W/second"
 # A person who watches is told when it ends, and sees the next one.
-launch watcher $PYTHON "$TOP/tests/tools/watch.py" --seconds 4 "$CULVERT" status --control "$W/second" --watch
+launch watcher $PYTHON "$TOP/tests/tools/watch.py" --seconds 2.5 "$CULVERT" status --control "$W/second" --watch
 sleep 1.5
 stop_expecting third 0
 rc=0
 finish watcher 20 || rc=$?
 [ $rc -eq 1 ] || fail "watching a helper that ended: status $rc: $(cat "$W/watcher.err")"
 says "^cannot ask culvert at $W/second: No such file" watcher.out
-launch watcher $PYTHON "$TOP/tests/tools/watch.py" --seconds 3 "$CULVERT" status --control "$W/second" --watch
+launch watcher $PYTHON "$TOP/tests/tools/watch.py" "$CULVERT" status --control "$W/second" --watch
 rc=0
 finish watcher 20 || rc=$?
 [ $rc -eq 9 ] || fail "watching nobody: status $rc"

@@ -3,7 +3,7 @@
 
     watch.py [--seconds S] [--end INT|TERM|HUP] COMMAND...
 
-The screen has 12 lines of 70 columns, then 40 of 100, then is as at first; each must be filled anew within a second and a half. At the
+The screen has 12 lines of 70 columns, then 40 of 100, then is as at first; each must be filled anew, and at once, with the same. At the
 end the command gets the signal (INT: as ^C of the terminal). Prints the last large screen. Exit status: that of the command;
 9 and a sentence when it left the terminal in another state or drew outside the screen.
 """
@@ -108,6 +108,7 @@ class Watch:
         self.before = termios.tcgetattr(self.fd)
         self.screen = Screen(*SMALL)
         self.rest = b""
+        self.prompt = 0     # changes of size that were followed at once
         os.write(self.fd, b"go\n")
 
     def read(self, seconds, until=lambda: False):
@@ -127,16 +128,19 @@ class Watch:
 
     def show(self, size, seconds):
         """A new size; the command must follow at once and go on drawing."""
+        first = self.screen.lines[0]
         if self.screen.homes:
             self.rest = b""
             self.screen.resize(*size)
             set_size(self.fd, size)
         was = self.screen.homes
-        alive = self.read(1.5, lambda: self.screen.homes > was and self.screen.row > 1)
+        alive = self.read(5, lambda: self.screen.homes > was and self.screen.row > 1)
         if not alive or self.screen.homes == was:
             raise Wrong("it did not draw on a screen of %d lines" % size[0])
         if not self.screen.cursor_hidden:
             raise Wrong("the cursor is not hidden")
+        # The same as before, cut to another size: not the next second's.
+        self.prompt += first[:70] == self.screen.lines[0][:70]
         was = self.screen.homes
         self.read(seconds)
         if self.screen.homes <= was:
@@ -161,7 +165,7 @@ class Watch:
 
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("--seconds", type=float, default=2.2)
+    a.add_argument("--seconds", type=float, default=1.5)
     a.add_argument("--end", default="INT")
     a.add_argument("command", nargs=argparse.REMAINDER)
     w = Watch(a.parse_args())
@@ -170,6 +174,8 @@ def main():
         w.show(LARGE, w.options.seconds)
         large = b"\n".join(w.screen.lines).decode().rstrip()
         w.show(SMALL, w.options.seconds)
+        if not w.prompt:
+            raise Wrong("it follows a change of size with the next second only")
         status = w.end()
     except Wrong as e:
         sys.stderr.write("watch: %s\n" % e)
