@@ -91,7 +91,7 @@ class Proxy:
         try:
             sock = socket.create_connection((host, port), timeout=10)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(self.proxy.options.idle)  # a readable socket may hold a ticket only, and then nothing
+            sock.settimeout(self.options.idle)  # a readable socket may hold a ticket only, and then nothing
             if not secure:
                 return sock
             with self.lock:
