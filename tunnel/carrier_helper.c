@@ -263,10 +263,13 @@ static void pool_has_room(void *ctx)
 {
 	struct carrier_helper *h = ctx;
 
-	if (h->base.state == CARRIER_OPENING)
+	if (h->base.state == CARRIER_OPENING) {
 		carrier_proof_begin(h);
-	else
-		stand(h);
+		return;
+	}
+	stand(h);
+	while (helper_send(&h->base))	/* now that it is its turn: others would take the connection */
+		;
 }
 
 static void pool_dial_failed(void *ctx, int error, const char *why)
