@@ -25,6 +25,11 @@ async def probe_cover_is_the_same_for_every_cause(client: Client) -> None:
         "no e": await client.send(session.sid, "c=0&x=9&m=poll"), "bad e": await client.send(sid, "c=0&x=0&m=poll&e=X"),
         "hold": await client.send(session.sid, session.query("poll", "&hold=60001")),
         "k": await client.send(session.sid, session.query("poll", "&k=17")),
+        "ka": await client.send(session.sid, session.query("poll", "&ka=199")),
+        "pad": await client.send(session.sid, session.query("poll", "&pad=6145")),
+        "sse": await client.send(session.sid, session.query("down", "&sse=2")),
+        "n": await client.send(session.sid, session.query("probe", "&n=33")),
+        "a": await client.send(session.sid, session.query("probe", "&a=3")),
         "path": await client.raw(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
     }
     for cause, answer in others.items():

@@ -71,8 +71,14 @@ class Capsules(unittest.TestCase):
                       wire.Seen(1, 2, 3, 1), wire.Hello(1, 2, 0, {1: 3, 6: "x"}), wire.Welcome(1, 0, 7, 8, {5: 100}),
                       wire.Open(2, 1, "sig", {16: 1, 18: 10}), wire.Opened(2, {19: 0}), wire.Refused(2, 10, "no"),
                       wire.Stream(2, 9, b"bytes", True), wire.Ack(2, 3, 4), wire.Window(5, 6),
-                      wire.Reset(2, 16, 77, b"r"), wire.Close(2, 0, b"")):
+                      wire.Reset(2, 16, 77, b"r"), wire.Close(2, 0, b""), wire.Probed(9, 2, 11, 2, 70_000, "1.1 a")):
             self.assertEqual(type(thing).decode(self.value(thing.encode())), thing)
+
+    def test_filling(self):
+        for octets, size in ((b"", 2), (b"", 4096), (b"abc", 65), (b"abc", 3), (b"abcd", 3), (b"x" * 100, 6144)):
+            self.assertEqual(len(wire.filled(octets, size)), max(size, len(octets)))
+        self.assertEqual(len(wire.filled(b"", 66)), 67)
+        self.assertEqual(len(wire.filled(b"x", 2)), 3)
 
     def test_receipt_by_hand(self):
         octets = wire.Receipt(0, 0, [(9, 10), (5, 7)]).encode()

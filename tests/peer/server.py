@@ -105,7 +105,7 @@ class Server:
         if identity is None or matched is None or fields is None or method != "POST":
             return None
         return Request(identity, matched.group(1), fields["c"], fields["x"], fields["m"], fields.get("hold", 0),
-                       fields.get("k", 1), fields.get("e"), head)
+                       fields.get("k", 1), fields.get("e"), head, fields)
 
     async def _answer_cover(self, reader, writer, head: http1.Head) -> bool:
         body = http1.BodyReader(reader, head, False)

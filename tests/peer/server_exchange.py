@@ -12,6 +12,7 @@ import wire
 from bodies import BodyParser
 from incoming import Inbound
 from records import Exchange, monotonic
+from server_probe import ProbeAnswer
 from server_request import Request
 from server_session import HeldPoll, ServerSession
 from session import Waker
@@ -44,6 +45,8 @@ class ExchangeServer:
             return await self._answer_gone(refusal)
         if self.request.mode == "hello":
             return await self._hello()
+        if self.request.mode == "probe":
+            return await ProbeAnswer(self).run()
         session = self.session
         session.log("begin", self.request.mode, self.request.x)
         session.lose_answers_of(self.request.x)
@@ -74,8 +77,9 @@ class ExchangeServer:
 
     # ------------------------------------------------------------ answers
 
-    def _head(self, length: int | None, keep: bool) -> bytes:
-        headers = {"Date": http1.http_date(self.server.clock_offset), "Content-Type": "application/octet-stream",
+    def head(self, length: int | None, keep: bool) -> bytes:
+        headers = {"Date": http1.http_date(self.server.clock_offset),
+                   "Content-Type": "text/event-stream" if self.request.number("sse") else "application/octet-stream",
                    "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
         if length is not None:
             headers["Content-Length"] = str(length)
@@ -89,14 +93,14 @@ class ExchangeServer:
             headers["Connection"] = "keep-alive"
         return http1.format_head("HTTP/1.1 200 OK", headers)
 
-    async def _complete(self, body: bytes, keep: bool = True) -> bool:
+    async def complete(self, body: bytes, keep: bool = True) -> bool:
         """A complete answer; with --lose-every it is not sent although everything was done for it."""
         if self.lose:
             raise http1.HttpError("answer lost on purpose")
         if self.session is not None:
             self.session.log("answer", self.request.mode, self.request.x, "body", len(body))
         keep = keep and self.request.head.keeps_connection
-        self.writer.write(self._head(len(body), keep))
+        self.writer.write(self.head(len(body), keep))
         await http1.BodyWriter(self.writer, False, self.server.settings.split).write(body)
         return keep
 
@@ -106,7 +110,7 @@ class ExchangeServer:
         whole = self.request.mode in ("hello", "poll", "down")
         if whole:
             await self._discard_body(10.0)
-        keep = await self._complete(record, whole)
+        keep = await self.complete(record, whole)
         if not whole:
             await self._discard_body(2.0)
         return keep
@@ -134,10 +138,10 @@ class ExchangeServer:
         code = self._greet(finder.hello)
         if code is not None:
             farewell = wire.Farewell(code).encode(wire.BYE)
-            return await self._complete(wire.record(0, records.clock_ms(monotonic()), farewell))
+            return await self.complete(wire.record(0, records.clock_ms(monotonic()), farewell))
         Inbound(self.session, self.exchange, False).feed(bytes(raw))
         self.session.idle_since = monotonic()
-        return await self._complete(self._welcome())
+        return await self.complete(self._welcome())
 
     def _greet(self, hello: wire.Hello) -> int | None:
         """Get or create the session for (identity, sid); a code if there can be none."""
@@ -171,7 +175,7 @@ class ExchangeServer:
         self.exchange.at_once = self.request.hold == 0
         self.session.carrier(self.request.carrier).trusted |= self.request.hold > 0
         await self._apply_body()
-        return await self._complete(await self._hold_answer())
+        return await self.complete(await self._hold_answer())
 
     async def _hold_answer(self) -> bytes:
         """At once with something to say, else when there is, when hold is over, or as the oldest of more than k."""
@@ -219,7 +223,7 @@ class ExchangeServer:
 
     async def _up(self) -> bool:
         await self._apply_body()
-        return await self._complete(self._pull_answer(True))
+        return await self.complete(self._pull_answer(True))
 
     # ------------------------------------------------------------ down, duplex
 
@@ -243,9 +247,9 @@ class ExchangeServer:
         session.streams[self.request.carrier] = self.exchange
         session.kick()
         dying = monotonic() + random.uniform(0.3, 0.8) if self.lose else None
-        self.writer.write(self._head(None, self.request.mode == "down"))
+        self.writer.write(self.head(None, self.request.mode == "down"))
         out = http1.BodyWriter(self.writer, not self.request.head.is_old, self.server.settings.split)
-        await out.write(wire.pad())
+        await out.write(wire.filled(b"", max(2, self.request.number("pad"))))
         try:
             with Waker(session) as waker:
                 incoming.add_done_callback(lambda _: waker.event.set())
@@ -263,7 +267,7 @@ class ExchangeServer:
     async def _stream_records(self, out: http1.BodyWriter, waker: Waker, incoming: asyncio.Task,
                               dying: float | None) -> None:
         session, sent_at = self.session, monotonic()
-        silence = session.keepalive * 0.9
+        silence = (self.request.number("ka") / 1000 or session.keepalive) * 0.9
         while session.streams.get(self.request.carrier) is self.exchange:
             if incoming.done():
                 incoming.result()   # raises what the request body failed with
@@ -277,7 +281,7 @@ class ExchangeServer:
             if not record and monotonic() - sent_at >= silence:
                 record = wire.pad(3)
             if record:
-                await out.write(record)
+                await out.write(wire.filled(record, self.request.number("pad")))
                 sent_at = monotonic()
             else:
                 await waker.wait(max(0.01, sent_at + silence - monotonic()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import http1
 
@@ -20,9 +20,15 @@ class Request:
     held: int
     epoch: str | None
     head: http1.Head
+    fields: dict[str, int | str] = field(default_factory=dict)
+
+    def number(self, name: str, default: int = 0) -> int:
+        """ka, pad, sse, a, n, gap or size."""
+        return self.fields.get(name, default)
 
 
-NUMBERS = {"c": (0, 65_535), "x": (0, (1 << 53) - 1), "hold": (0, 60_000), "k": (1, 16)}
+NUMBERS = {"c": (0, 65_535), "x": (0, (1 << 53) - 1), "hold": (0, 60_000), "k": (1, 16), "ka": (200, 60_000),
+           "pad": (0, 6_144), "sse": (0, 1), "a": (0, 2), "n": (0, 32), "gap": (0, 600_000), "size": (0, 65_000)}
 
 
 def parse_query(query: str) -> dict[str, int | str] | None:
@@ -30,7 +36,7 @@ def parse_query(query: str) -> dict[str, int | str] | None:
     found: dict[str, int | str] = {}
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
-        if name not in ("c", "x", "m", "hold", "k", "e"):
+        if name not in NUMBERS and name not in ("m", "e"):
             continue
         if name in found:
             return None
@@ -40,7 +46,7 @@ def parse_query(query: str) -> dict[str, int | str] | None:
             if not re.fullmatch(r"[0-9]{1,16}", found[name]) or not least <= int(found[name]) <= most:
                 return None
             found[name] = int(found[name])
-    modes = ("hello", "poll", "up", "down", "duplex")
+    modes = ("hello", "poll", "up", "down", "duplex", "probe")
     if "c" not in found or "x" not in found or found.get("m") not in modes:
         return None
     if "e" in found and not re.fullmatch(r"[0-9a-f]{16}", found["e"]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,9 @@ class ServerSession(Session):
         self.server = server
         self.key = (identity, sid)
         self.greeted = False
+        self.features = 0
+        self.probed: OrderedDict[int, int] = OrderedDict()     # how often a probe's x has come
+        self.probes = 0                                        # being answered
         self.open_exchanges = 0
         self.idle_since = monotonic()
         self.keepalive = 8.0
@@ -96,11 +100,12 @@ class ServerSession(Session):
     def greet(self, hello: wire.Hello) -> None:
         if not self.greeted:
             self.greeted = True
+            self.features = hello.features & wire.FEATURE_PROBES
             self.set_peer_limits(hello.parameters)
             self.keepalive = hello.parameters.get(wire.P_KEEPALIVE, 8_000) / 1000
 
     def welcome(self) -> bytes:
-        return wire.Welcome(1, 0, self.server.node, self.server.epoch,
+        return wire.Welcome(1, self.features, self.server.node, self.server.epoch,
                             {**self.own_parameters(), wire.P_MAX_HOLD: 60_000}).encode()
 
     def _on_bye(self, value: bytes, context) -> None:

@@ -19,10 +19,11 @@ RECEIPT_RANGES_MAX = 32       # section 4.1
 DATAGRAM, RECORD, PAD, RECEIPT, PING, PONG, MARK, SEEN = range(0x00, 0x08)
 HELLO, WELCOME, GONE, BYE, GOAWAY = range(0x08, 0x0D)
 OPEN, OPENED, REFUSED, STREAM, ACK, WINDOW, RESET, CLOSE = range(0x10, 0x18)
+PROBED = 0x18
 
-UNACCOUNTABLE = frozenset((RECEIPT, PAD, PONG))  # section 4.1
+UNACCOUNTABLE = frozenset((RECEIPT, PAD, PONG, PROBED))  # section 4.1
 
-NOT_RELIABLE = frozenset((DATAGRAM, RECEIPT, MARK, SEEN, PING, PONG, PAD))  # section 4.2
+NOT_RELIABLE = frozenset((DATAGRAM, RECEIPT, MARK, SEEN, PING, PONG, PAD, PROBED))  # section 4.2
 
 FEATURE_PROBES = 1  # section 5
 
@@ -88,6 +89,18 @@ def record(number: int, clock: int, capsules: bytes) -> bytes:
 
 def pad(octets: int = 0) -> bytes:
     return capsule(PAD, bytes(octets))
+
+
+def filled(octets: bytes, size: int) -> bytes:
+    """Section 3: followed by a PAD that makes them `size` octets long, a few more where none has the right length."""
+    if len(octets) >= size:
+        return octets
+    value = max(0, size - len(octets) - 2)
+    while len(octets) + len(pad(value)) > size and value > 0:
+        value -= 1
+    while len(octets) + len(pad(value)) < size:
+        value += 1
+    return octets + pad(value)
 
 
 def read_varint(data, pos: int, end: int) -> tuple[int, int] | None:
@@ -293,6 +306,26 @@ class Seen:
     def decode(cls, value: bytes) -> Seen:
         r = Reader(value)
         return cls(r.varint(), r.varint(), r.fixed(4), r.fixed(1))
+
+
+@dataclass
+class Probed:
+    """Section 4.6."""
+    x: int
+    copies: int
+    version: int
+    framing: int
+    body: int
+    via: str = ""
+
+    def encode(self) -> bytes:
+        numbers = (varint(n) for n in (self.x, self.copies, self.version, self.framing, self.body))
+        return capsule(PROBED, *numbers, block(self.via.encode()[:256]))
+
+    @classmethod
+    def decode(cls, value: bytes) -> Probed:
+        r = Reader(value)
+        return cls(r.varint(), r.varint(), r.varint(), r.varint(), r.varint(), r.text(256))
 
 
 def fnv1a(octets: bytes) -> int:
