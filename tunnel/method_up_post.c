@@ -9,10 +9,14 @@
 
 /* ---- helper ---- */
 
-/* Held polls have all connections, since others came: the oldest is given up, once it can only be waiting. */
+#define PARKED (200 * LOOP_MS)	/* and four round trips: a poll that was not answered by then is held */
+
+/* Held polls have all connections, since others came or the limit sank: the oldest is given up. Not before the newest can only be
+ * held, too: until then an answer may be under way, which frees a connection as well. */
 static void give_one_up(struct carrier_helper *h)
 {
 	int64_t now = loop_now(h->base.session->loop), at;
+	struct leg *oldest = NULL, *newest = NULL;
 
 	if (h->pausing)
 		return;
@@ -20,16 +24,19 @@ static void give_one_up(struct carrier_helper *h)
 		struct leg *leg = list_entry(l, struct leg, link);
 
 		if (leg->ops != &method_poll_leg)
-			continue;
-		at = leg->born_us + 2 * h->base.ledger.srtt_us;
-		if (at <= now) {
-			h->polls--;
-			leg_drop(leg);
-		} else {
-			timer_sooner(&h->retry, at);
-		}
+			return;
+		oldest = oldest ? oldest : leg;
+		newest = leg;
+	}
+	if (!oldest)
+		return;
+	at = newest->born_us + 4 * h->base.ledger.srtt_us + PARKED;
+	if (at > now) {
+		timer_sooner(&h->retry, at);
 		return;
 	}
+	h->polls--;
+	leg_drop(oldest);
 }
 
 static bool send(struct carrier_helper *h, unsigned flags)

@@ -82,6 +82,15 @@ static void wait_for(struct pool_user *u, void *asker)
 		u->since = ++p->count;
 }
 
+unsigned pool_eager(const struct pool *p)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < p->waiting_count; i++)
+		n += !p->waiting[i].user->modest;
+	return n;
+}
+
 /* Who is told first: those who wait, the longest first; modest ones last of all. */
 static bool comes_before(const struct pool_user *a, const struct pool_user *b)
 {
@@ -425,12 +434,15 @@ void pool_forget(struct pool *p)
 
 /* ---- exchanges ---- */
 
-/* A modest user leaves one connection to others. */
+/* A modest user leaves one connection to others. Where there are but two, they keep to one as long as it waits (pool_others), so
+ * that the second one is its, when nobody else waits. */
 static bool may_take(const struct pool_user *u)
 {
 	const struct pool *p = u->pool;
 
-	return !u->modest || pool_free_count(p) > 1 || pool_open_count(p) < p->limit;
+	if (!u->modest || pool_free_count(p) > 1 || pool_open_count(p) < p->limit)
+		return true;
+	return p->limit <= POOL_LIMIT_MIN && pool_eager(p) == 0;
 }
 
 struct exchange *pool_exchange(struct pool_user *u, const struct exchange_events *events, void *asker)

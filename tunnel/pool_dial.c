@@ -160,8 +160,8 @@ void pool_ensure(struct pool *p, bool with_spare)
 		if (coming >= eager + modest)
 			return;
 		raise_limit(p);
-		/* The last connection is not opened for the modest. */
-		if (pool_open_count(p) + (coming >= eager) >= p->limit)
+		/* The last connection is not opened for the modest, unless there are but two. */
+		if (pool_open_count(p) + (coming >= eager && p->limit > POOL_LIMIT_MIN) >= p->limit)
 			return;
 		if (loop_now(p->loop) < p->not_before) {
 			timer_sooner(&p->retry, p->not_before);

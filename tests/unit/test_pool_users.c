@@ -295,12 +295,12 @@ static void the_longest_wait_first(void **state)
 static void modesty(void **state)
 {
 	(void)state;
-	begin(2);
-	want(0, 1);
+	begin(3);
+	want(0, 2);
 	run(MS(50));
 	want(3, 1);
 	run(MS(50));
-	assert_int_equal(started, 1);
+	assert_int_equal(started, 2);
 	assert_int_equal(who[3].n, 0);
 	pool_ahead(&who[0].user, 1);
 	run(MS(50));
@@ -312,6 +312,25 @@ static void modesty(void **state)
 	assert_int_equal(pool_free_count(pool), 1);
 	want(1, 1);
 	assert_int_equal(who[1].n, 1);
+}
+
+/* Where there are but two, the others keep to one: the second is theirs when nobody else waits. */
+static void modesty_of_two(void **state)
+{
+	(void)state;
+	begin(2);
+	want(0, 2);
+	run(MS(50));
+	want(3, 1);
+	want(1, 1);
+	answer(0);
+	run(MS(50));
+	assert_int_equal(who[1].n, 1);	/* came later, but comes first */
+	assert_int_equal(who[3].n, 0);
+	answer(0);
+	run(MS(50));
+	assert_int_equal(who[3].n, 1);
+	assert_int_equal(pool_open_count(pool), 2);
 }
 
 static void modesty_with_room(void **state)
@@ -517,6 +536,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(shared_budget, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_longest_wait_first, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(modesty, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(modesty_of_two, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(modesty_with_room, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(failures_are_for_those_who_wait, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_most_spare_counts, set_up, tear_down),
