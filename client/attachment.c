@@ -120,21 +120,20 @@ static const struct session_events session_events = {
 
 /* ---- events of the ladder ---- */
 
-static void on_proven(void *ctx, struct carrier *c)
+static void on_proven(void *ctx, struct carrier *c, const struct rung *before)
 {
 	struct attachment *a = ctx;
 
 	if (!a->proven_at)
 		a->proven_at = loop_now(a->setup->loop);
-	a->events->proven(a->ctx, a, c);
+	a->events->proven(a->ctx, a, c, before);
 }
 
-static void on_trouble(void *ctx, const struct rung *failed, const struct rung *next, int error, const char *why,
-		       int64_t retry_us)
+static void on_trouble(void *ctx, const struct rung *failed, int error, const char *why, int64_t retry_us)
 {
 	struct attachment *a = ctx;
 
-	a->events->trouble(a->ctx, a, failed, next, error, why, retry_us);
+	a->events->trouble(a->ctx, a, failed, error, why, retry_us);
 }
 
 static const struct ladder_events ladder_events = {

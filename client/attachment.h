@@ -32,9 +32,9 @@ struct attachment_events {
 	/* It is over, and freed when the call returns. */
 	void (*ended)(void *ctx, struct attachment *, uint64_t code, const char *reason);
 	/* As ladder_events. */
-	void (*proven)(void *ctx, struct attachment *, struct carrier *);
-	void (*trouble)(void *ctx, struct attachment *, const struct rung *failed, const struct rung *next, int error,
-			const char *why, int64_t retry_us);
+	void (*proven)(void *ctx, struct attachment *, struct carrier *, const struct rung *before);
+	void (*trouble)(void *ctx, struct attachment *, const struct rung *failed, int error, const char *why,
+			int64_t retry_us);
 };
 
 struct attachment *attachment_new(const struct attachment_setup *, const struct attachment_events *, void *ctx);

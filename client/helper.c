@@ -13,6 +13,7 @@
 
 #include "client/advice.h"
 #include "client/attachment.h"
+#include "client/path.h"
 #include "client/place.h"
 #include "client/route.h"
 #include "client/status.h"
@@ -33,8 +34,7 @@ struct helper {
 	const struct options *options;
 	struct signer signer;
 	struct route *route;
-	struct cuts cuts;		/* what is known of the path */
-	struct pool *pool;
+	struct path *path;
 	struct packet_pool *packets;
 
 	struct ingress_host host;
@@ -47,7 +47,6 @@ struct helper {
 	struct attachment *current;	/* NULL: the timer is armed, or we are stopping */
 	struct timer begin;
 	unsigned useless;		/* sessions in a row that ended before they were of use */
-	const struct rung *proven;	/* the rung that worked last */
 	bool connected;			/* said so, and nothing else since */
 	struct advice_said said;
 	char trouble[ADVICE_MAX];	/* said last; "": it works */
@@ -76,7 +75,7 @@ static void status(const char *fmt, ...)
 	daemon_notify(text);
 }
 
-static void say_connected(struct helper *h, const struct carrier *c)
+static void say_connected(struct helper *h, const struct carrier *c, const struct rung *before, const char *why)
 {
 	const struct options *o = h->options;
 	struct carrier_stats stats;
@@ -84,9 +83,12 @@ static void say_connected(struct helper *h, const struct carrier *c)
 
 	carrier_stats(c, &stats);
 	ms = (stats.rtt_us + 500) / 1000;
-	log_limited(LOG_LEVEL_INFO, "helper", "", "connected to %s as %s by %s%s%s (round trip %u ms)",
-		    o->server.authority, credentials_first(h->signer.credentials), stats.rung,
-		    o->proxy.given ? " through " : "", o->proxy.shown, ms);
+	if (h->connected && before)
+		log_limited(LOG_LEVEL_INFO, "helper", "", "carried by %s now, before by %s: %s", stats.rung, before->name, why);
+	else
+		log_limited(LOG_LEVEL_INFO, "helper", "", "connected to %s as %s by %s%s%s (round trip %u ms)",
+			    o->server.authority, credentials_first(h->signer.credentials), stats.rung,
+			    o->proxy.given ? " through " : "", o->proxy.shown, ms);
 	status("connected by %s%s%s (%u ms)", stats.rung, o->proxy.given ? " through " : "", o->proxy.shown, ms);
 	h->connected = true;
 }
@@ -192,29 +194,28 @@ static void on_ended(void *ctx, struct attachment *a, uint64_t code, const char 
 	h->connected = false;
 }
 
-static void on_proven(void *ctx, struct attachment *a, struct carrier *c)
+static void on_proven(void *ctx, struct attachment *a, struct carrier *c, const struct rung *before)
 {
 	struct helper *h = ctx;
+	struct ladder_status ladder;
 
+	path_learned(h->path);
 	if (a != h->current)
 		return;
+	ladder_status(attachment_ladder(a), &ladder);
 	advice_forget(&h->said);
 	h->trouble[0] = 0;
-	say_connected(h, c);
+	say_connected(h, c, before, ladder.why);
 }
 
-static void on_trouble(void *ctx, struct attachment *a, const struct rung *failed, const struct rung *next, int error,
-		       const char *why, int64_t retry_us)
+static void on_trouble(void *ctx, struct attachment *a, const struct rung *failed, int error, const char *why,
+		       int64_t retry_us)
 {
 	struct helper *h = ctx;
 	char text[ADVICE_MAX];
 
 	if (a != h->current || h->stopping) {
 		log_debug("helper", session_tag(attachment_session(a)), "%s failed: %s", failed->name, why);
-		return;
-	}
-	if (next != failed && retry_us == 0) {
-		log_limited(LOG_LEVEL_INFO, "helper", "", "%s does not pass here (%s): trying %s", failed->name, why, next->name);
 		return;
 	}
 	if (h->connected && retry_us == 0) {
@@ -241,7 +242,18 @@ static struct session *open_session(void *ctx)
 	struct helper *h = ctx;
 	struct session *s = h->current && !h->stopping ? attachment_session(h->current) : NULL;
 
-	return s && session_is_open(s) ? s : NULL;
+	if (!s || !session_is_open(s))
+		return NULL;
+	ladder_wake(attachment_ladder(h->current));	/* a flow begins */
+	return s;
+}
+
+static void on_path_changed(void *ctx)
+{
+	struct helper *h = ctx;
+
+	for (unsigned i = 0; i < h->n_attached && !h->stopping; i++)
+		ladder_network_changed(attachment_ladder(h->attached[i]));
 }
 
 /* ---- control ---- */
@@ -258,7 +270,7 @@ static void on_control(void *ctx, FILE *out, size_t n, char *const *words)
 		.stopping = h->stopping,
 		.session = h->current ? attachment_session(h->current) : NULL,
 		.ladder = h->current ? attachment_ladder(h->current) : NULL,
-		.pool = h->pool,
+		.pool = path_pool(h->path),
 		.ingress = h->ingress,
 		.n_ingress = h->n_ingress,
 	};
@@ -381,8 +393,8 @@ static void fill_setup(struct helper *h)
 		},
 		.ladder = {
 			.only = o->rung,
-			.pool = h->pool,
-			.proven = &h->proven,
+			.pool = path_pool(h->path),
+			.verdict = path_verdict(h->path),
 		},
 		.signer = &h->signer,
 	};
@@ -408,7 +420,7 @@ struct helper *helper_new(struct loop *loop, const struct options *o, char *erro
 	h->route = route_new(loop, o, error, size);
 	if (!h->route)
 		goto failed;
-	h->pool = pool_new(loop, route_dialler(h->route), o->connections, &h->cuts);
+	h->path = path_new(loop, o, route_dialler(h->route), on_path_changed, h);
 	fill_setup(h);
 	return h;
 failed:
@@ -459,7 +471,7 @@ void helper_free(struct helper *h)
 		i->kind->close(i);
 	}
 	free(h->ingress);
-	pool_free(h->pool);
+	path_free(h->path);
 	route_free(h->route);
 	signer_fini(&h->signer);
 	packet_pool_free(h->packets);

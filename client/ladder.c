@@ -1,45 +1,22 @@
 /*
- * The ladder. One carrier at a time and one timer: the carrier fails, the verdict
- * says which rung is next and whether to wait, the timer opens it. Made by
- * helper.c for each session; calls carrier_*.
- *
- * A time-out, a reset or a foreign answer may mean that the rung does not pass, that
- * the network is down, or that the server is not there behind its reverse proxy.
- * Nothing was learned about the rung before the carrier's HELLO was answered: that
- * exchange is the same on every rung.
+ * The ladder's carriers. At most four at a time: the one in use, one that is to be
+ * better, and poll as the way back. What is told by carriers is told at the end of the
+ * turn, so that they may be freed here. Made by attachment.c for each session.
  */
 #include "client/ladder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client/ladder_internal.h"
 #include "framing/error.h"
 #include "tunnel/log.h"
 
 #define DELAY_FIRST (250 * LOOP_MS)
 #define DELAY_MAX (10 * LOOP_SECOND)
-#define QUICK_US (5 * LOOP_SECOND)	/* a proven carrier that lived shorter failed quickly */
+#define QUICK_US (5 * LOOP_SECOND)	/* a carrier that was in use for a shorter time failed quickly */
 #define QUICK_MAX 2
-#define DOUBTS_MAX 3			/* foreign answers (502 ...) on the rung that worked last */
-#define WHY_MAX 512
-
-struct ladder {
-	struct loop *loop;
-	struct session *session;
-	const struct ladder_config *config;
-	const struct ladder_events *events;
-	void *ctx;
-
-	const struct rung *rung;	/* of the carrier, or of the next one */
-	struct carrier *carrier;	/* NULL: the timer is armed */
-	struct timer timer;
-	int64_t proven_at;		/* -1: the carrier is not proven */
-	unsigned tries;			/* failed connections in a row */
-	unsigned rounds;		/* ends of the ladder reached in a row */
-	unsigned quick;			/* quick failures in a row */
-	unsigned doubts;		/* foreign answers in a row */
-	struct ladder_status status;
-};
+#define SETTLE_US (2 * LOOP_SECOND)	/* after the beginning no connection is kept ready for it */
 
 int64_t ladder_delay(struct loop *loop, unsigned n)
 {
@@ -54,115 +31,227 @@ int64_t ladder_delay(struct loop *loop, unsigned n)
 	return d * 3 / 4 + (int64_t)(loop_random_u64(loop) % (uint64_t)(d / 2));
 }
 
-/* The next rung; the first one, and a wait, behind the last. */
-static int64_t next_rung(struct ladder *l)
+const struct rung *ladder_safe_rung(const struct ladder *l)
 {
-	l->quick = l->doubts = 0;
-	if (!l->config->only && l->rung[1].name) {
-		l->rung++;
-		return 0;
-	}
-	if (!l->config->only)
-		l->rung = rungs;
-	return ladder_delay(l->loop, ++l->rounds);
+	return l->config->only ? l->config->only : rung_find("poll");
 }
 
-static bool is_about_rung(bool answered, int error)
+static bool is_better(const struct rung *a, const struct rung *b)
 {
-	if (!answered)
-		return false;
-	switch (error) {
-	case ERROR_HTTP:
-	case ERROR_MALFORMED:
-	case ERROR_TIMEOUT:
-	case ERROR_RESET:
-	case ERROR_EOF:
-	case ERROR_UNSUPPORTED:
-	case ERROR_LIMIT:
-		return true;
-	default:
-		return false;
+	return a < b;	/* both in rungs[], best first */
+}
+
+/* ---- attempts ---- */
+
+struct attempt *ladder_attempt_on(struct ladder *l, const struct rung *rung)
+{
+	for (size_t i = 0; i < LADDER_ATTEMPTS; i++)
+		if (l->attempt[i].carrier && l->attempt[i].rung == rung && !l->attempt[i].doomed)
+			return &l->attempt[i];
+	return NULL;
+}
+
+static bool any_attempt(const struct ladder *l)
+{
+	for (size_t i = 0; i < LADDER_ATTEMPTS; i++)
+		if (l->attempt[i].carrier)
+			return true;
+	return false;
+}
+
+/* Leaves the attempt's carrier to itself, which ends in order. */
+static void retire(struct attempt *a)
+{
+	if (a->ladder->active == a)
+		a->ladder->active = NULL;
+	if (a->proven_us >= 0)
+		carrier_retire(a->carrier);
+	else
+		carrier_free(a->carrier);
+	a->carrier = NULL;
+}
+
+static const struct carrier_events carrier_events;
+
+struct attempt *ladder_open(struct ladder *l, const struct rung *rung)
+{
+	struct attempt *a = l->attempt;
+
+	while (a < l->attempt + LADDER_ATTEMPTS && a->carrier)
+		a++;
+	if (a == l->attempt + LADDER_ATTEMPTS)
+		return NULL;
+	*a = (struct attempt){ .ladder = l, .rung = rung, .opened_us = loop_now(l->loop), .proven_us = -1 };
+	log_debug("ladder", session_tag(l->session), "opening %s", rung->name);
+	a->carrier = carrier_open(l->session, rung, l->config->path, l->config->pool, &carrier_events, a);
+	return a->carrier ? a : NULL;
+}
+
+/* Nothing carries: the safe rung, and the one that is known to work here. */
+static void on_begin(void *ctx)
+{
+	struct ladder *l = ctx;
+	const struct rung *safe = ladder_safe_rung(l), *known = l->config->only ? NULL : l->config->verdict->rung;
+
+	if (session_is_ended(l->session) || l->active)
+		return;
+	if (!ladder_attempt_on(l, safe))
+		ladder_open(l, safe);
+	if (known && known != safe && !explore_is_penalised(l, known) && !ladder_attempt_on(l, known)) {
+		l->reason = "known from before";
+		ladder_open(l, known);
 	}
 }
 
-/* Chooses the next rung; returns how long to wait for it. answered: the server has said something. */
-static int64_t verdict(struct ladder *l, int error, bool answered)
+/* ---- what becomes of them ---- */
+
+static void on_settled(void *ctx)
 {
-	if (l->proven_at >= 0) {
-		if (loop_now(l->loop) - l->proven_at >= QUICK_US) {
-			l->quick = l->rounds = 0;
-			return 0;
-		}
-		return ++l->quick < QUICK_MAX ? 0 : next_rung(l);
-	}
-	if (!is_about_rung(answered, error))
-		return ladder_delay(l->loop, l->tries++);
-	/* What worked a moment ago is more likely out of order than impossible. */
-	if (error == ERROR_HTTP && l->rung == *l->config->proven && l->doubts < DOUBTS_MAX)
-		return ladder_delay(l->loop, l->doubts++);
-	return next_rung(l);
+	struct ladder *l = ctx;
+
+	pool_ahead(&l->ahead, 0);
 }
 
-static void failed(struct ladder *l, int error, const char *why, bool answered)
+static void learn(struct ladder *l, const struct rung *rung)
 {
-	const struct rung *rung = l->rung;
-	int64_t wait = verdict(l, error, answered);
+	struct verdict *v = l->config->verdict;
 
-	timer_in(&l->timer, wait);
-	snprintf(l->status.why, sizeof l->status.why, "%s failed: %.150s", rung->name, why);
-	l->events->trouble(l->ctx, rung, l->rung, error, why, wait);
+	if (rung == ladder_safe_rung(l) && v->rung && !l->looked)
+		return;	/* poll being first says nothing against what is known */
+	v->rung = rung;
+	v->when = loop_wall(l->loop);
+	v->limit = pool_limit(l->config->pool);
+}
+
+static void say_why(struct ladder *l, const struct rung *rung, const struct rung *before, bool was_stalled)
+{
+	if (l->config->only)
+		snprintf(l->why, sizeof l->why, "the only one allowed (--rung)");
+	else if (before && is_better(before, rung))
+		snprintf(l->why, sizeof l->why, "%s %s", before->name, was_stalled ? "stalled" : "failed");
+	else if (rung == ladder_safe_rung(l))
+		snprintf(l->why, sizeof l->why, "it passes everywhere; better ones are being measured");
+	else
+		snprintf(l->why, sizeof l->why, "%s", l->reason ? l->reason : "measured");
+}
+
+static void take_over(struct ladder *l, struct attempt *a)
+{
+	struct attempt *last = l->active;
+	const struct rung *before = last ? last->rung : NULL;
+	bool stalled = last && last->stalled;
+
+	l->active = a;
+	l->since_us = loop_now(l->loop);
+	l->rung_us = a->proven_us;
+	l->changes += l->connected_us != 0;
+	if (!l->connected_us)
+		l->connected_us = l->since_us;
+	l->tries = 0;
+	say_why(l, a->rung, before, stalled);
+	if (stalled && is_better(before, a->rung))
+		explore_penalise(l, before);
+	if (last)
+		retire(last);
+	learn(l, a->rung);
+	l->events->proven(l->ctx, a->carrier, before);
+	explore_plan(l);
 }
 
 static void on_proven(void *ctx, struct carrier *c)
 {
-	struct ladder *l = ctx;
+	struct attempt *a = ctx;
+	struct ladder *l = a->ladder;
+	const struct attempt *now = l->active;
 
-	l->proven_at = loop_now(l->loop);
-	if (!l->status.connected_us)
-		l->status.connected_us = l->proven_at;
-	else if (l->rung != *l->config->proven)
-		l->status.changes++;
-	l->status.since_us = l->status.rung_us = l->proven_at;
-	if (l->config->only)
-		snprintf(l->status.why, sizeof l->status.why, "no other one is allowed");
-	else if (!l->status.why[0])
-		snprintf(l->status.why, sizeof l->status.why, "the first one that was tried passes");
-	l->tries = l->doubts = 0;
-	*l->config->proven = l->rung;
-	l->events->proven(l->ctx, c);
+	(void)c;
+	a->proven_us = loop_now(l->loop);
+	if (!now || now->stalled || now->doomed || is_better(a->rung, now->rung))
+		take_over(l, a);
+	else
+		retire(a);	/* the race was lost, or what stalled recovered */
+}
+
+/* Nothing carries and nothing is under way: again, now or later. */
+static void begin_again(struct ladder *l, const struct rung *rung, int error, const char *why, bool worked)
+{
+	int64_t wait = worked ? 0 : ladder_delay(l->loop, l->tries++);
+
+	timer_in(&l->begin, wait);
+	l->events->trouble(l->ctx, rung, error, why, wait);
+}
+
+/* The carrier in use is gone. */
+static void lost(struct ladder *l, const struct rung *rung, int error, const char *why)
+{
+	bool quick = loop_now(l->loop) - l->since_us < QUICK_US;
+
+	l->quick = quick ? l->quick + 1 : 0;
+	if (l->quick >= QUICK_MAX && rung != ladder_safe_rung(l))
+		explore_penalise(l, rung);
+	begin_again(l, rung, error, why, !quick || l->quick < QUICK_MAX);
 }
 
 static void on_failed(void *ctx, struct carrier *c, int error, const char *why)
 {
-	struct ladder *l = ctx;
-	char text[WHY_MAX];	/* why may go with the carrier */
+	struct attempt *a = ctx;
+	struct ladder *l = a->ladder;
+	bool was_active = l->active == a, was_proven = a->proven_us >= 0;
 	struct carrier_stats stats;
+	char text[LADDER_WHY];	/* why may go with the carrier */
 
 	carrier_stats(c, &stats);
 	snprintf(text, sizeof text, "%s", why && why[0] ? why : error_text(error));
-	l->carrier = NULL;
+	a->carrier = NULL;
+	if (was_active)
+		l->active = NULL;
 	carrier_free(c);
-	if (!session_is_ended(l->session))
-		failed(l, error, text, stats.records_in > 0);
-}
-
-static const struct carrier_events carrier_events = {
-	.proven = on_proven,
-	.failed = on_failed,
-};
-
-static void on_timer(void *ctx)
-{
-	struct ladder *l = ctx;
-
 	if (session_is_ended(l->session))
 		return;
-	l->proven_at = -1;
-	log_debug("ladder", session_tag(l->session), "trying %s", l->rung->name);
-	l->carrier = carrier_open(l->session, l->rung, l->config->path, l->config->pool, &carrier_events, l);
-	if (!l->carrier)
-		failed(l, ERROR_SYSTEM, "no place for one more carrier", false);
+	log_debug("ladder", session_tag(l->session), "%s failed: %s", a->rung->name, text);
+	if (was_active && was_proven)
+		lost(l, a->rung, error, text);
+	else if (a->rung != ladder_safe_rung(l) && stats.records_in > 0)
+		explore_penalise(l, a->rung);
+	if (!l->active && !was_active && !any_attempt(l) && !timer_armed(&l->begin))
+		begin_again(l, a->rung, error, text, false);
+	if (l->active)
+		explore_plan(l);
 }
+
+/* What stalls may come back: poll is proven beside it, and whichever delivers first is used. */
+static void on_stalled(void *ctx, struct carrier *c, bool stalled)
+{
+	struct attempt *a = ctx;
+	struct ladder *l = a->ladder;
+	const struct rung *safe = ladder_safe_rung(l);
+
+	(void)c;
+	a->stalled = stalled;
+	l->stalls += stalled;
+	log_debug("ladder", session_tag(l->session), "%s %s", a->rung->name, stalled ? "stalls" : "delivers again");
+	if (a != l->active || !stalled || l->config->only || a->rung == safe || ladder_attempt_on(l, safe))
+		return;
+	ladder_open(l, safe);
+}
+
+static const struct carrier_events carrier_events = { on_proven, on_failed, on_stalled };
+
+/* ---- the pool user that keeps a connection ready ---- */
+
+static void ahead_available(void *ctx)
+{
+	(void)ctx;
+}
+
+static void ahead_failed(void *ctx, int error, const char *why)
+{
+	(void)ctx, (void)error, (void)why;
+}
+
+static const struct pool_events ahead_events = { ahead_available, ahead_failed };
+
+/* ---- life ---- */
 
 struct ladder *ladder_new(struct loop *loop, struct session *s, const struct ladder_config *config,
 			  const struct ladder_events *events, void *ctx)
@@ -176,10 +265,14 @@ struct ladder *ladder_new(struct loop *loop, struct session *s, const struct lad
 	l->config = config;
 	l->events = events;
 	l->ctx = ctx;
-	l->rung = config->only ? config->only : *config->proven ? *config->proven : rungs;
-	l->status = (struct ladder_status){ .begun_us = loop_now(loop), .duplex = "unknown", .up = "unknown", .down = "unknown" };
-	timer_init(&l->timer, loop, on_timer, l);
-	timer_in(&l->timer, 0);
+	l->begun_us = loop_now(loop);
+	timer_init(&l->begin, loop, on_begin, l);
+	timer_init(&l->settle, loop, on_settled, l);
+	explore_init(l);
+	pool_join(config->pool, &l->ahead, false, &ahead_events, l);
+	pool_ahead(&l->ahead, 1);
+	timer_in(&l->settle, SETTLE_US);
+	timer_in(&l->begin, 0);
 	return l;
 }
 
@@ -187,19 +280,60 @@ void ladder_free(struct ladder *l)
 {
 	if (!l)
 		return;
-	timer_stop(&l->timer);
-	if (l->carrier)
-		carrier_free(l->carrier);
+	timer_stop(&l->begin);
+	timer_stop(&l->settle);
+	explore_fini(l);
+	pool_leave(&l->ahead);
+	for (size_t i = 0; i < LADDER_ATTEMPTS; i++)
+		if (l->attempt[i].carrier)
+			carrier_free(l->attempt[i].carrier);
 	loop_free_later(l->loop, l);
 }
 
+void ladder_network_changed(struct ladder *l)
+{
+	log_debug("ladder", session_tag(l->session), "the network changed: beginning anew");
+	explore_forget(l);
+	l->tries = l->quick = 0;
+	for (size_t i = 0; i < LADDER_ATTEMPTS; i++) {
+		struct attempt *a = &l->attempt[i];
+
+		if (a->carrier && a != l->active) {
+			carrier_free(a->carrier);
+			a->carrier = NULL;
+		}
+	}
+	if (l->active)
+		l->active->doomed = true;
+	l->reason = "known from before";
+	ladder_open(l, ladder_safe_rung(l));
+	if (!l->config->only && l->config->verdict->rung && l->config->verdict->rung != ladder_safe_rung(l))
+		ladder_open(l, l->config->verdict->rung);
+	pool_ahead(&l->ahead, 1);
+	timer_in(&l->settle, SETTLE_US);
+}
+
+/* ---- questions ---- */
+
 struct carrier *ladder_carrier(const struct ladder *l)
 {
-	return l->carrier && l->proven_at >= 0 ? l->carrier : NULL;
+	return l->active ? l->active->carrier : NULL;
 }
 
 void ladder_status(const struct ladder *l, struct ladder_status *out)
 {
-	*out = l->status;
-	out->rung = ladder_carrier(l) ? l->rung : NULL;
+	*out = (struct ladder_status){
+		.rung = l->active ? l->active->rung : NULL,
+		.begun_us = l->begun_us,
+		.connected_us = l->connected_us,
+		.rung_us = l->rung_us,
+		.since_us = l->since_us,
+		.changes = l->changes,
+		.stalls = l->stalls,
+		.duplex = finding_name(l->found.duplex),
+		.up = finding_name(l->found.up),
+		.down = finding_name(l->found.down),
+		.next_probe_us = timer_armed(&l->explore) ? l->explore.at : 0,
+	};
+	snprintf(out->why, sizeof out->why, "%s", l->active ? l->why : "");
 }

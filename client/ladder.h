@@ -1,23 +1,27 @@
 /*
- * Ladder: keeps one carrier of a session alive, on the best rung that the path can
- * pass. It starts with the rung that worked last (or the first), goes on to the next one
- * when a rung's marks do not come back, stays on a rung while no connection can
- * be made at all, and never gives up. Pure logic over carrier_open and timers.
+ * Ladder: keeps a carrier of a session alive, on the best rung that the path can
+ * pass. It begins on the safe rung (poll) and, when one is known to work here, on that
+ * one as well: whichever stands first carries. Then it surveys the path and climbs;
+ * it goes on surveying for as long as the session lives, and steps down when what
+ * carries does not deliver. The next carrier is proven before the last one is retired.
  *
- *   what failed                                   what follows
- *   no connection (resolve, proxy, trust ...)     the same rung, with back-off
- *   HELLO was not answered with WELCOME           the same rung, with back-off
- *   the carrier, before it was proven             the next rung, at once (foreign answers on
- *                                                 the rung that worked last: after 3 tries)
- *   a proven carrier                              the same rung, at once
- *   two proven carriers within 5 s each           the next rung, at once
- *   the last rung                                 the first one, with back-off
+ *   what happened                                 what follows
+ *   no connection, or HELLO was not answered      the same again, with back-off
+ *   a better rung is found to pass                a carrier on it; when proven it takes over
+ *   that carrier was not proven                   it is let be: 3 s, doubled each time
+ *   the carrier in use stalls                     poll beside it; takes over if that is proven first
+ *   the carrier in use failed                     poll, and the same rung again beside it
+ *   it was given up twice within 5 s each         it is let be, as above
+ *   the network changed                           what stands is replaced; the path is measured anew
+ *
+ * With one rung prescribed there is no survey: that rung, again and again.
  */
 #ifndef CLIENT_LADDER_H
 #define CLIENT_LADDER_H
 
 #include <stdint.h>
 
+#include "client/verdict.h"
 #include "tunnel/carrier.h"
 #include "tunnel/loop.h"
 
@@ -26,38 +30,40 @@ struct ladder;
 struct ladder_config {
 	const struct rung *only; /* NULL: all rungs */
 	const struct carrier_path *path;
-	struct pool *pool;
-	/* The rung proven last, NULL at first; shared by the ladders of a process. */
-	const struct rung **proven;
+	struct pool *pool;	/* shared by the ladders of a process, as the verdict */
+	struct verdict *verdict;
 };
 
 struct ladder_events {
-	/* Marks came back in time. */
-	void (*proven)(void *ctx, struct carrier *);
-	/* An attempt failed; the next one, on rung `next`, begins in retry_us. why is valid during the call. */
-	void (*trouble)(void *ctx, const struct rung *failed, const struct rung *next, int error, const char *why,
-			int64_t retry_us);
-};
-
-/* For status. Times are the loop's, 0: not yet. */
-struct ladder_status {
-	const struct rung *rung; /* NULL: none is proven */
-	char why[200];		/* why this one, or what was in the way */
-	int64_t begun_us, since_us, connected_us, rung_us; /* since: this rung. connected: the first one. rung: the best one */
-	unsigned changes, stalls;
-	const char *duplex, *up, *down; /* findings of probes, "unknown" */
-	int64_t next_probe_us;	/* 0: none */
+	/* A carrier took over; before: the rung that carried until now, NULL: none did. */
+	void (*proven)(void *ctx, struct carrier *, const struct rung *before);
+	/* Nothing carries, and an attempt failed; the next one begins in retry_us. why is valid during the call. */
+	void (*trouble)(void *ctx, const struct rung *failed, int error, const char *why, int64_t retry_us);
 };
 
 /* Begins at once, in the next turn. config belongs to the caller and outlives the ladder. */
 struct ladder *ladder_new(struct loop *, struct session *, const struct ladder_config *, const struct ladder_events *,
 			  void *ctx);
-/* Ends its carrier. Before session_free. NULL is fine. */
+/* Ends its carriers. Before session_free. NULL is fine. */
 void ladder_free(struct ladder *);
-/* The carrier if it is proven, else NULL. */
+/* The carrier in use, else NULL. */
 struct carrier *ladder_carrier(const struct ladder *);
+/* A flow begins: if the last look at the path is old, looks again. */
+void ladder_wake(struct ladder *);
+/* What was learned holds no more (the verdict may have been replaced, the pool has forgotten). */
+void ladder_network_changed(struct ladder *);
 
-void ladder_status(const struct ladder *, struct ladder_status *out);
+/* For status; times are the loop's, 0: not (yet). */
+struct ladder_status {
+	const struct rung *rung;	/* in use; NULL: none */
+	char why[200];
+	int64_t begun_us, connected_us;	/* the ladder; the first proof */
+	int64_t rung_us, since_us;	/* the present rung was first proven; was last taken */
+	unsigned changes, stalls;
+	const char *duplex, *up, *down;	/* findings */
+	int64_t next_probe_us;
+};
+void ladder_status(const struct ladder *, struct ladder_status *);
 
 /* The n-th wait of a row of failures (n from 0): 0, 250, 500 ms ... 10 s, +-25 %. */
 int64_t ladder_delay(struct loop *, unsigned n);

@@ -10,14 +10,14 @@ set -u
 # Two lanes run side by side. Proxy, what it is, rungs that it can pass.
 LANES=(a b)
 PLAN_a="squid-bump mitmproxy" PLAN_b="squid storefwd"
-RUNGS="duplex split push poll"
+RUNGS="auto duplex split push poll" # auto: nobody says anything
 declare -A TITLE=(
 	[squid-bump]="Squid that intercepts TLS, otherwise stock"
 	[mitmproxy]="mitmproxy: intercepts TLS, reads each body whole"
 	[storefwd]="store-and-forward HTTP/1.0 proxy: intercepts TLS, one exchange per connection, two connections"
 	[squid]="Squid, plain CONNECT"
 )
-declare -A CAN=([squid-bump]=$RUNGS [squid]=$RUNGS [mitmproxy]=poll [storefwd]=poll)
+declare -A CAN=([squid-bump]=$RUNGS [squid]=$RUNGS [mitmproxy]="auto poll" [storefwd]="auto poll")
 
 say() {
 	printf '[%3d s] %s\n' "$SECONDS" "$*"
@@ -91,7 +91,7 @@ summary() {
 	cat <<-TEXT
 
 		Culvert: an Opus call both ways (GStreamer) and a TCP echo at the same time. Exchanges: HTTP requests in the proxy's
-		own log. Sent, received, lost: RTP packets of the call, both directions. Delay: one way, the worse direction, of a
+		own log; auto: the rung that Culvert chose by itself. Sent, received, lost: RTP packets of the call, both directions. Delay: one way, the worse direction, of a
 		second call of 50 packets/s; late: over 150 ms or lost. Tone: what each end heard is the tone that was sent.
 
 	TEXT

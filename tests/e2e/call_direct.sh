@@ -6,5 +6,5 @@ setup_calls
 for rung in duplex split push poll auto; do
 	call direct $rung
 done
-grep -q "connected to .* by duplex" "$W/direct.auto.err" || fail "the automatic choice was not duplex on a clean path"
+grep -q "carried by duplex now" "$W/direct.auto.err" || fail "the automatic choice was not duplex on a clean path"
 stop_expecting culvertd 0

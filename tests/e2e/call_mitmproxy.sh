@@ -10,4 +10,4 @@ for rung in poll auto; do
 	check "$EXCHANGES" ">=" 50 "exchanges in the log of mitmproxy"
 done
 grep -q "connected to .* by poll" "$W/mitm.auto.err" || fail "the automatic choice is not poll"
-grep -q "duplex does not pass here" "$W/mitm.auto.err" || fail "nobody was told that duplex does not pass"
+grep -q "both ways at once held" "$W/mitm.auto.err" || fail "nobody was told that duplex does not pass"

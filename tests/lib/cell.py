@@ -6,9 +6,11 @@
 """
 import json
 import os
+import re
 import sys
 
 INTERCEPTING = ("squid-bump", "mitmproxy", "storefwd")
+BEST = {"mitmproxy": "poll", "storefwd": "poll"}  # what these can pass; the others: duplex
 
 
 def last_json(path):
@@ -19,9 +21,17 @@ def last_json(path):
         return None
 
 
+def chosen(path):
+    """The rung that the helper says it ended on."""
+    with open(path + ".err") as f:
+        said = re.findall(r"(?:carried|connected to \S+ as \S+) by ([\w+]+)", f.read())
+    return said[-1] if said else "none"
+
+
 def complaints(cell, voice, load, signalling):
     """Everything that is not as it should be on a clean path."""
     out = []
+    best = BEST.get(cell["kind"], "duplex")
     for what, data in (("call", voice), ("load", load)):
         if not data:
             out.append("%s: no result" % what)
@@ -42,6 +52,8 @@ def complaints(cell, voice, load, signalling):
         out.append("%d tunnels that the proxy did not look into" % cell["tunnels"])
     if cell["kind"] in INTERCEPTING and not cell["exchanges"]:
         out.append("no exchange in the proxy's log")
+    if cell.get("chosen", best) != best:
+        out.append("the rung chosen was %s, not %s" % (cell["chosen"], best))
     if cell["kind"] in ("squid", "squid-basic", "tinyproxy") and not cell["tunnels"]:
         out.append("no tunnel in the proxy's log")
     return out
@@ -51,6 +63,8 @@ def result(directory, name, proxy, rung, counts, why, kind):
     path = os.path.join(directory, name)
     voice, load, signalling = (last_json(path + end) for end in (".voice", ".load", ".signalling.out"))
     cell = {"name": name, "proxy": proxy, "rung": rung, "kind": kind}
+    if rung == "auto":
+        cell["chosen"] = chosen(path)
     cell.update(zip(("connects", "tunnels", "exchanges"), map(int, counts.split())))
     cell["complaints"] = [why] if why else complaints(cell, voice, load, signalling)
     if voice:
@@ -83,7 +97,8 @@ def columns(cell):
     def number(key, form="%g"):
         return form % cell[key] if key in cell else "?"
     intact = "%d, intact" % cell["signalling_bytes"] if cell["intact"] else "NOT intact"
-    return [cell["proxy"], cell["rung"], seen_by_proxy(cell), number("sent", "%d"), number("received", "%d"), number("lost", "%d"),
+    rung = "%s: %s" % (cell["rung"], cell["chosen"]) if "chosen" in cell else cell["rung"]
+    return [cell["proxy"], rung, seen_by_proxy(cell), number("sent", "%d"), number("received", "%d"), number("lost", "%d"),
             number("p50_ms", "%.1f"), number("p99_ms", "%.1f"), number("late_pct", "%.1f"), intact,
             "kept" if cell.get("tone") else "BROKEN", "ok" if cell["ok"] else "FAILED"]
 

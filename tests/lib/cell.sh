@@ -18,7 +18,7 @@ _cell_helper() { # NAME PROXY RUNG
 	if [ "$2" != direct ]; then
 		arguments+=(--proxy "http://${PROXY_USER:+$PROXY_USER@}127.0.0.1:${PROXY_PORT[$2]}" --cafile "${PROXY_CA[$2]:-$SERVER_CERT}")
 		[ -z "${PROXY_USER:-}" ] || arguments+=(--proxy-password-file "$W/proxy-password")
-		[ "${PROXY_KIND[$2]}" != storefwd ] || arguments+=(--connections 2)
+		[ "${PROXY_KIND[$2]}" != storefwd ] || [ "$3" = auto ] || arguments+=(--connections 2)
 	else
 		arguments+=(--cafile "$SERVER_CERT")
 	fi

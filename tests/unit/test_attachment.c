@@ -167,10 +167,10 @@ static void on_ended(void *ctx, struct attachment *a, uint64_t code, const char 
 	snprintf(end_reason, sizeof end_reason, "%s", reason);
 }
 
-static void on_proven(void *ctx, struct attachment *a, struct carrier *c)
+static void on_proven(void *ctx, struct attachment *a, struct carrier *c, const struct rung *before)
 {
 	(void)ctx;
-	(void)c;
+	(void)c, (void)before;
 	assert_ptr_equal(a, attachment);
 }
 
@@ -292,7 +292,7 @@ static void test_was_good(void **state)
 	(void)state;
 	run(10 * LOOP_SECOND);
 	assert_false(attachment_was_good(attachment));
-	ladder.events->proven(ladder.ctx, NULL);
+	ladder.events->proven(ladder.ctx, NULL, NULL);
 	run(5 * LOOP_SECOND - 1);
 	assert_false(attachment_was_good(attachment));
 	run(1);

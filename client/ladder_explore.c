@@ -1,0 +1,275 @@
+/*
+ * What the path can do: when to survey it, and what to make of the findings. A
+ * whole survey at the beginning, then glances at the one thing that keeps the
+ * ladder from climbing: every few seconds while something flows, ever more rarely
+ * while nothing does.
+ */
+#include <string.h>
+
+#include "client/ladder_internal.h"
+#include "tunnel/log.h"
+
+#define EXPLORE_BUSY (2500 * LOOP_MS)
+#define EXPLORE_IDLE (5 * LOOP_SECOND)		/* doubled each time nothing flowed */
+#define EXPLORE_IDLE_FLOWS (20 * LOOP_SECOND)	/* at most, while there are channels */
+#define EXPLORE_IDLE_MAX (600 * LOOP_SECOND)
+#define EXPLORE_RARE 4			/* times as long where a better rung would gain little */
+#define GLANCES 8			/* short ones between whole surveys */
+#define BUSY_RECORDS 10			/* in the time between two looks */
+#define FRESH_US (5 * LOOP_SECOND)	/* findings older than this do not open carriers */
+#define PENALTY_FIRST (3 * LOOP_SECOND)
+#define PENALTY_MAX (120 * LOOP_SECOND)
+#define PENALTY_FORGET (300 * LOOP_SECOND)
+#define TENURE_US (10 * LOOP_SECOND)	/* in use for longer, a rung was not a mistake */
+
+/* ---- penalties ---- */
+
+static struct penalty *penalty_of(struct ladder *l, const struct rung *rung)
+{
+	return &l->penalty[rung - rungs];
+}
+
+bool explore_is_penalised(const struct ladder *l, const struct rung *rung)
+{
+	return loop_now(l->loop) < l->penalty[rung - rungs].until_us;
+}
+
+void explore_penalise(struct ladder *l, const struct rung *rung)
+{
+	struct penalty *p = penalty_of(l, rung);
+	int64_t now = loop_now(l->loop), wait = PENALTY_FIRST;
+	bool served = l->connected_us && now - l->since_us >= TENURE_US;
+
+	if (served || now - p->last_us > PENALTY_FORGET)
+		p->times = 0;
+	for (unsigned i = 0; i < p->times && wait < PENALTY_MAX; i++)
+		wait *= 2;
+	p->times++;
+	p->last_us = now;
+	p->until_us = now + (wait < PENALTY_MAX ? wait : PENALTY_MAX);
+	memset(&l->found, 0, sizeof l->found);	/* it said something else */
+	l->idle_wait_us = EXPLORE_BUSY;
+	log_debug("ladder", session_tag(l->session), "%s is let be for %lld s", rung->name,
+		  (long long)((p->until_us - now) / LOOP_SECOND));
+}
+
+/* ---- choosing ---- */
+
+/* Takes a rung that is let be out of the findings. */
+static void mask(struct survey_findings *f, const struct rung *r)
+{
+	if (strcmp(r->name, "duplex") == 0)
+		f->duplex = FINDING_HELD;
+	else if (strcmp(r->name, "split") == 0)
+		f->up = FINDING_HELD;
+	else if (strcmp(r->name, "split+fill") == 0)
+		f->up_fill = FINDING_HELD;
+	else if (strcmp(r->name, "push") == 0)
+		f->down = FINDING_HELD;
+	else if (strcmp(r->name, "push+sse") == 0)
+		f->down_sse = FINDING_HELD;
+	else
+		f->down_pad = FINDING_HELD;
+}
+
+/* The best rung by the findings that is not let be; NULL: nothing better than what is in use. */
+static const struct rung *choose(const struct ladder *l, struct survey_findings f)
+{
+	for (unsigned i = 0; i < LADDER_RUNGS; i++) {
+		const struct rung *r = survey_rung(&f, pool_limit(l->config->pool));
+
+		if (!r || r >= l->active->rung)
+			return NULL;
+		if (!explore_is_penalised(l, r))
+			return r;
+		mask(&f, r);
+	}
+	return NULL;
+}
+
+static bool is_climbing(const struct ladder *l)
+{
+	for (size_t i = 0; i < LADDER_ATTEMPTS; i++)
+		if (l->attempt[i].carrier && &l->attempt[i] != l->active && l->attempt[i].proven_us < 0)
+			return true;
+	return false;
+}
+
+static bool climb(struct ladder *l)
+{
+	const struct rung *r = loop_now(l->loop) - l->explored_us < FRESH_US ? choose(l, l->found) : NULL;
+
+	if (!r)
+		return false;
+	l->reason = "measured: it passes here";
+	return ladder_open(l, r) != NULL;
+}
+
+/* A server that answers no probes: each rung is tried as it is, and let be for ever longer when it is not proven. */
+static void climb_blind(struct ladder *l)
+{
+	l->looked = true;
+	l->explored_us = loop_now(l->loop);
+	l->found.duplex = l->found.up = l->found.down = FINDING_PASSES;
+	if (!climb(l))
+		explore_soon(l, EXPLORE_IDLE);
+}
+
+/* ---- looking ---- */
+
+/* Something went through since the last look. */
+static bool is_busy(struct ladder *l)
+{
+	struct carrier_stats stats;
+	uint64_t before = l->traffic;
+
+	carrier_stats(l->active->carrier, &stats);
+	l->traffic = stats.records_in + stats.records_out;
+	return l->traffic > before + BUSY_RECORDS;
+}
+
+static int64_t pause_after_look(struct ladder *l)
+{
+	struct session_stats stats;
+	int64_t most, wait;
+	bool rare = l->active->rung->up != rung_find("poll")->up; /* split: duplex gains one connection, not time */
+
+	session_stats(l->session, &stats);
+	most = stats.channels ? EXPLORE_IDLE_FLOWS : EXPLORE_IDLE_MAX;
+	if (is_busy(l)) {
+		l->idle_wait_us = EXPLORE_IDLE;
+		return EXPLORE_BUSY * (rare ? EXPLORE_RARE : 1);
+	}
+	wait = l->idle_wait_us < most ? l->idle_wait_us : most;
+	l->idle_wait_us = wait * 2 < EXPLORE_IDLE_MAX ? wait * 2 : EXPLORE_IDLE_MAX;
+	return wait * (rare ? EXPLORE_RARE : 1);
+}
+
+/* The one thing that must change before a better rung can be had. */
+static enum survey_scope scope(const struct ladder *l)
+{
+	const struct rung *r = l->active->rung;
+
+	if (!l->looked || l->glances >= GLANCES)
+		return SURVEY_ALL;
+	if (r == rung_find("poll"))
+		return SURVEY_DOWN;
+	return r == rung_find("push") ? SURVEY_UP : SURVEY_ALL;
+}
+
+static void look(struct ladder *l, enum survey_scope what);
+
+static void say_findings(const struct ladder *l, const struct survey_findings *f)
+{
+	log_limited(LOG_LEVEL_INFO, "ladder", session_tag(l->session),
+		    "measured: both ways at once %s, streamed requests %s, streamed answers %s: the best rung is %s",
+		    finding_name(f->duplex), finding_name(f->up), finding_name(f->down),
+		    survey_rung(f, pool_limit(l->config->pool))->name);
+}
+
+static void on_survey(void *ctx, const struct survey_findings *found)
+{
+	struct ladder *l = ctx;
+	bool short_one = l->glances > 0;
+
+	l->survey = NULL;
+	l->explored_us = loop_now(l->loop);
+	if (!l->active) {
+		l->found = *found;
+		return;
+	}
+	if (short_one) {
+		bool opened = l->active->rung == rung_find("poll") ? found->down == FINDING_PASSES
+								   : found->up == FINDING_PASSES;
+
+		if (opened && choose(l, *found)) {
+			look(l, SURVEY_ALL);
+			return;
+		}
+	} else if (survey_rung(found, pool_limit(l->config->pool))) {
+		if (!l->looked || memcmp(&l->found, found, sizeof *found) != 0)
+			say_findings(l, found);
+		l->looked = true;
+	}
+	l->found = *found;
+	explore_plan(l);
+}
+
+static void look(struct ladder *l, enum survey_scope what)
+{
+	struct carrier_stats stats;
+	struct survey_setup setup = { .loop = l->loop, .session = l->session, .path = l->config->path, .pool = l->config->pool };
+
+	carrier_stats(l->active->carrier, &stats);
+	setup.rtt_us = stats.rtt_us;
+	l->glances = what == SURVEY_ALL ? 0 : l->glances + 1;
+	l->survey = survey_start(&setup, what, &l->found, on_survey, l);
+}
+
+static void on_explore(void *ctx)
+{
+	struct ladder *l = ctx;
+
+	if (session_is_ended(l->session) || !l->active || l->survey || is_climbing(l))
+		return;
+	if (session_has_probes(l->session))
+		look(l, scope(l));
+	else
+		climb_blind(l);
+}
+
+void explore_soon(struct ladder *l, int64_t wait_us)
+{
+	timer_in(&l->explore, wait_us);
+}
+
+void explore_plan(struct ladder *l)
+{
+	if (l->config->only || !l->active || l->active->doomed || l->survey || is_climbing(l))
+		return;
+	if (l->active->rung == rungs)
+		timer_stop(&l->explore);
+	else if (!session_has_probes(l->session))
+		climb_blind(l);
+	else if (!l->looked)
+		explore_soon(l, l->explored_us ? EXPLORE_BUSY : 0);
+	else if (!climb(l))
+		explore_soon(l, pause_after_look(l));
+}
+
+void ladder_wake(struct ladder *l)
+{
+	if (!timer_armed(&l->explore))
+		return;
+	l->idle_wait_us = EXPLORE_IDLE;
+	if (loop_now(l->loop) - l->explored_us >= EXPLORE_BUSY)
+		explore_soon(l, 0);
+	else
+		timer_sooner(&l->explore, l->explored_us + EXPLORE_BUSY);
+}
+
+void explore_forget(struct ladder *l)
+{
+	survey_cancel(l->survey);
+	l->survey = NULL;
+	timer_stop(&l->explore);
+	memset(&l->found, 0, sizeof l->found);
+	memset(l->penalty, 0, sizeof l->penalty);
+	l->looked = false;
+	l->glances = 0;
+	l->explored_us = 0;
+	l->idle_wait_us = EXPLORE_IDLE;
+}
+
+void explore_init(struct ladder *l)
+{
+	timer_init(&l->explore, l->loop, on_explore, l);
+	l->idle_wait_us = EXPLORE_IDLE;
+}
+
+void explore_fini(struct ladder *l)
+{
+	timer_stop(&l->explore);
+	survey_cancel(l->survey);
+	l->survey = NULL;
+}

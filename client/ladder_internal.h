@@ -1,0 +1,83 @@
+/*
+ * The inside of the ladder, shared by ladder.c (carriers that come and go),
+ * ladder_explore.c (what the path can do) and nothing else.
+ */
+#ifndef CLIENT_LADDER_INTERNAL_H
+#define CLIENT_LADDER_INTERNAL_H
+
+#include "client/ladder.h"
+#include "client/survey.h"
+#include "tunnel/pool.h"
+
+#define LADDER_ATTEMPTS 4
+#define LADDER_RUNGS 16
+#define LADDER_WHY 512
+
+/* A carrier of the ladder. Free when carrier is NULL. */
+struct attempt {
+	struct ladder *ladder;
+	struct carrier *carrier;
+	const struct rung *rung;
+	int64_t opened_us;
+	int64_t proven_us;	/* -1: not yet */
+	bool stalled;
+	bool doomed;		/* any other takes over from it (the network changed) */
+};
+
+/* A rung that was tried in vain, or that had to be left. */
+struct penalty {
+	int64_t until_us, last_us;
+	unsigned times;
+};
+
+struct ladder {
+	struct loop *loop;
+	struct session *session;
+	const struct ladder_config *config;
+	const struct ladder_events *events;
+	void *ctx;
+
+	struct attempt attempt[LADDER_ATTEMPTS];
+	struct attempt *active;	/* proven, in use; NULL: none */
+	struct timer begin;	/* the next attempt when nothing carries */
+	unsigned tries;		/* failures in a row of attempts while nothing carried */
+	unsigned quick;		/* carriers in a row that were in use for a short time */
+	bool looked;		/* a survey of this path was finished */
+
+	struct pool_user ahead;	/* keeps the second connection ready at the beginning */
+	struct timer settle;
+
+	/* explore */
+	struct survey *survey;
+	struct survey_findings found;
+	struct timer explore;
+	int64_t explored_us;	/* the end of the last survey */
+	int64_t idle_wait_us;	/* until the next one when nothing flows */
+	unsigned glances;	/* short surveys since the last whole one */
+	uint64_t traffic;	/* records seen at the last look */
+	struct penalty penalty[LADDER_RUNGS];
+
+	/* status */
+	char why[200];
+	const char *reason;	/* why the attempt under way is made */
+	int64_t begun_us, connected_us, rung_us, since_us;
+	unsigned changes, stalls;
+};
+
+/* ladder.c */
+struct attempt *ladder_open(struct ladder *, const struct rung *);
+struct attempt *ladder_attempt_on(struct ladder *, const struct rung *);
+const struct rung *ladder_safe_rung(const struct ladder *);
+
+/* ladder_explore.c */
+void explore_init(struct ladder *);
+void explore_fini(struct ladder *);
+/* Something was proven, changed or failed: decides when to look at the path next. */
+void explore_soon(struct ladder *, int64_t wait_us);
+void explore_plan(struct ladder *);
+/* The rung was tried in vain. */
+void explore_penalise(struct ladder *, const struct rung *);
+bool explore_is_penalised(const struct ladder *, const struct rung *);
+void explore_forget(struct ladder *);
+
+#endif

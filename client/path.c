@@ -1,0 +1,108 @@
+/*
+ * A path. Made by helper.c; owns the pool that carriers and probes share, the
+ * watch on the network and the memory of verdicts.
+ */
+#include "client/path.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/memory.h"
+#include "client/network.h"
+#include "tunnel/log.h"
+
+struct path {
+	struct loop *loop;
+	const struct options *options;
+	struct pool *pool;
+	struct verdict verdict;
+	struct memory *memory;
+	struct network *network;
+	char id[NETWORK_ID];	/* the network that the verdict is of */
+	void (*changed)(void *ctx);
+	void *ctx;
+};
+
+static const char *proxy_of(const struct path *p)
+{
+	return p->options->proxy.given ? p->options->proxy.shown : "direct";
+}
+
+static void recall(struct path *p)
+{
+	memset(&p->verdict, 0, sizeof p->verdict);
+	if (!memory_get(p->memory, p->id, proxy_of(p), p->options->server.url, &p->verdict))
+		return;
+	if (p->verdict.limit)
+		pool_set_limit(p->pool, p->verdict.limit);
+	log_debug("path", "", "known from an earlier visit to this network: %s",
+		  p->verdict.rung ? p->verdict.rung->name : "cuts");
+}
+
+static void on_network(void *ctx, bool resumed)
+{
+	struct path *p = ctx;
+	char id[NETWORK_ID];
+	bool moved;
+
+	network_id(p->network, id);
+	moved = strcmp(id, p->id) != 0;
+	log_info("path", "", "%s", resumed ? "back from sleep: connecting anew" : moved ? "another network: connecting anew"
+									: "the network changed: connecting anew");
+	pool_forget(p->pool);
+	if (moved) {
+		memcpy(p->id, id, sizeof p->id);
+		recall(p);
+	}
+	p->changed(p->ctx);
+}
+
+struct path *path_new(struct loop *loop, const struct options *o, const struct pool_dialler *dialler,
+		      void (*changed)(void *ctx), void *ctx)
+{
+	struct path *p = calloc(1, sizeof *p);
+	char warning[512] = "";
+
+	if (!p)
+		abort();
+	p->loop = loop;
+	p->options = o;
+	p->changed = changed;
+	p->ctx = ctx;
+	p->memory = memory_open(loop, o->state, warning, sizeof warning);
+	if (warning[0])
+		log_warn("path", "", "%s", warning);
+	p->pool = pool_new(loop, dialler, o->connections, &p->verdict.cuts);
+	p->network = network_new(loop, on_network, p);
+	network_id(p->network, p->id);
+	recall(p);
+	return p;
+}
+
+void path_free(struct path *p)
+{
+	if (!p)
+		return;
+	path_learned(p);
+	network_free(p->network);
+	memory_free(p->memory);
+	pool_free(p->pool);
+	loop_free_later(p->loop, p);
+}
+
+struct pool *path_pool(const struct path *p)
+{
+	return p->pool;
+}
+
+struct verdict *path_verdict(struct path *p)
+{
+	return &p->verdict;
+}
+
+void path_learned(struct path *p)
+{
+	if (p->verdict.rung)
+		memory_put(p->memory, p->id, proxy_of(p), p->options->server.url, &p->verdict);
+}

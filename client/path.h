@@ -1,0 +1,26 @@
+/*
+ * Path: the way from this network, through this proxy, to this server: its one
+ * pool of connections, and what is known of it from now and from earlier visits. Follows
+ * changes of the network.
+ */
+#ifndef CLIENT_PATH_H
+#define CLIENT_PATH_H
+
+#include "client/options.h"
+#include "client/verdict.h"
+#include "tunnel/pool.h"
+
+struct path;
+
+/* changed: another network, or back from sleep: what stands is to be replaced; the verdict is that of the new network and the
+ * pool has forgotten. Never from within path_*. */
+struct path *path_new(struct loop *, const struct options *, const struct pool_dialler *, void (*changed)(void *ctx),
+		      void *ctx);
+/* After all that uses its pool. NULL is fine. */
+void path_free(struct path *);
+struct pool *path_pool(const struct path *);
+struct verdict *path_verdict(struct path *);
+/* The verdict has something new that is worth remembering. */
+void path_learned(struct path *);
+
+#endif
