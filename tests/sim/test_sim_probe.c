@@ -379,10 +379,13 @@ static void gives_up(void **state)
 static void waits_for_a_connection(void **state)
 {
 	struct probe_plan plan = { .patience_us = LOOP_SECOND };
+	static const struct relay_behaviour one = { .max_connections = 1 }, any = { 0 };
 	struct rig *rig = rig_new(2);
 	int64_t before = loop_now(rig->w->loop);
 
 	(void)state;
+	set(rig, &one);	/* a held poll has it */
+	world_run(rig->w, 6 * LOOP_SECOND);	/* the free one is given up */
 	start(rig, &plan, true);
 	world_run(rig->w, 14 * LOOP_SECOND);
 	assert_int_equal(rig->results, 0);
@@ -392,6 +395,7 @@ static void waits_for_a_connection(void **state)
 	assert_int_equal(rig->result.number, 0);
 	assert_int_equal(probe_down(&plan, &rig->result), FINDING_UNKNOWN);
 	assert_true(loop_now(rig->w->loop) > before);
+	set(rig, &any);
 	assert_int_equal(probe(rig, &plan)->error, 0);
 	rig_free(rig);
 }
