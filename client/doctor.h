@@ -111,6 +111,7 @@ struct doctor {
 	struct address address[RESOLVE_MAX];
 	size_t addresses;
 	int64_t connect_us;	/* TCP */
+	int proxy_status;	/* of CONNECT without credentials; 0: no answer */
 	struct box_evidence outer, inner; /* the proxy's answers to CONNECT; what came from within TLS */
 	bool own_certificate;	/* what is shown is the server's */
 	bool intercepted, reverse; /* somebody reads HTTP inside TLS: with a certificate of his own; in front of culvertd */

@@ -230,6 +230,7 @@ static void proxy_answered(void *ctx, const struct ask_answer *a)
 		return;
 	}
 	box_name(&d->outer, run->box);
+	d->proxy_status = a->status;
 	check_figure(run, "status", a->status);
 	if (a->status == 407) {
 		proxy_wants(run, a, from);
@@ -332,7 +333,7 @@ static void connect_done(void *pool_ctx, struct stream *stream, int error, const
 		d->have |= HAVE_TUNNEL;
 		check_end(run, OUTCOME_OK, "CONNECT to port %u is allowed (%.1f ms)", d->options->server.port,
 			  ms_since(run, s->began_us));
-	} else if (error == ERROR_PROXY && d->options->server.port != 443) {
+	} else if ((d->proxy_status == 403 || d->proxy_status == 405) && d->options->server.port != 443) {
 		check_say(run, "CONNECT to port 443, to compare");
 		s->happy = happy_start(d->loop, d->address, d->addresses, connect_other, run);
 	} else {

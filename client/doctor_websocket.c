@@ -50,7 +50,10 @@ static void upgrade_end(struct check_run *run)
 	check_figure(run, "status", s->status[1]);
 	check_figure(run, "ms", ms);
 	check_figure(run, "idle_ok", s->step > 2 && !s->error[2]);
-	if (s->error[1] || s->status[1] != s->status[0]) {
+	if (s->error[0]) {
+		check_blame(run, OBSTACLE_ANSWER, false);
+		check_end(run, OUTCOME_LIMITED, "not even a plain GET is answered (%s)", error_text(s->error[0]));
+	} else if (s->error[1] || s->status[1] != s->status[0]) {
 		check_blame_by(run, OBSTACLE_UPGRADE, &s->evidence, false);
 		if (s->error[1])
 			check_end(run, OUTCOME_BROKEN, "the upgrade is not answered (%s); Culvert does not need it", error_text(s->error[1]));
