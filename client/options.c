@@ -32,7 +32,7 @@ const struct config_option options_table[] = {
 	{ .name = "cafile", .type = CONFIG_STRING, .metavar = "FILE",
 	  .help = "trust these CA certificates (PEM), too" },
 	{ .name = "rung", .type = CONFIG_STRING, .value = "auto", .metavar = "NAME",
-	  .help = "auto, or only one of duplex, split, push, poll" },
+	  .help = "auto, or only one of duplex, split, split+fill, push, push+sse, push+pad, poll" },
 	{ .name = "connections", .type = CONFIG_INT, .min = 2, .max = POOL_LIMIT_MAX, .initial = POOL_LIMIT_DEFAULT,
 	  .metavar = "N", .help = "connections at a time, 2 to 16 (default 6)" },
 	{ .name = "hold-ms", .type = CONFIG_INT, .min = 1000, .max = REQUEST_HOLD_MAX, .initial = HOLD_DEFAULT,

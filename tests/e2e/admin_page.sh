@@ -133,7 +133,7 @@ goes apache push front apache2 -DFOREGROUND -f "$W/apache.conf"
 
 # What the page says of requests and answers is what they are.
 for word in "User-Agent: %s" "Content-Type: application/octet-stream" "Cache-Control: no-store"; do
-	grep -q "$word" "$TOP/tunnel/carrier_helper.c" || fail "the helper does not send $word"
+	grep -q "$word" "$TOP/tunnel/carrier_path.c" || fail "the helper does not send $word"
 done
 for word in "Server: culvertd/" "Cache-Control: no-store, no-transform" "X-Accel-Buffering: no" "Incremental: ?1" "text/event-stream"; do
 	grep -q "$word" "$TOP/tunnel/leg.c" || fail "the server does not send $word"
