@@ -16,6 +16,7 @@
 #include "tests/lib/stream_mem.h"
 #include "tunnel/carrier.h"
 #include "tunnel/log.h"
+#include "tunnel/probe.h"
 #include "tunnel/session_internal.h"
 
 #define CONNS 4
@@ -57,6 +58,7 @@ struct world {
 	struct cuts cuts;
 	struct carrier_path path;
 	struct lane lane[LANES];
+	struct probe *probe;
 	struct conn conn[CONNS];
 	struct point point[PLAY_POINTS];
 	uint64_t number;
@@ -298,6 +300,38 @@ static void end_or_cut(struct conn *c, unsigned how)
 	c->chunked = false;
 }
 
+static void probed(void *ctx, const struct probe_result *r)
+{
+	struct world *w = ctx;
+	struct probe_plan plan = { .up_streamed = true, .answer = ANSWER_EARLY };
+
+	w->probe = NULL;
+	CHECK(r->up_seen <= r->up_sent && r->up_sent <= PROBE_MARKS && r->down_seen <= PROBE_MARKS);
+	CHECK(r->error <= 0 && (r->error < 0) == (r->why[0] != 0));
+	for (unsigned n = 0; n <= PROBE_MARKS; n++) {
+		plan.up_marks = plan.down_marks = n;
+		plan.up_gap_us = plan.down_gap_ms = n % 2;
+		CHECK(*finding_name(probe_up(&plan, r)) && *finding_name(probe_down(&plan, r)) &&
+		      *finding_name(probe_duplex(&plan, r)));
+	}
+}
+
+/* Octets: manner, and marks both ways. */
+static void probe(struct world *w)
+{
+	uint8_t manner = play_octet(&w->script), marks = play_octet(&w->script);
+	struct probe_plan plan = {
+		.up_streamed = manner & 1, .up_marks = marks & 15, .up_gap_us = 7 * LOOP_MS, .up_size = manner,
+		.answer = manner % 3, .down_marks = marks >> 4, .down_gap_ms = 10, .down_size = manner,
+		.up_fill = manner & 2 ? 300 : 0, .patience_us = (1 + (manner >> 4)) * 100 * LOOP_MS,
+	};
+
+	if (w->probe)
+		probe_cancel(w->probe);
+	w->probe = session_is_ended(w->session) ? NULL : probe_start(w->session, &w->path, w->connections, manner & 4,
+								     &plan, probed, w);
+}
+
 static void owner(struct world *w, unsigned how)
 {
 	switch (how) {
@@ -315,6 +349,9 @@ static void owner(struct world *w, unsigned how)
 	case 3:
 		if (!session_is_ended(w->session))
 			session_bye(w->session, CODE_SHUTDOWN, "bye");
+		break;
+	case 7:
+		probe(w);
 		break;
 	default:
 		for (unsigned i = 0; i < CONNS; i++)
@@ -412,6 +449,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		if (w->lane[i].carrier)
 			carrier_free(w->lane[i].carrier);
 	}
+	if (w->probe)
+		probe_cancel(w->probe);
 	session_free(w->session);
 	pool_free(w->connections);
 	for (unsigned i = 0; i < CONNS; i++)

@@ -57,6 +57,7 @@ static void message(uint64_t type, struct span value)
 	case CAPSULE_MARK: ROUND_TRIP(mark, message_mark_put(&w, &m)); break;
 	case CAPSULE_SEEN: ROUND_TRIP(seen, message_seen_put(&w, &m)); break;
 	case CAPSULE_HELLO: ROUND_TRIP(hello, message_hello_put(&w, &m)); break;
+	case CAPSULE_PROBED: ROUND_TRIP(probed, message_probed_put(&w, &m)); break;
 	case CAPSULE_WELCOME: ROUND_TRIP(welcome, message_welcome_put(&w, &m)); break;
 	case CAPSULE_GONE:
 	case CAPSULE_BYE:

@@ -196,13 +196,26 @@ static size_t next_body(struct world *w, unsigned carrier)
 	return play_body(&w->script, w->loop, &w->number[carrier % 4], body);
 }
 
-/* Octets: mode, carrier, x; then a body. */
+/* Octets: answer, marks and gap, size. */
+static void probe(struct request *r, struct play *s)
+{
+	uint8_t answer = play_octet(s), marks = play_octet(s);
+
+	r->answer = answer % 3;
+	r->event_stream = answer & 4;
+	r->pad = (answer >> 3) * 190u;
+	r->marks = marks & 31;
+	r->gap_ms = (marks >> 5) * 300u;
+	r->size = play_octet(s) * 250u;
+}
+
+/* Octets: mode, hold, carrier, x; for probes theirs; then a body. */
 static void request(struct conn *c, unsigned how)
 {
 	struct play *s = &c->w->script;
 	uint8_t mode = play_octet(s), hold = play_octet(s);
-	struct request r = { .sid = SID, .mode = mode % 5, .hold_ms = (hold & 15) * 100u, .keep = 1 + (hold >> 6),
-			     .epoch = EPOCH };
+	struct request r = { .sid = SID, .mode = mode % 6, .hold_ms = (hold & 15) * 100u, .keep = 1 + (hold >> 6),
+			     .keepalive_ms = hold & 15 ? 200 + hold : 0, .pad = (hold >> 4) * 400u, .epoch = EPOCH };
 	char target[REQUEST_TARGET_MAX], head[REQUEST_TARGET_MAX + 200];
 	bool old = how & 4;
 	size_t n;
@@ -210,6 +223,8 @@ static void request(struct conn *c, unsigned how)
 	dial(c, how);
 	c->carrier = r.carrier = play_octet(s);
 	r.x = play_octet(s);
+	if (r.mode == MODE_PROBE)
+		probe(&r, s);
 	r.has_epoch = r.mode != MODE_HELLO;
 	request_put(&r, "/culvert", target, sizeof target);
 	n = next_body(c->w, r.carrier);

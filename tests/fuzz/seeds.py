@@ -56,7 +56,8 @@ def records():
         "ends": record(5, capsule(22, b"\4\x08\x40\x64" + block(b"x")), capsule(23, b"\2\x11" + block(b""))),
         "receipts": record(6, capsule(3, b"\0\0\3\x16\2\1\2\x0a\0"), capsule(3, varint(65535) + b"\0\1\0\0")),
         "liveness": record(7, capsule(4, b"\7"), capsule(5, b"\7"), capsule(6, b"\1\2\0\0\0\1\xbf\x9c\xf9\x68foobar"),
-                           capsule(7, b"\1\2\0\0\0\1\1"), capsule(2, bytes(5))),
+                           capsule(7, b"\1\2\0\0\0\1\1"), capsule(2, bytes(5)),
+                           capsule(24, b"\7\1\x0b\2\x40\x64" + block(b"1.1 proxy"))),
         "pads": capsule(2) + capsule(2, bytes(300)) + capsule(0x99, b"skipped") + record(8) + record(9, capsule(0x99, b"?")),
         "long-varints": varint(1, 8) + varint(14, 4) + varint(10, 8) + bytes(4) + varint(4, 2) + b"",
         "large": record(10, capsule(19, b"\4\0" + bytes(5000)), capsule(0, b"\x08\0\1" + bytes(3000))),
@@ -119,7 +120,7 @@ def base64():
 
 # The scripts of fuzz_session.c and fuzz_answer.c, see play.h.
 WAIT = {0: 0, 1: 1, 10: 4, 100: 7, 200: 8, 500: 9, 1000: 10, 10000: 12, 31000: 13, 70000: 14, 340000: 15}
-HELLO, POLL, UP, DOWN, DUPLEX = range(5)
+HELLO, POLL, UP, DOWN, DUPLEX, PROBE = range(6)
 
 
 def parts(*capsules, own=None):
@@ -136,6 +137,10 @@ def step(what, conn=0, how=0, rest=b""):
 
 def ask(mode, *capsules, conn=0, carrier=0, x=0, hold=0, how=0, own=None):
     return step(0, conn, how, bytes([mode, hold, carrier, x]) + parts(*capsules, own=own))
+
+
+def probe(answer, marks, size, *capsules, conn=0, x=0, hold=0, how=0):
+    return step(0, conn, how, bytes([PROBE, hold, 0, x, answer, marks, size]) + parts(*capsules))
 
 
 def more(conn, *capsules):
@@ -177,6 +182,10 @@ def session():
         "ends": hello + ask(POLL, stream, (19, b"\4\0abc"), hold=15, x=1) + step(7, 0, 0) + wait(100) +
                 ask(POLL, (11, b"\7\0\0\0\0\0"), x=2) + wait(100) + ask(POLL, x=3) + hello,
         "idle": hello + ask(POLL, channel_open(2, 0, b"i"), x=1) + wait(31000) + wait(1000) + ask(POLL, x=2) + wait(340000),
+        "probes": hello + probe(3, 3, 1, conn=0, x=1, hold=3) + wait(500) +
+                  probe(6, 0x25, 0, (6, b"\1\0\0\0\0\1\xbf\x9c\xf9\x68foobar"), conn=1, how=2, x=2) + wait(100) +
+                  more(1, (6, b"\1\1\0\0\0\1\0\0\0\0")) + wait(100) + step(3, 1) + wait(1000) +
+                  probe(1, 0x22, 255, conn=2, x=2) * 5 + wait(200) + step(7, 0, 4) + wait(100),
         "bye": hello + ask(POLL, stream, hold=15, x=1) + ask(DOWN, conn=1, x=2) + step(7, 0, 4),
     }
     for name, data in seeds.items():
@@ -201,6 +210,9 @@ def answer():
         "gone": b"\x83" + open_both + wait(10) + say((10, b"\3\0\0\0\0\4gone")) + wait(100),
         "foreign": b"\0" + say(how=5) + wait(100) + say(how=3) + step(2, 0, 0, b"\x09<html>ab ") + wait(1000),
         "refused": b"\x80" + step(7, 0, 0) + wait(1000) + step(7, 0, 0) + proof + step(7, 0, 5) + wait(10000),
+        "probe": b"\x83" + wait(10) + step(7, 0, 7, b"\x81\x32") + wait(10) +
+                 say((24, b"\1\1\x0b\2\0\0"), (7, b"\1\0\0\0\0\5\1"), (6, b"\1\0\0\0\0\1\xbf\x9c\xf9\x68foobar"), how=1) +
+                 wait(100) + step(3, 0) + wait(1000) + step(7, 0, 7, b"\x46\0") + wait(10) + say((10, b"\3\0\0\0\0\0")) + wait(500),
         "second": b"\x83" + wait(10) + step(7, 0, 1, b"\1") + wait(10) + open_both + proof + step(7, 0, 3) + wait(100),
     }
     for name, data in streams.items():
