@@ -54,6 +54,7 @@ void carrier_stats(const struct carrier *c, struct carrier_stats *out)
 		.id = c->id,
 		.rung = rung ? rung->name : "",
 		.proven = c->state == CARRIER_PROVEN,
+		.stalled = c->stalled,
 		.legs = c->leg_count,
 		.rtt_us = (uint32_t)c->ledger.srtt_us,
 		.lateness_ms = c->arrivals.latest_ms,

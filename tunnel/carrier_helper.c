@@ -20,6 +20,7 @@
 #define BUSY (2 * LOOP_SECOND)			/* since the last data, more polls are held */
 #define SHORT_LIFE LOOP_SECOND			/* a streamed answer that ends sooner has failed */
 #define LONG_LIFE (5 * LOOP_SECOND)		/* one that fails later is no failure in a row */
+#define LEAVE (300 * LOOP_MS)			/* and two round trips, for what is under way on a retired carrier */
 #define FAILURES_MAX 3
 #define RENEW_RETRY LOOP_SECOND			/* no connection to replace a leg with, while it stands */
 #define KEEP_MAX 2
@@ -39,7 +40,7 @@ void carrier_helper_fail(struct carrier_helper *h, int error, const char *fmt, .
 {
 	va_list ap;
 
-	if (h->base.state == CARRIER_FAILED)
+	if (h->base.state >= CARRIER_RETIRED)
 		return;
 	h->base.state = CARRIER_FAILED;
 	h->error = error;
@@ -78,7 +79,7 @@ struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *o
 	struct exchange *x;
 	struct leg *leg;
 
-	if (h->base.state == CARRIER_FAILED || h->pausing)
+	if (h->base.state >= CARRIER_RETIRED || h->pausing)
 		return NULL;
 	if (ops->mode == MODE_UP && !ledger_ready(&h->base.ledger))
 		return NULL;	/* nothing could be sent on it */
@@ -211,7 +212,9 @@ void carrier_helper_ended(struct carrier_helper *h, struct leg *leg, int error)
 
 	if (s->state == SESSION_ENDED)
 		h->user.leaving = true;
-	if (h->base.state == CARRIER_FAILED || s->state == SESSION_ENDED)
+	if (h->base.state == CARRIER_RETIRED && h->base.leg_count == 0)
+		timer_in(&h->leave, 0);
+	if (h->base.state >= CARRIER_RETIRED || s->state == SESSION_ENDED)
 		return;
 	if (error == 0 && !leg->replaced && leg->ops->mode != MODE_POLL && leg->ops->mode != MODE_UP && age < SHORT_LIFE)
 		error = ERROR_RESET;
@@ -246,13 +249,17 @@ void carrier_helper_ended(struct carrier_helper *h, struct leg *leg, int error)
 static bool helper_send(struct carrier *c)
 {
 	struct carrier_helper *h = helper_of(c);
+	const struct session *s = c->session;
+	bool data = !list_empty(&s->datagrams) || !list_empty(&s->streams) || !list_empty(&s->control);
 
 	if (c->state != CARRIER_PROBING && c->state != CARRIER_PROVEN)
 		return false;
 	if (h->down && c->state == CARRIER_PROVEN && carrier_helper_is_worn(h->down))
 		h->rung->down->stand(h);
-	if (!h->rung->up->send(h, c->state == CARRIER_PROVEN ? 0 : OUTBOX_OWN))
+	if (!h->rung->up->send(h, c->state == CARRIER_PROVEN && !c->aside ? 0 : OUTBOX_OWN))
 		return false;
+	if (data)
+		carrier_stall_active(h);
 	h->busy_us = loop_now(c->session->loop);
 	return true;
 }
@@ -276,7 +283,7 @@ static void pool_dial_failed(void *ctx, int error, const char *why)
 {
 	struct carrier_helper *h = ctx;
 
-	if (h->base.state == CARRIER_FAILED)
+	if (h->base.state >= CARRIER_RETIRED)
 		return;
 	if (h->base.leg_count == 0 || h->base.state != CARRIER_PROVEN)
 		carrier_helper_fail(h, error, "%s", why);
@@ -290,15 +297,23 @@ static const struct pool_events pool_events = { pool_has_room, pool_dial_failed 
 
 /* ---- life ---- */
 
-static void helper_fini(struct carrier *c)
+static void stop(struct carrier_helper *h)
 {
-	struct carrier_helper *h = helper_of(c);
-	struct loop *loop = c->session->loop;
+	struct loop *loop = h->base.session->loop;
 
 	timer_stop(&h->proof);
 	timer_stop(&h->retry);
+	timer_stop(&h->stall.tick);
 	later_cancel(loop, &h->fail);
 	later_cancel(loop, &h->again);
+}
+
+static void helper_fini(struct carrier *c)
+{
+	struct carrier_helper *h = helper_of(c);
+
+	stop(h);
+	timer_stop(&h->leave);
 	while (!list_empty(&c->legs))
 		leg_drop(list_entry(c->legs.next, struct leg, link));
 	if (h->user.pool && c->session->ended_reason[0])
@@ -306,7 +321,15 @@ static void helper_fini(struct carrier *c)
 	pool_leave(&h->user);
 }
 
-static const struct carrier_ops helper_ops = { helper_send, carrier_proof_seen, carrier_proof_welcomed, helper_fini };
+/* Retired: what was under way had its time. */
+static void leave(void *ctx)
+{
+	struct carrier_helper *h = ctx;
+
+	carrier_free(&h->base);
+}
+
+static const struct carrier_ops helper_ops = { helper_send, carrier_proof_seen, carrier_proof_welcomed, carrier_stall_heard, helper_fini };
 
 struct carrier *carrier_open(struct session *s, const struct rung *rung, const struct carrier_path *path,
 			     struct pool *pool, const struct carrier_events *events, void *ctx)
@@ -333,6 +356,8 @@ struct carrier *carrier_open(struct session *s, const struct rung *rung, const s
 	h->busy_us = -BUSY;
 	timer_init(&h->proof, s->loop, carrier_proof_due, h);
 	timer_init(&h->retry, s->loop, retry_due, h);
+	timer_init(&h->stall.tick, s->loop, carrier_stall_tick, h);
+	timer_init(&h->leave, s->loop, leave, h);
 	later_init(&h->fail, tell_failed, h);
 	later_init(&h->again, carrier_proof_begin, h);
 	pool_join(pool, &h->user, false, &pool_events, h);
@@ -343,7 +368,23 @@ struct carrier *carrier_open(struct session *s, const struct rung *rung, const s
 
 void carrier_retire(struct carrier *c)
 {
-	carrier_free(c);
+	struct carrier_helper *h = helper_of(c);
+
+	if (c->state != CARRIER_PROVEN || c->leg_count == 0 || c->session->state == SESSION_ENDED) {
+		carrier_free(c);
+		return;
+	}
+	c->state = CARRIER_RETIRED;
+	stop(h);
+	pool_ahead(&h->user, 0);
+	for (struct link *l = c->legs.next; l != &c->legs; l = l->next) {
+		struct leg *leg = list_entry(l, struct leg, link);
+
+		if (leg->ops->mode == MODE_UP || leg->ops->mode == MODE_DUPLEX)
+			leg_end(leg);
+	}
+	timer_in(&h->leave, 2 * c->ledger.srtt_us + LEAVE);
+	session_kick(c->session);
 }
 
 const struct rung *carrier_rung(const struct carrier *c)

@@ -26,6 +26,8 @@ struct method {
 extern const struct leg_ops method_post_leg, method_poll_leg; /* a post answered at once, a poll that is held */
 extern const struct method method_duplex, method_up_stream, method_up_post, method_down_stream, method_down_poll;
 
+#define STALL_SLOTS 8		/* ticks of 250 ms */
+
 struct carrier_helper {
 	struct carrier base;
 	const struct rung *rung;
@@ -56,6 +58,15 @@ struct carrier_helper {
 	struct later fail;
 	struct later again;	/* HELLO again, with a corrected clock */
 	int64_t busy_us;	/* when data last went either way */
+	struct timer leave;	/* retired: the end */
+	struct {
+		struct timer tick;
+		int64_t active_us;	/* when data last came or went */
+		int64_t least_us;	/* least smoothed round trip */
+		int64_t slow_us, good_us, since_us; /* since when it is slow, good again, stalled; 0: it is not */
+		int64_t asked_us, waiting_us; /* the last MARK; the first one since something came, 0: none */
+		unsigned heard, recent[STALL_SLOTS], slot; /* accountable records that came: now, and by tick */
+	} stall;
 };
 
 static inline struct carrier_helper *carrier_helper_of(struct leg *leg)
@@ -89,6 +100,11 @@ void carrier_helper_replaced(struct leg *);		/* another one stands in its place;
 void carrier_helper_down_ended(struct leg *);		/* the answer ended in order */
 void carrier_helper_yield(struct carrier_helper *);
 void method_up_stream_end(struct carrier_helper *);	/* ends the standing request body in order */
+
+/* carrier_stall.c */
+void carrier_stall_tick(void *helper);			/* timer */
+void carrier_stall_active(struct carrier_helper *);	/* data was sent */
+void carrier_stall_heard(struct carrier *, bool accountable);
 
 /* carrier_proof.c */
 void carrier_proof_begin(void *helper);	/* says HELLO if it can; in a later, too */

@@ -40,7 +40,7 @@ static int64_t keepalive(const struct leg *leg)
 static bool server_send(struct carrier *c)
 {
 	struct leg *down = server_of(c)->down;
-	unsigned own = c->state == CARRIER_PROVEN ? 0 : OUTBOX_OWN;
+	unsigned own = c->state == CARRIER_PROVEN && !c->aside ? 0 : OUTBOX_OWN, held = c->aside ? OUTBOX_OWN : 0;
 
 	if (c->state == CARRIER_FAILED)
 		return false;
@@ -49,8 +49,8 @@ static bool server_send(struct carrier *c)
 	for (struct link *l = c->legs.next; l != &c->legs; l = l->next) {
 		struct leg *leg = list_entry(l, struct leg, link);
 
-		if (leg->waiting && outbox_has(c->session, c, 0) &&
-		    leg_complete(leg, leg_answer_head(c->session->loop, false, false), OUTBOX_FORCE)) {
+		if (leg->waiting && outbox_has(c->session, c, held) &&
+		    leg_complete(leg, leg_answer_head(c->session->loop, false, false), held | OUTBOX_FORCE)) {
 			leg->waiting = false;
 			timer_stop(&leg->timer);
 			return true;
@@ -90,7 +90,7 @@ static void server_fini(struct carrier *c)
 	}
 }
 
-static const struct carrier_ops server_ops = { server_send, ignore_seen, ignore_welcome, server_fini };
+static const struct carrier_ops server_ops = { server_send, ignore_seen, ignore_welcome, NULL, server_fini };
 
 /* ---- accepting ---- */
 

@@ -44,6 +44,8 @@ int inbox_end(struct carrier *c, struct inbound *in)
 	arrivals_note(&c->arrivals, in->number, now);
 	if (in->accountable)
 		arrivals_owe(&c->arrivals, now);
+	if (c->ops->heard)
+		c->ops->heard(c, in->accountable);
 	session_watch(c->session);
 	return 0;
 }

@@ -18,6 +18,10 @@
 #define PTO_INITIAL LOOP_SECOND
 #define PTO_MAX (10 * LOOP_SECOND)
 #define RECEIPT_DELAY (100 * LOOP_MS)
+#define STUCK (600 * LOOP_MS)
+#define STUCK_TIMES 4			/* the smoothed round trip */
+#define STUCK_FIRST (2 * LOOP_SECOND)	/* without a sample */
+#define STUCK_FOR (3 * LOOP_SECOND)	/* then it is worth a try again */
 #define PROBE_RECORDS 2		/* found lost by one probe time-out */
 
 void ledger_init(struct ledger *l, const struct ledger_events *events, void *ctx)
@@ -107,6 +111,16 @@ void ledger_commit(struct ledger *l, uint64_t leg, int64_t now_us, bool accounta
 	forget_done(l);
 }
 
+void ledger_watch(struct ledger *l)
+{
+	struct ledger_record *r = record_at(l, l->next - 1);
+
+	r->watched = true;
+	l->sent_us = r->at_us;
+	if (!l->waiting_us)
+		l->waiting_us = r->at_us;
+}
+
 void ledger_cancel(struct ledger *l)
 {
 	l->open_items = 0;
@@ -148,10 +162,28 @@ static void sample(struct ledger *l, int64_t rtt)
 	l->srtt_us = (7 * l->srtt_us + rtt) / 8;
 }
 
+/* The oldest record that is waited for, among those that are newer than all that were receipted. */
+static void wait_for(struct ledger *l)
+{
+	l->waiting_us = 0;
+	for (uint64_t n = l->told > l->first ? l->told : l->first; n < l->next && !l->waiting_us; n++)
+		if (!record_at(l, n)->done && record_at(l, n)->watched)
+			l->waiting_us = record_at(l, n)->at_us;
+}
+
+bool ledger_is_stuck(const struct ledger *l, int64_t now_us)
+{
+	int64_t most = l->srtt_us ? STUCK_TIMES * l->srtt_us : STUCK_FIRST;
+
+	if (most < STUCK)
+		most = STUCK;
+	return l->waiting_us && now_us - l->waiting_us > most && now_us - l->sent_us < STUCK_FOR;
+}
+
 int ledger_receipt(struct ledger *l, const struct message_receipt *m, int64_t now_us)
 {
 	const struct ranges *ranges = &m->ranges;
-	bool any = false;
+	bool any = false, news = false;
 
 	if (ranges->n == 0 || ranges->r[ranges->n - 1].last >= l->next)
 		return ERROR_MALFORMED;
@@ -161,6 +193,10 @@ int ledger_receipt(struct ledger *l, const struct message_receipt *m, int64_t no
 		for (uint64_t n = from; n <= ranges->r[i].last; n++) {
 			struct ledger_record *r = record_at(l, n);
 
+			if (r->watched && n >= l->told) {
+				l->told = n + 1;
+				news = true;
+			}
 			if (r->done)
 				continue;
 			if (n == ranges->r[ranges->n - 1].last)
@@ -172,6 +208,8 @@ int ledger_receipt(struct ledger *l, const struct message_receipt *m, int64_t no
 	if (any)
 		l->backoff = 0;
 	forget_done(l);
+	if (news)
+		wait_for(l);
 	return 0;
 }
 
@@ -184,6 +222,8 @@ void ledger_leg_lost(struct ledger *l, uint64_t leg)
 			settle_lost(l, r);
 	}
 	forget_done(l);
+	if (l->first == l->next)
+		l->waiting_us = 0;
 }
 
 void ledger_all_lost(struct ledger *l)

@@ -31,6 +31,7 @@ struct ledger_record {
 	uint64_t item;		/* index of its first item */
 	uint16_t items;
 	bool done;		/* receipted, lost, or owes no receipt */
+	bool watched;		/* see ledger_watch */
 };
 
 struct ledger_events {
@@ -49,6 +50,9 @@ struct ledger {
 	size_t item_cap;
 	size_t open_items;	/* items of the record being built */
 	unsigned backoff;	/* probe time-outs in a row */
+	uint64_t told;		/* one more than the highest number of a watched record that was receipted */
+	int64_t waiting_us;	/* when the oldest watched one behind that was sent; 0: none */
+	int64_t sent_us;	/* the newest watched one */
 	int64_t srtt_us, rttvar_us, latest_us; /* srtt 0: no sample */
 	uint64_t lost;		/* records found lost */
 };
@@ -62,6 +66,8 @@ bool ledger_ready(struct ledger *);
 bool ledger_note(struct ledger *, const struct ledger_item *);
 /* The record with number `next` was sent on this exchange. */
 void ledger_commit(struct ledger *, uint64_t leg, int64_t now_us, bool accountable);
+/* The receipt for the record just sent, an accountable one, tells whether the carrier delivers. */
+void ledger_watch(struct ledger *);
 /* The record being built was not sent. */
 void ledger_cancel(struct ledger *);
 
@@ -72,6 +78,8 @@ void ledger_leg_lost(struct ledger *, uint64_t leg);
 void ledger_all_lost(struct ledger *);
 /* When the next probe time-out is due; 0: nothing is outstanding. */
 int64_t ledger_deadline(const struct ledger *);
+/* Receipts are overdue: no watched record was receipted for max(4 round trips, 600 ms), and one was sent in the last 3 s. */
+bool ledger_is_stuck(const struct ledger *, int64_t now_us);
 /* Declares the oldest records that are past it lost. */
 void ledger_timeout(struct ledger *, int64_t now_us);
 

@@ -254,6 +254,9 @@ size_t outbox_fill(struct session *s, struct carrier *c, unsigned flags, uint64_
 		return 0;
 	}
 	ledger_commit(&c->ledger, leg, loop_now(s->loop), f.accountable);
+	/* Beside a streamed answer, complete ones say nothing of it. */
+	if (f.accountable && (s->role == SESSION_HELPER || flags & OUTBOX_STREAMED || !c->streamed_answers))
+		ledger_watch(&c->ledger);
 	c->records_out++;
 	c->spoke = f.accountable;
 	count(records_out);

@@ -70,16 +70,36 @@ const struct ledger_events session_ledger_events = { on_lost, on_receipted };
 
 /* ---- flushing ---- */
 
+/* Carriers that do not deliver are spared, as long as another one does. */
+static void set_aside(struct session *s)
+{
+	int64_t now = loop_now(s->loop);
+	bool other = false;
+
+	for (unsigned i = 0; i < s->carriers; i++) {
+		struct carrier *c = s->carrier[i];
+
+		c->aside = s->role == SESSION_HELPER ? c->stalled : ledger_is_stuck(&c->ledger, now);
+		other |= c->state == CARRIER_PROVEN && !c->aside;
+	}
+	for (unsigned i = 0; i < s->carriers; i++)
+		s->carrier[i]->aside &= other;
+}
+
 /* One record on the picked carrier, or on the first that can. */
 static bool send_one(struct session *s)
 {
 	struct carrier *first = s->pick ? s->pick(s->pick_ctx, s->carrier, s->carriers) : NULL;
 
+	set_aside(s);
 	if (first && first->ops->send(first))
 		return true;
-	for (unsigned i = s->carriers; i-- > 0;)	/* the newest first */
-		if (s->carrier[i] != first && s->carrier[i]->ops->send(s->carrier[i]))
+	for (unsigned i = 2 * s->carriers; i-- > 0;) {	/* the newest first, those aside behind all others */
+		struct carrier *c = s->carrier[i % s->carriers];
+
+		if (c != first && c->aside == (i < s->carriers) && c->ops->send(c))
 			return true;
+	}
 	return false;
 }
 

@@ -92,7 +92,8 @@ struct channel {
 enum carrier_state {
 	CARRIER_OPENING,	/* -> PROBING, FAILED */
 	CARRIER_PROBING,	/* -> PROVEN, FAILED */
-	CARRIER_PROVEN,		/* -> FAILED */
+	CARRIER_PROVEN,		/* -> FAILED, RETIRED */
+	CARRIER_RETIRED,	/* helper: what is under way ends, nothing is begun. -> gone */
 	CARRIER_FAILED,
 };
 
@@ -110,6 +111,8 @@ struct carrier_ops {
 	/* SEEN came for our mark n. */
 	void (*seen)(struct carrier *, struct leg *, const struct message_seen *);
 	void (*welcomed)(struct carrier *);
+	/* A record came. NULL: it does not matter. */
+	void (*heard)(struct carrier *, bool accountable);
 	/* Closes all exchanges and frees what the role needs. */
 	void (*fini)(struct carrier *);
 };
@@ -132,6 +135,8 @@ struct carrier {
 	uint64_t mark_next;
 	bool ping_due;
 	bool spoke;		/* the last record owed a receipt */
+	bool stalled;		/* helper: see carrier_events */
+	bool aside;		/* what it holds back goes on another: only its own goes here */
 	uint64_t exchanges, records_out, records_in;
 };
 

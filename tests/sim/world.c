@@ -202,7 +202,16 @@ static void lane_failed(void *ctx, struct carrier *c, int error, const char *why
 	timer_in(&lane->again, 50 * LOOP_MS);
 }
 
-static const struct carrier_events lane_events = { .proven = lane_proven, .failed = lane_failed };
+static void lane_stalled(void *ctx, struct carrier *c, bool stalled)
+{
+	struct lane *lane = ctx;
+
+	(void)c;
+	lane->stalled = stalled;
+	lane->stalls += stalled;
+}
+
+const struct carrier_events world_lane_events = { lane_proven, lane_failed, lane_stalled };
 
 static void lane_open(void *ctx)
 {
@@ -210,7 +219,7 @@ static void lane_open(void *ctx)
 
 	if (lane->w->helper_ended)
 		return;
-	lane->carrier = carrier_open(lane->w->helper, lane->rung, &lane->w->path, lane->pool, &lane_events, lane);
+	lane->carrier = carrier_open(lane->w->helper, lane->rung, &lane->w->path, lane->pool, &world_lane_events, lane);
 	if (!lane->carrier)
 		abort();
 }

@@ -66,7 +66,8 @@ struct lane {			/* one carrier of the helper */
 	struct cuts cuts;
 	struct carrier *carrier;
 	struct timer again;
-	unsigned proven, failed;
+	unsigned proven, failed, stalls;
+	bool stalled;
 	char why[200];
 };
 
@@ -115,6 +116,8 @@ void world_free(struct world *);
 struct lane *world_lane(struct world *, const char *rung, const struct proxy_options *, unsigned limit);
 /* The same through a relay. */
 struct lane *world_relay_lane(struct world *, const char *rung, const struct relay_options *, unsigned limit);
+/* What a lane takes note of; ctx: the lane. */
+extern const struct carrier_events world_lane_events;
 /* Takes the server's end of a connection; ctx: the world. */
 void world_accept(void *ctx, struct stream *);
 void world_run(struct world *, int64_t us);
