@@ -112,7 +112,7 @@ static void on_settled(void *ctx)
 	pool_ahead(&l->ahead, 0);
 }
 
-static void learn(struct ladder *l, const struct rung *rung)
+void ladder_learn(struct ladder *l, const struct rung *rung)
 {
 	struct verdict *v = l->config->verdict;
 
@@ -153,7 +153,7 @@ static void take_over(struct ladder *l, struct attempt *a)
 		explore_penalise(l, before);
 	if (last)
 		retire(last);
-	learn(l, a->rung);
+	ladder_learn(l, a->rung);
 	l->events->proven(l->ctx, a->carrier, before);
 	explore_plan(l);
 }

@@ -15,7 +15,9 @@
 #define EXPLORE_IDLE_MAX (600 * LOOP_SECOND)
 #define EXPLORE_RARE 4			/* times as long where a better rung would gain little */
 #define GLANCES 8			/* short ones between whole surveys */
-#define BUSY_RECORDS 10			/* in the time between two looks */
+#define BUSY_RECORDS 10
+#define BUSY_RATE 10			/* a second; polls that are not held, each 250 ms, are fewer */
+#define INSIST_US (200 * LOOP_MS)	/* then a probe takes its turn for a connection */
 #define FRESH_US (5 * LOOP_SECOND)	/* findings older than this do not open carriers */
 #define PENALTY_FIRST (3 * LOOP_SECOND)
 #define PENALTY_MAX (120 * LOOP_SECOND)
@@ -117,15 +119,17 @@ static void climb_blind(struct ladder *l)
 
 /* ---- looking ---- */
 
-/* Something went through since the last look. */
+/* More went through since the last look than polls and keepalives of an idle session. */
 static bool is_busy(struct ladder *l)
 {
 	struct carrier_stats stats;
 	uint64_t before = l->traffic;
+	int64_t now = loop_now(l->loop), since = now - l->traffic_us;
 
 	carrier_stats(l->active->carrier, &stats);
 	l->traffic = stats.records_in + stats.records_out;
-	return l->traffic > before + BUSY_RECORDS;
+	l->traffic_us = now;
+	return l->traffic > before + BUSY_RECORDS + (uint64_t)(since / LOOP_SECOND) * BUSY_RATE;
 }
 
 static int64_t pause_after_look(struct ladder *l)
@@ -190,6 +194,8 @@ static void on_survey(void *ctx, const struct survey_findings *found)
 		if (!l->looked || memcmp(&l->found, found, sizeof *found) != 0)
 			say_findings(l, found);
 		l->looked = true;
+		if (survey_rung(found, pool_limit(l->config->pool)) == l->active->rung)
+			ladder_learn(l, l->active->rung);
 	}
 	l->found = *found;
 	explore_plan(l);
@@ -202,6 +208,7 @@ static void look(struct ladder *l, enum survey_scope what)
 
 	carrier_stats(l->active->carrier, &stats);
 	setup.rtt_us = stats.rtt_us;
+	setup.insist_us = l->active->rung == rung_find("poll") ? INSIST_US : 0;	/* poll holds one less while others wait */
 	l->glances = what == SURVEY_ALL ? 0 : l->glances + 1;
 	l->survey = survey_start(&setup, what, &l->found, on_survey, l);
 }

@@ -54,7 +54,8 @@ struct ladder {
 	int64_t explored_us;	/* the end of the last survey */
 	int64_t idle_wait_us;	/* until the next one when nothing flows */
 	unsigned glances;	/* short surveys since the last whole one */
-	uint64_t traffic;	/* records seen at the last look */
+	uint64_t traffic;	/* records seen at the last look, */
+	int64_t traffic_us;	/* and when that was */
 	struct penalty penalty[LADDER_RUNGS];
 
 	/* status */
@@ -68,6 +69,7 @@ struct ladder {
 struct attempt *ladder_open(struct ladder *, const struct rung *);
 struct attempt *ladder_attempt_on(struct ladder *, const struct rung *);
 const struct rung *ladder_safe_rung(const struct ladder *);
+void ladder_learn(struct ladder *, const struct rung *);	/* keeps it for the next time */
 
 /* ladder_explore.c */
 void explore_init(struct ladder *);

@@ -184,7 +184,8 @@ static void next(struct survey *v)
 		return;
 	}
 	v->plan = (struct probe_plan){ .up_gap_us = gap, .down_gap_ms = (uint32_t)(gap / LOOP_MS),
-				       .patience_us = 2 * v->setup.rtt_us + PATIENCE };
+				       .patience_us = 2 * v->setup.rtt_us + PATIENCE,
+				       .insist_us = v->setup.insist_us };
 	steps[v->step].plan(&v->plan);
 	v->probe = probe_start(v->setup.session, v->setup.path, v->setup.pool, true, &v->plan, on_probe, v);
 }

@@ -32,6 +32,7 @@ struct survey_setup {
 	const struct carrier_path *path;
 	struct pool *pool;
 	int64_t rtt_us;			/* of the path, 0 when unknown */
+	int64_t insist_us;		/* probes may take the last free connection after that wait; 0: never */
 };
 
 /* What is outside of the scope stays as it is in `known`. done is called once, never from within survey_start; the

@@ -82,20 +82,25 @@ static void wait_for(struct pool_user *u, void *asker)
 		u->since = ++p->count;
 }
 
+bool pool_is_modest(const struct pool_user *u)
+{
+	return u->modest && !(u->insist_us && loop_now(u->pool->loop) >= u->insist_us);
+}
+
 unsigned pool_eager(const struct pool *p)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < p->waiting_count; i++)
-		n += !p->waiting[i].user->modest;
+		n += !pool_is_modest(p->waiting[i].user);
 	return n;
 }
 
 /* Who is told first: those who wait, the longest first; modest ones last of all. */
 static bool comes_before(const struct pool_user *a, const struct pool_user *b)
 {
-	if (a->modest != b->modest)
-		return b->modest;
+	if (pool_is_modest(a) != pool_is_modest(b))
+		return pool_is_modest(b);
 	if (!a->since != !b->since)
 		return a->since;
 	return a->since < b->since;
@@ -440,7 +445,7 @@ static bool may_take(const struct pool_user *u)
 {
 	const struct pool *p = u->pool;
 
-	if (!u->modest || pool_free_count(p) > 1 || pool_open_count(p) < p->limit)
+	if (!pool_is_modest(u) || pool_free_count(p) > 1 || pool_open_count(p) < p->limit)
 		return true;
 	return p->limit <= POOL_LIMIT_MIN && pool_eager(p) == 0;
 }

@@ -48,6 +48,7 @@ struct pool_user {
 	struct link link;
 	bool leaving;		/* set by the user: goodbye was said, and connections that end now were not cut */
 	bool modest;		/* gets an exchange only while one more connection is free or can be opened */
+	int64_t insist_us;	/* modest until then; 0: always. Set by the user */
 	unsigned spare, waiting; /* waiting: exchanges asked for in vain */
 	uint64_t since, told;	/* since when it waits, of the pool's own counting; the last round it was told in */
 };

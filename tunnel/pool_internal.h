@@ -64,6 +64,7 @@ void pool_link(struct pool *, struct member *);
 void pool_unlink(struct pool *, struct member *);
 void pool_stands(struct pool *, struct member *, struct stream *);	/* its dial succeeded */
 void pool_tell_available(struct pool *);
+bool pool_is_modest(const struct pool_user *);	/* now */
 unsigned pool_eager(const struct pool *);	/* exchanges that users which are not modest wait for */
 /* False: nobody waited. */
 bool pool_tell_failed(struct pool *, int error, const char *why);

@@ -466,6 +466,7 @@ struct probe *probe_start(struct session *s, const struct carrier_path *path, st
 	later_init(&p->tell, tell, p);
 	timer_in(&p->timer, CONNECTION_WAIT);
 	pool_join(pool, &p->user, modest, &pool_events, p);
+	p->user.insist_us = plan->insist_us ? loop_now(p->loop) + plan->insist_us : 0;
 	loop_later(p->loop, &p->begin);
 	return p;
 }

@@ -42,6 +42,7 @@ struct probe_plan {
 	uint32_t hold_ms;	/* silence in front of a complete answer, or of a streamed one's first mark */
 	/* Given up this long after the last thing that the plan itself waits for. */
 	int64_t patience_us;
+	int64_t insist_us;	/* modest for so long only; 0: always */
 };
 
 /* Times are relative to the start of the exchange; -1: did not happen. */

@@ -484,7 +484,7 @@ static void glances_come_in_time_when_something_flows(void **state)
 
 	(void)state;
 	on_poll_knowing(all_held);
-	flow(100);
+	flow(200);
 	pass(10 * LOOP_SECOND);
 	found(all_held);
 	before = surveys;
