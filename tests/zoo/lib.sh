@@ -88,3 +88,22 @@ zoo_result() { # KIND RUNGS FILE
 		--cuts-wanted "$(zoo_more "$1" cuts 0)" --may-lose "$(zoo_more "$1" lost 0)" --may-be-late "$(zoo_more "$1" late 2)" >"$3.new" &&
 		mv "$3.new" "$3"
 }
+
+# engine.io polling through another proxy of that kind; $W/engineio.json.
+zoo_engine_io() { # KIND
+	local address port reach
+	launch engineio $PYTHON "$ZOO/engineio_peer.py" serve --cert "$W/server.crt" --key "$W/server.key"
+	address=$(ready engineio tcp engineio) || fail "no engine.io server"
+	port=$(port_of "$address")
+	proxy_start peer "$1" "$port" "$W/server.crt"
+	if [ "$(proxy_mode "$1")" = reverse ]; then
+		reach=(--server "localhost:${PROXY_PORT[peer]}" --cafile "${PROXY_CA[peer]}")
+	else
+		reach=(--server "localhost:$port" --proxy "http://127.0.0.1:${PROXY_PORT[peer]}" --cafile "${PROXY_CA[peer]:-$W/server.crt}")
+	fi
+	launch measure $PYTHON "$ZOO/engineio_peer.py" measure "${reach[@]}" --seconds "$CALL_SECONDS"
+	finish measure $((CALL_SECONDS + 30)) && mv "$W/measure.out" "$W/engineio.json"
+	proxy_stop peer
+	stop engineio || :
+	[ -s "$W/engineio.json" ] || echo "engine.io polling gave no result: $(tail -n 1 "$W/measure.err")" >"$W/complaint"
+}

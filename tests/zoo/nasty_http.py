@@ -186,13 +186,25 @@ class Exchanges:
         self.done = asyncio.Event()  # the request has ended
         up = asyncio.create_task(self.relay_up(writer, method, path, headers, body))
         try:
-            status, keep = await self.relay_down(reader, url)
+            status, keep = await self.unless_gone(self.relay_down(reader, url))
             early = not up.done()
             if not early:
                 up.result()
             return status, keep and not early
         finally:
             up.cancel()
+
+    async def unless_gone(self, answer):
+        """The answer's outcome; Broken as soon as nobody waits for it any more."""
+        task = asyncio.create_task(answer)
+        try:
+            while not task.done():
+                if self.c.reader.at_eof() or self.c.reader.exception():
+                    raise Broken("the client did not wait for its answer")
+                await asyncio.wait((task,), timeout=0.02)
+            return task.result()
+        finally:
+            task.cancel()
 
     def refusals(self, headers):
         chunked = "chunked" in header(headers, "transfer-encoding").lower()
@@ -355,4 +367,4 @@ class Exchanges:
         self.done.set()
         writer.write("\r\n".join(lines).encode("latin-1") + body)
         self.count_up(len(body))
-        return await self.relay_down(reader, "")
+        return await self.unless_gone(self.relay_down(reader, ""))
