@@ -106,11 +106,11 @@ async def attempt(options):
         await client.send("how late?")
         up = await asyncio.wait_for(theirs, 20)
         down = lateness.result()
-        await client.disconnect()
     result = {"up": up, "down": down}
     if up["count"] and down["count"]:
         result["p50_ms"] = max(up["p50_ms"], down["p50_ms"])
     print(json.dumps(result), flush=True)
+    os._exit(0)  # a poll of its client may go on for a minute
 
 
 def main():
