@@ -141,6 +141,8 @@ static void take_over(struct ladder *l, struct attempt *a)
 	const struct rung *before = last ? last->rung : NULL;
 	bool stalled = last && last->stalled;
 
+	if (stalled && is_better(before, a->rung))
+		explore_penalise(l, before);
 	l->active = a;
 	l->since_us = loop_now(l->loop);
 	l->rung_us = a->proven_us;
@@ -149,8 +151,6 @@ static void take_over(struct ladder *l, struct attempt *a)
 		l->connected_us = l->since_us;
 	l->tries = 0;
 	say_why(l, a->rung, before, stalled);
-	if (stalled && is_better(before, a->rung))
-		explore_penalise(l, before);
 	if (last)
 		retire(last);
 	ladder_learn(l, a->rung);

@@ -138,6 +138,10 @@ static int64_t pause_after_look(struct ladder *l)
 	int64_t most, wait;
 	bool rare = l->active->rung->up != rung_find("poll")->up; /* split: duplex gains one connection, not time */
 
+	if (l->fresh) {
+		l->fresh = false;
+		return EXPLORE_BUSY;
+	}
 	session_stats(l->session, &stats);
 	most = stats.channels ? EXPLORE_IDLE_FLOWS : EXPLORE_IDLE_MAX;
 	if (is_busy(l)) {
@@ -197,6 +201,7 @@ static void on_survey(void *ctx, const struct survey_findings *found)
 		if (survey_rung(found, pool_limit(l->config->pool)) == l->active->rung)
 			ladder_learn(l, l->active->rung);
 	}
+	l->fresh = memcmp(&l->found, found, sizeof *found) != 0;
 	l->found = *found;
 	explore_plan(l);
 }

@@ -53,6 +53,7 @@ struct ladder {
 	struct timer explore;
 	int64_t explored_us;	/* the end of the last survey */
 	int64_t idle_wait_us;	/* until the next one when nothing flows */
+	bool fresh;		/* the last survey found something new: the path may be changing still */
 	unsigned glances;	/* short surveys since the last whole one */
 	uint64_t traffic;	/* records seen at the last look, */
 	int64_t traffic_us;	/* and when that was */
