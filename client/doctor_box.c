@@ -166,6 +166,8 @@ void box_note_head(struct box_evidence *e, const struct http1_head *head)
 	note_header(e->error, head, "X-Squid-Error");
 	if (!(server.n >= 8 && strncasecmp((const char *)server.p, "culvertd", 8) == 0))
 		box_note(e->server, sizeof e->server, server.p, server.n);
+	for (size_t i = 0; i < head->count; i++)
+		e->lower |= head->header[i].name.n == 4 && memcmp(head->header[i].name.p, "date", 4) == 0;
 }
 
 /* ---- names ---- */
@@ -224,8 +226,8 @@ bool box_name(const struct box_evidence *e, char out[BOX_TEXT])
 	if (by)
 		snprintf(out, BOX_TEXT, "'%.*s'", (int)(n > BOX_TEXT - 3 ? BOX_TEXT - 3 : n), by);
 	else
-		*out = 0;
-	return by != NULL;
+		snprintf(out, BOX_TEXT, "%s", e->lower ? "HAProxy or Envoy, by its lower-case header names" : "");
+	return *out != 0;
 }
 
 /* ---- advice ---- */
@@ -271,6 +273,8 @@ static const struct advice {
 	{ OBSTACLE_HOLD, NULL, "wait at least 60 s for an answer from %s" },
 	{ OBSTACLE_IDLE, "Squid", "read_timeout of 15 minutes (the default) for %s" },
 	{ OBSTACLE_IDLE, NULL, "let connections to %s be silent for 60 s or more" },
+	{ OBSTACLE_AGE, "nginx", "keepalive_time and send_timeout of an hour for %s" },
+	{ OBSTACLE_AGE, NULL, "let connections to %s live for an hour" },
 	{ OBSTACLE_BODY, "nginx", "client_max_body_size 0 in the location for %s" },
 	{ OBSTACLE_BODY, NULL, "allow request bodies of some megabytes to %s" },
 	{ OBSTACLE_CLOSE, NULL, "keep connections to %s open between requests (keep-alive)" },

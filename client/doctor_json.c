@@ -97,6 +97,18 @@ static void put_findings(FILE *f, const struct survey_findings *s)
 	fputc('}', f);
 }
 
+/* What the pool has learned while all this went on. */
+static void put_cuts(FILE *f, const struct cuts *c)
+{
+	put_name(f, "cuts", false);
+	fputc('{', f);
+	put_number(f, "age_ms", (double)(c->seen.age_us / 1000), true);
+	put_number(f, "idle_ms", (double)(c->seen.idle_us / 1000), false);
+	put_number(f, "bytes", (double)c->seen.bytes, false);
+	put_number(f, "count", c->count, false);
+	fputc('}', f);
+}
+
 void report_json(const struct doctor *d, FILE *f)
 {
 	fputc('{', f);
@@ -109,6 +121,7 @@ void report_json(const struct doctor *d, FILE *f)
 	put_pair(f, "usable", usable_name(doctor_usable(d)), false);
 	put_name(f, "findings", false);
 	put_findings(f, &d->findings);
+	put_cuts(f, pool_cuts(d->pool));
 	put_name(f, "call", false);
 	put_call(f, doctor_best_call(d));
 	put_name(f, "calls", false);

@@ -30,6 +30,8 @@ static const char *failure(const struct probe_result *r, char *out, size_t size)
 
 /* ---- size and speed ---- */
 
+#define SIZE_PATIENCE (15 * LOOP_SECOND) /* 600 kbit/s */
+
 enum { UP_SMALL, UP_LARGE, DOWN_LARGE, SIZES };
 
 static void size_done(struct check_run *run)
@@ -69,9 +71,9 @@ static void size_done(struct check_run *run)
 static void size_start(struct check_run *run)
 {
 	struct probe_plan plan[SIZES] = {
-		[UP_SMALL] = { .up_marks = 1, .up_size = PIECE, .answer = ANSWER_COMPLETE, .patience_us = PATIENCE },
-		[UP_LARGE] = { .up_streamed = true, .up_marks = 18, .up_size = PIECE, .answer = ANSWER_COMPLETE, .patience_us = PATIENCE },
-		[DOWN_LARGE] = { .answer = ANSWER_STREAMED, .down_marks = 18, .down_size = PIECE, .patience_us = PATIENCE },
+		[UP_SMALL] = { .up_marks = 1, .up_size = PIECE, .answer = ANSWER_COMPLETE, .patience_us = SIZE_PATIENCE },
+		[UP_LARGE] = { .up_streamed = true, .up_marks = 18, .up_size = PIECE, .answer = ANSWER_COMPLETE, .patience_us = SIZE_PATIENCE },
+		[DOWN_LARGE] = { .answer = ANSWER_STREAMED, .down_marks = 18, .down_size = PIECE, .patience_us = SIZE_PATIENCE },
 	};
 
 	probing_new(run);
@@ -79,7 +81,7 @@ static void size_start(struct check_run *run)
 	probing_start(run, plan, SIZES, size_done);
 }
 
-const struct check check_size = { "size", "Size", HAVE_SESSION | HAVE_PROBES, 25 * LOOP_SECOND, size_start, probing_stop, NULL };
+const struct check check_size = { "size", "Size", HAVE_SESSION | HAVE_PROBES, 50 * LOOP_SECOND, size_start, probing_stop, NULL };
 
 /* ---- connections at a time ---- */
 
@@ -186,50 +188,94 @@ const struct check check_parallel = { "parallel", "Connections", HAVE_TLS, 20 * 
 
 static const unsigned holds[] = { 60, 20, 5, 1 };	/* s; the first with --long only */
 #define HOLDS (sizeof holds / sizeof *holds)
+#define BUSY_MARKS 20	/* one each second */
 
-static void hold_done(struct check_run *run)
+struct hold_findings {
+	unsigned best, failed;		/* s; failed 0: none */
+	const struct probe_result *bad;
+	const struct probe_result *busy; /* of a connection that was never silent; NULL: not tried */
+};
+
+static void hold_judge(const struct probing *s, struct hold_findings *h)
 {
-	struct probing *s = run->state;
-	const struct probe_result *bad = NULL;
-	unsigned best = 0, failed = 0;
-	char why[PROBE_TEXT + 40], name[32];
-
+	*h = (struct hold_findings){ .best = 0 };
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct probe_result *r = &s->one[i].result;
 		unsigned seconds = s->one[i].plan.hold_ms / 1000;
 
-		snprintf(name, sizeof name, "hold_%u_s", seconds);
-		check_figure(run, name, worked(r));
-		if (worked(r)) {
-			best = seconds > best ? seconds : best;
-		} else if (!failed || seconds < failed) {
-			failed = seconds;
-			bad = r;
+		if (s->one[i].plan.down_marks) {
+			h->busy = r;
+		} else if (worked(r)) {
+			h->best = seconds > h->best ? seconds : h->best;
+		} else if (!h->bad || seconds < h->failed) {
+			h->failed = seconds;
+			h->bad = r;
 		}
 	}
-	check_figure(run, "best_s", best);
-	if (!bad) {
-		check_end(run, OUTCOME_OK, "an answer may take %u s%s", best, run->doctor->how->longer ? "" : " (60 s: with --long)");
-		return;
+}
+
+static void hold_cut(struct check_run *run, const struct hold_findings *h)
+{
+	bool outer = !run->doctor->intercepted && !run->doctor->reverse;
+	int64_t age;
+
+	if (h->best > h->failed && h->failed) {
+		probing_blame(run, OBSTACLE_HOLD, h->bad);
+		check_end(run, OUTCOME_LIMITED, "an answer may take %u s, but a connection was cut within %u s", h->best, h->failed);
+	} else if (h->busy && !worked(h->busy) && h->busy->down_seen > 0) {
+		age = h->busy->down_seen_us[h->busy->down_seen - 1] / LOOP_SECOND + 1;
+		check_figure(run, "cut_age_s", (double)age);
+		check_blame(run, OBSTACLE_AGE, outer);
+		check_end(run, OUTCOME_LIMITED, "connections are cut when they are about %lld s old; Culvert replaces them before", (long long)age);
+	} else if (h->busy && worked(h->busy)) {
+		check_blame(run, OBSTACLE_IDLE, outer);
+		check_end(run, OUTCOME_LIMITED, "connections that are silent for %u s are cut, for %u s not; Culvert keeps them awake", h->failed,
+			  h->best);
+	} else {
+		check_blame(run, OBSTACLE_HOLD, outer);
+		check_end(run, h->best ? OUTCOME_LIMITED : OUTCOME_BROKEN, "connections that wait %u s for an answer are cut, %u s not", h->failed,
+			  h->best);
 	}
-	probing_blame(run, OBSTACLE_HOLD, bad);
-	check_end(run, best ? OUTCOME_LIMITED : OUTCOME_BROKEN, "an answer that takes %u s does not come (%s); one of %u s does", failed,
-		  failure(bad, why, sizeof why), best);
+}
+
+static void hold_done(struct check_run *run)
+{
+	struct hold_findings h;
+	char why[PROBE_TEXT + 40];
+
+	hold_judge(run->state, &h);
+	check_figure(run, "best_s", h.best);
+	check_figure(run, "failed_s", h.failed);
+	if (h.bad && !h.bad->status) {
+		hold_cut(run, &h);
+	} else if (h.bad) {
+		probing_blame(run, OBSTACLE_HOLD, h.bad);
+		check_end(run, h.best ? OUTCOME_LIMITED : OUTCOME_BROKEN, "an answer that takes %u s does not come (%s); one of %u s does",
+			  h.failed, failure(h.bad, why, sizeof why), h.best);
+	} else if (h.busy && !worked(h.busy)) {
+		hold_cut(run, &h);
+	} else {
+		check_end(run, OUTCOME_OK, "an answer may take %u s%s", h.best, run->doctor->how->longer ? "" : " (60 s: with --long)");
+	}
 }
 
 static void hold_start(struct check_run *run)
 {
-	struct probe_plan plan[HOLDS];
+	struct doctor *d = run->doctor;
+	struct probe_plan plan[HOLDS + 1];
 	unsigned n = 0;
 
-	for (size_t i = run->doctor->how->longer ? 0 : 1; i < HOLDS; i++)
+	if (d->findings.down == FINDING_PASSES)
+		plan[n++] = (struct probe_plan){ .answer = ANSWER_STREAMED, .down_marks = BUSY_MARKS, .down_gap_ms = 1000, .patience_us = PATIENCE };
+	for (size_t i = d->how->longer ? 0 : 1; i < HOLDS; i++)
 		plan[n++] = (struct probe_plan){ .answer = ANSWER_COMPLETE, .hold_ms = holds[i] * 1000, .patience_us = PATIENCE };
 	probing_new(run);
-	check_say(run, "answers held back for up to %u s", plan[0].hold_ms / 1000);
+	pool_renew(d->pool);	/* ages and bytes begin at 0 */
+	check_say(run, "answers held back for up to %u s", d->how->longer ? holds[0] : holds[1]);
 	probing_start(run, plan, n, hold_done);
 }
 
-const struct check check_hold = { "hold", "Long poll", HAVE_SESSION | HAVE_PROBES, 90 * LOOP_SECOND, hold_start, probing_stop, NULL };
+const struct check check_hold = { "hold", "Long poll", HAVE_SESSION | HAVE_PROBES, 120 * LOOP_SECOND, hold_start, probing_stop, NULL };
 
 /* ---- how long a connection may be silent ---- */
 
@@ -286,6 +332,7 @@ static void idle_start(struct check_run *run)
 						       .answer = ANSWER_COMPLETE, .patience_us = PATIENCE };
 	}
 	probing_new(run);
+	pool_renew(run->doctor->pool);
 	check_say(run, "silences of up to %u s: this takes 6 minutes, or more", silences[0]);
 	probing_start(run, plan, 2 * SILENCES, idle_done);
 }

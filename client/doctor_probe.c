@@ -40,9 +40,12 @@ void probing_stop(struct check_run *run)
 
 void doctor_notice(struct doctor *d)
 {
-	if (!d->inner.via[0] && !d->inner.server[0] && !d->inner.error[0] && !d->inner.status[0])
+	const struct box_evidence *e = &d->inner;
+
+	if (d->intercepted || !(e->via[0] || e->server[0] || e->error[0] || e->status[0] || e->lower))
 		return;
-	if (d->own_certificate)
+	/* Without a proxy, it is more likely the operator's. */
+	if (d->own_certificate || !d->options->proxy.given)
 		d->reverse = true;
 	else
 		d->intercepted = true;
@@ -353,14 +356,14 @@ static void bodies_done(struct check_run *run)
 
 static void bodies_start(struct check_run *run)
 {
-	struct probe_plan plan[4];
+	struct probe_plan plan[PROBES_MAX];
 
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < PROBES_MAX; i++)
 		plan[i] = (struct probe_plan){ .up_marks = 2, .up_size = 600, .answer = ANSWER_COMPLETE, .down_marks = 2,
 					       .down_size = 600, .patience_us = PATIENCE };
 	probing_new(run);
 	check_say(run, "short bodies both ways");
-	probing_start(run, plan, 4, bodies_done);
+	probing_start(run, plan, PROBES_MAX, bodies_done);
 }
 
 const struct check check_bodies = { "bodies", "Bodies", HAVE_SESSION | HAVE_PROBES, 20 * LOOP_SECOND, bodies_start, probing_stop, NULL };

@@ -95,6 +95,13 @@ static void test_head(void **state)
 	assert_string_equal(e.server, "");	/* culvertd is no box */
 	assert_string_equal(e.via, "1.1 x");
 	assert_string_equal(e.error, "ERR_DNS_FAIL 0");
+	assert_false(e.lower);
+	head.header[0].name = (struct span){ (const uint8_t *)"date", 4 };
+	e = (struct box_evidence){ .via = "" };
+	head.count = 1;
+	box_note_head(&e, &head);
+	assert_true(e.lower);
+	assert_named(e, "HAProxy or Envoy, by its lower-case header names");
 }
 
 /* Each obstacle has advice, with the host in it wherever it says so, for each box and for nobody in particular. */
