@@ -35,6 +35,11 @@ enum outcome doctor_outcome(const struct doctor *d, const char *name)
 	return OUTCOME_SKIPPED;
 }
 
+unsigned doctor_connections(const struct doctor *d)
+{
+	return d->limit && d->limit < d->options->connections ? d->limit : d->options->connections;
+}
+
 /* ---- one check ---- */
 
 void check_end(struct check_run *run, enum outcome outcome, const char *fmt, ...)

@@ -16,7 +16,7 @@
 #include "client/options.h"
 #include "client/route.h"
 #include "client/signer.h"
-#include "client/doctor_rung.h"
+#include "client/survey.h"
 #include "tunnel/address.h"
 #include "tunnel/carrier.h"
 #include "tunnel/loop.h"
@@ -120,6 +120,7 @@ struct doctor {
 	struct pool *pool;
 	struct session *session;
 	struct survey_findings findings;
+	unsigned limit;		/* connections at a time that were counted; 0: not yet */
 	int64_t rtt_us;		/* of an exchange; 0: not known */
 
 	struct called call[DOCTOR_CALLS];
@@ -147,6 +148,9 @@ void check_blame(struct check_run *, enum obstacle, bool outer);
 void check_blame_by(struct check_run *, enum obstacle, const struct box_evidence *, bool outer);
 /* The outcome of an earlier check; SKIPPED when it did not run. */
 enum outcome doctor_outcome(const struct doctor *, const char *name);
+
+/* How many connections may be used at a time. */
+unsigned doctor_connections(const struct doctor *);
 
 /* ---- the end ---- */
 

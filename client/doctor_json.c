@@ -84,7 +84,7 @@ static void put_call(FILE *f, const struct called *c)
 	fputc('}', f);
 }
 
-static void put_findings(FILE *f, const struct survey_findings *s)
+static void put_findings(FILE *f, const struct survey_findings *s, unsigned limit)
 {
 	fputc('{', f);
 	put_pair(f, "duplex", finding_name(s->duplex), true);
@@ -93,7 +93,7 @@ static void put_findings(FILE *f, const struct survey_findings *s)
 	put_pair(f, "down", finding_name(s->down), false);
 	put_pair(f, "down_sse", finding_name(s->down_sse), false);
 	put_pair(f, "down_pad", finding_name(s->down_pad), false);
-	put_number(f, "limit", s->limit, false);
+	put_number(f, "limit", limit, false);
 	fputc('}', f);
 }
 
@@ -120,7 +120,7 @@ void report_json(const struct doctor *d, FILE *f)
 	put_pair(f, "why", d->why[0] ? d->why : NULL, false);
 	put_pair(f, "usable", usable_name(doctor_usable(d)), false);
 	put_name(f, "findings", false);
-	put_findings(f, &d->findings);
+	put_findings(f, &d->findings, d->limit);
 	put_cuts(f, pool_cuts(d->pool));
 	put_name(f, "call", false);
 	put_call(f, doctor_best_call(d));

@@ -119,7 +119,7 @@ static void parallel_end(void *ctx)
 	struct check_run *run = s->run;
 	struct doctor *d = run->doctor;
 
-	d->findings.limit = s->open;
+	d->limit = s->open;
 	check_figure(run, "connections", s->open);
 	check_figure(run, "refused", s->refused);
 	if (s->open == PARALLEL) {

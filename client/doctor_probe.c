@@ -86,10 +86,8 @@ static void one_done(void *ctx, const struct probe_result *result)
 static void start_more(struct probing *s)
 {
 	struct doctor *d = s->run->doctor;
-	unsigned width = d->options->connections < AT_ONCE ? d->options->connections : AT_ONCE;
+	unsigned connections = doctor_connections(d), width = connections < AT_ONCE ? connections : AT_ONCE;
 
-	if (d->findings.limit && d->findings.limit < width)
-		width = d->findings.limit;
 	while (s->begun < s->n && s->begun + s->left < s->n + width) {
 		struct probe_one *one = &s->one[s->begun++];
 
