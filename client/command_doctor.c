@@ -17,7 +17,7 @@
 
 static const struct config_option own[] = {
 	{ .name = "json", .type = CONFIG_FLAG, .help = "print one JSON object at the end" },
-	{ .name = "long", .type = CONFIG_FLAG, .help = "also look for cuts after minutes of silence (6 minutes)" },
+	{ .name = "long", .type = CONFIG_FLAG, .help = "also look for cuts after minutes of silence (7 minutes)" },
 	{ .name = "report", .type = CONFIG_STRING, .metavar = "FILE", .only_command_line = true,
 	  .help = "write all that was found to FILE, without secrets" },
 	{ .name = "seconds", .type = CONFIG_INT, .min = 1, .max = CALL_SECONDS_MAX, .initial = CALL_SECONDS, .metavar = "N",

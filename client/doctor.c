@@ -155,6 +155,7 @@ static void finish(struct doctor *d)
 	enum usable usable;
 
 	d->done = true;
+	certificate_amend(d);
 	name_boxes(d);
 	report_end(d);
 	usable = doctor_usable(d);

@@ -279,8 +279,10 @@ const struct check check_hold = { "hold", "Long poll", HAVE_SESSION | HAVE_PROBE
 
 /* ---- how long a connection may be silent ---- */
 
-static const unsigned silences[] = { 300, 120, 60, 30, 10, 5 };	/* s; the longest first, so that they end together */
-#define SILENCES (sizeof silences / sizeof *silences)
+/* s; the longest first, so that all end together. Upwards culvertd itself waits for 60 s only. */
+static const unsigned silences_down[] = { 300, 120, 60, 30, 10, 5 }, silences_up[] = { 50, 30, 10, 5 };
+#define SILENCES_DOWN (sizeof silences_down / sizeof *silences_down)
+#define SILENCES_UP (sizeof silences_up / sizeof *silences_up)
 
 /* The longest silence survived, and the shortest that was not (0: none), of one direction. */
 static void idle_judge(const struct probing *s, bool up, unsigned *stood, unsigned *cut)
@@ -313,7 +315,7 @@ static void idle_done(struct check_run *run)
 	check_figure(run, "down_cut_s", down_cut);
 	cut = up_cut && (!down_cut || up_cut < down_cut) ? up_cut : down_cut;
 	if (!cut) {
-		check_end(run, OUTCOME_OK, "connections may be silent for %u s each way", down);
+		check_end(run, OUTCOME_OK, "connections may be silent for %u s downwards and %u s upwards", down, up);
 		return;
 	}
 	check_blame(run, OBSTACLE_IDLE, !run->doctor->intercepted && !run->doctor->reverse);
@@ -323,18 +325,19 @@ static void idle_done(struct check_run *run)
 
 static void idle_start(struct check_run *run)
 {
-	struct probe_plan plan[2 * SILENCES];
+	struct probe_plan plan[SILENCES_DOWN + SILENCES_UP];
+	unsigned n = 0;
 
-	for (unsigned i = 0; i < SILENCES; i++) {
-		plan[2 * i] = (struct probe_plan){ .answer = ANSWER_STREAMED, .down_marks = 2, .down_gap_ms = silences[i] * 1000,
-						   .patience_us = PATIENCE };
-		plan[2 * i + 1] = (struct probe_plan){ .up_streamed = true, .up_marks = 2, .up_gap_us = silences[i] * LOOP_SECOND,
-						       .answer = ANSWER_COMPLETE, .patience_us = PATIENCE };
-	}
+	for (unsigned i = 0; i < SILENCES_DOWN; i++)
+		plan[n++] = (struct probe_plan){ .answer = ANSWER_STREAMED, .down_marks = 2, .down_gap_ms = silences_down[i] * 1000,
+						 .patience_us = PATIENCE };
+	for (unsigned i = 0; i < SILENCES_UP; i++)
+		plan[n++] = (struct probe_plan){ .up_streamed = true, .up_marks = 2, .up_gap_us = silences_up[i] * LOOP_SECOND,
+						 .answer = ANSWER_COMPLETE, .patience_us = PATIENCE };
 	probing_new(run);
 	pool_renew(run->doctor->pool);
-	check_say(run, "silences of up to %u s: this takes 6 minutes, or more", silences[0]);
-	probing_start(run, plan, 2 * SILENCES, idle_done);
+	check_say(run, "silences of up to %u s: this takes 5 minutes, or more", silences_down[0]);
+	probing_start(run, plan, n, idle_done);
 }
 
 const struct check check_idle = { "idle", "Silence", HAVE_SESSION | HAVE_PROBES | HAVE_LONG, 1800 * LOOP_SECOND, idle_start, probing_stop,

@@ -77,8 +77,8 @@ static void http_answered(void *ctx, const struct ask_answer *a)
 	box_name(&d->inner, box);
 	if (a->status >= 500) {
 		check_blame(run, OBSTACLE_ANSWER, false);
-		check_end(run, OUTCOME_BROKEN, "%s%sanswers %d %s inside TLS, and culvertd does not do that", box[0] ? box : "a box in between",
-			  " ", a->status, http1_reason(a->status));
+		check_end(run, OUTCOME_BROKEN, "%s answers %d %s inside TLS, and culvertd does not do that", box[0] ? box : "a box in between",
+			  a->status, http1_reason(a->status));
 	} else if (a->minor == 0 || a->close) {
 		check_blame(run, a->minor == 0 ? OBSTACLE_VERSION : OBSTACLE_CLOSE, false);
 		check_end(run, OUTCOME_LIMITED, "HTTP/1.%d, %s (%.1f ms)", a->minor,

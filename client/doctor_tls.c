@@ -121,6 +121,23 @@ static void certificate_end(struct check_run *run, const struct certificate_seen
 	check_end(run, d->intercepted ? OUTCOME_LIMITED : OUTCOME_OK, "%s", text);
 }
 
+void certificate_amend(struct doctor *d)
+{
+	char box[BOX_TEXT];
+
+	for (unsigned i = 0; i < d->n; i++) {
+		struct check_run *run = &d->runs[i];
+
+		if (run->check != &check_certificate || run->outcome != OUTCOME_OK || !d->intercepted)
+			continue;
+		run->outcome = OUTCOME_LIMITED;
+		box_name(&d->inner, box);
+		snprintf(run->sentence, sizeof run->sentence, "TLS is intercepted: what is shown is signed by '%s', and %s reads HTTP inside it",
+			 d->issuer, box[0] ? box : "somebody");
+		check_blame(run, OBSTACLE_INTERCEPTED, false);
+	}
+}
+
 static void direct_done(void *pool_ctx, struct stream *stream, int error, const char *why)
 {
 	struct check_run *run = pool_ctx;
