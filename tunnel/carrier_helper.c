@@ -23,7 +23,6 @@
 #define LEAVE (300 * LOOP_MS)			/* and two round trips, for what is under way on a retired carrier */
 #define FAILURES_MAX 3
 #define RENEW_RETRY LOOP_SECOND			/* no connection to replace a leg with, while it stands */
-#define KEEP_MAX 2
 #define EMPTY_POLLS 4				/* answered early with nothing, in a row, before there are pauses */
 #define EMPTY_PAUSE (50 * LOOP_MS)
 
@@ -89,7 +88,7 @@ struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *o
 	leg = leg_new(&h->base, ops, x, s->next_x++, true);
 	leg->hold_ms = hold_ms ? hold_of(h, x, hold_ms) : 0;
 	leg->keepalive_ms = carrier_helper_keepalive(h);
-	leg->keep = carrier_helper_keep(h) ? carrier_helper_keep(h) : 1;
+	leg->keep = method_down_poll_keep(h);
 	if (ops == &method_poll_leg) {
 		h->polls++;
 		h->last_poll = leg->number;
@@ -142,8 +141,10 @@ static void stand(struct carrier_helper *h)
 		h->rung->down->stand(h);
 	if (h->rung->up->stand && h->rung->up != h->rung->down)
 		h->rung->up->stand(h);
-	if (h->rung->up == &method_up_post)	/* also to find out that a second one can be had */
-		pool_ahead(&h->user, carrier_helper_is_busy(h) || pool_peak(h->user.pool) < POOL_LIMIT_MIN ? 1 : 0);
+	if (!h->streamed_down)
+		pool_ahead(&h->user, method_down_poll_spare(h));
+	else if (h->rung->up == &method_up_post)
+		pool_ahead(&h->user, carrier_helper_is_busy(h) ? 1 : 0);
 	session_kick(h->base.session);
 }
 

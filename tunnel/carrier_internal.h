@@ -38,6 +38,12 @@ struct carrier_helper {
 	struct leg *up, *down;	/* standing legs: of duplex both the same */
 	unsigned polls, posts;	/* under way: held ones, and those answered at once */
 	int64_t posted_us;	/* when the last of those ended */
+	struct {
+		unsigned parked;	/* how many are to be held */
+		int64_t changed_us;	/* when that was found */
+		int64_t heard_us, every_us; /* the last answer with something in it; time between two, smoothed, 0: none */
+		int64_t freed_us, gap_us; /* since when one is missing, 0: none is; time to replace one, smoothed */
+	} park;
 	uint32_t hold_ms;	/* of polls */
 	bool streamed_down;	/* the rung's answers stream: marks must come back on them */
 	bool clock_corrected;
@@ -88,6 +94,11 @@ const char *carrier_helper_why(const struct leg *, int error, char *out, size_t 
 void carrier_helper_ended(struct carrier_helper *, struct leg *, int error);
 /* How many polls may be held at the server; 0: each is answered at once. */
 unsigned carrier_helper_keep(const struct carrier_helper *);
+#define KEEP_MAX 8		/* polls that are held */
+/* Connections to be opened ahead, for sending and for the polls that are missing. */
+unsigned method_down_poll_spare(const struct carrier_helper *);
+/* How many the server is told to hold at most. */
+unsigned method_down_poll_keep(const struct carrier_helper *);
 bool carrier_helper_is_busy(const struct carrier_helper *);
 
 /* carrier_renew.c */

@@ -6,6 +6,10 @@
 #include "framing/error.h"
 #include "tunnel/carrier_internal.h"
 
+#define PARKED_BUSY 2			/* polls that wait at the server, at least, while data flows */
+#define PARK_MORE (100 * LOOP_MS)	/* between two steps */
+#define PARK_LESS LOOP_SECOND
+#define QUIET (2 * LOOP_SECOND)		/* answers farther apart are no rate */
 #define ASK_IDLE (250 * LOOP_MS)	/* between polls that are not held, while nothing happens */
 
 /* ---- helper ---- */
@@ -42,10 +46,37 @@ static void post_closed(struct leg *leg, int error)
 	carrier_helper_ended(h, leg, error);
 }
 
+static int64_t smoothed(int64_t old_us, int64_t sample_us)
+{
+	return old_us ? (7 * old_us + sample_us) / 8 : sample_us;
+}
+
+/* An answer with something in it: one that waits is missing now. */
+static void note_answer(struct carrier_helper *h)
+{
+	int64_t now = loop_now(h->base.session->loop), since = now - h->park.heard_us;
+
+	h->park.every_us = since < QUIET ? smoothed(h->park.every_us, since) : 0;
+	h->park.heard_us = now;
+	if (!h->park.freed_us)
+		h->park.freed_us = now;
+}
+
+static void note_replaced(struct carrier_helper *h)
+{
+	if (h->park.freed_us)
+		h->park.gap_us = smoothed(h->park.gap_us, loop_now(h->base.session->loop) - h->park.freed_us);
+	h->park.freed_us = 0;
+}
+
 static void poll_closed(struct leg *leg, int error)
 {
-	carrier_helper_of(leg)->polls--;
-	carrier_helper_ended(carrier_helper_of(leg), leg, error);
+	struct carrier_helper *h = carrier_helper_of(leg);
+
+	h->polls--;
+	if (leg->heard)
+		note_answer(h);
+	carrier_helper_ended(h, leg, error);
 }
 
 const struct leg_ops method_post_leg = {
@@ -55,12 +86,61 @@ const struct leg_ops method_poll_leg = {
 	.mode = MODE_POLL, .refused = poll_refused, .end = helper_end, .timer = helper_timer, .closed = poll_closed,
 };
 
-/* One parked poll when idle; two while data flows and the connections allow it. */
-static unsigned wanted(const struct carrier_helper *h)
+/* As many as answers come while one of them is replaced, and one that waits: so that each packet finds a poll. */
+static unsigned needed(const struct carrier_helper *h)
 {
-	unsigned keep = carrier_helper_keep(h);
+	int64_t turn = h->base.ledger.srtt_us + h->park.gap_us;
 
-	return carrier_helper_is_busy(h) || keep < 1 ? keep : 1;
+	if (!carrier_helper_is_busy(h))
+		return 1;
+	if (!h->park.every_us)
+		return PARKED_BUSY;
+	return (unsigned)((turn + h->park.every_us - 1) / h->park.every_us) + 1;
+}
+
+/* Follows by one at a time: up soon, down later. */
+static unsigned wanted(struct carrier_helper *h)
+{
+	int64_t now = loop_now(h->base.session->loop);
+	unsigned keep = carrier_helper_keep(h), n = needed(h);
+
+	if (!carrier_helper_is_busy(h)) {
+		h->park.parked = 1;
+		h->park.every_us = 0;
+	} else if (h->park.parked < PARKED_BUSY) {
+		h->park.parked = PARKED_BUSY;
+		h->park.changed_us = now;
+	} else if (n > h->park.parked && now - h->park.changed_us >= PARK_MORE) {
+		h->park.parked++;
+		h->park.changed_us = now;
+	} else if (n >= h->park.parked) {
+		if (n == h->park.parked)
+			h->park.changed_us = now;
+	} else if (now - h->park.changed_us >= PARK_LESS) {
+		h->park.parked--;
+		h->park.changed_us = now;
+	}
+	if (h->park.parked > keep)
+		h->park.parked = keep;
+	return h->park.parked;
+}
+
+unsigned method_down_poll_spare(const struct carrier_helper *h)
+{
+	unsigned n = needed(h);
+
+	if (!carrier_helper_is_busy(h))
+		return pool_peak(h->user.pool) < POOL_LIMIT_MIN ? 1 : 0;	/* to find out that a second one can be had */
+	if (n > KEEP_MAX)
+		n = KEEP_MAX;
+	return n > h->polls ? n - h->polls + 1 : 1;
+}
+
+unsigned method_down_poll_keep(const struct carrier_helper *h)
+{
+	unsigned keep = carrier_helper_keep(h), parked = h->park.parked > PARKED_BUSY ? h->park.parked : PARKED_BUSY;
+
+	return keep == 0 ? 1 : keep < parked ? keep : parked;
 }
 
 /* No connection would be left to send on, were one held: asks again and again, one at a time. */
@@ -97,6 +177,7 @@ static void stand(struct carrier_helper *h)
 
 		if (!leg)
 			return;
+		note_replaced(h);
 		leg_complete(leg, carrier_helper_head(h, leg, false), OUTBOX_FORCE);
 	}
 }

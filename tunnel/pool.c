@@ -301,6 +301,7 @@ static void on_idle(void *ctx)
 	if (!m->pool)
 		return;
 	survived(m, true);
+	m->pool->single = false;
 	set_free(m->pool, m);
 	if (is_stale(m->pool, m))
 		h1_close(m->h);
@@ -323,10 +324,12 @@ static void on_closed(void *ctx, int error)
 
 	if (!p)
 		return;		/* pool_free has the member */
-	if (is_cut(m, error))
+	if (is_cut(m, error)) {
 		note_cut(m);
-	else if (error == 0 && m->state == MEMBER_USED)
+	} else if (error == 0 && m->state == MEMBER_USED) {
 		survived(m, true);
+		p->single = m->exchanges == 1;
+	}
 	pool_unlink(p, m);
 	loop_free_later(p->loop, m);
 	pool_ensure(p, m->state == MEMBER_USED);	/* what only grew old is not replaced */

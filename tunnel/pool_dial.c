@@ -136,12 +136,20 @@ static void start_dial(struct pool *p)
 		abort();
 	m->pool = p;
 	m->state = MEMBER_DIALLING;
-	m->since = loop_now(p->loop);
+	m->since = p->dialled_us = loop_now(p->loop);
 	pool_link(p, m);
 	if (p->failures)
 		p->not_before = loop_now(p->loop) + GAP_US;
 	m->dial = p->dialler->start(p->dialler->ctx, on_dialled, m);
 	watch_slow(p);
+}
+
+/* Where each exchange needs a connection of its own they are spread in time: else all come and go together. */
+static int64_t not_before(const struct pool *p)
+{
+	int64_t spread = p->single && p->dialled_us ? p->dialled_us + p->usual_us / p->limit : 0;
+
+	return spread > p->not_before ? spread : p->not_before;
 }
 
 void pool_ensure(struct pool *p, bool with_spare)
@@ -163,8 +171,8 @@ void pool_ensure(struct pool *p, bool with_spare)
 		/* The last connection is not opened for the modest, unless there are but two. */
 		if (pool_open_count(p) + (coming >= eager && p->limit > POOL_LIMIT_MIN) >= p->limit)
 			return;
-		if (loop_now(p->loop) < p->not_before) {
-			timer_sooner(&p->retry, p->not_before);
+		if (loop_now(p->loop) < not_before(p)) {
+			timer_sooner(&p->retry, not_before(p));
 			return;
 		}
 		start_dial(p);

@@ -50,6 +50,8 @@ struct pool {
 	unsigned failures;	/* in a row */
 	int64_t not_before;	/* the next dial */
 	int64_t usual_us;	/* that a dial takes, smoothed; 0: none succeeded */
+	int64_t dialled_us;	/* when the last one began */
+	bool single;		/* connections end behind one exchange here */
 	struct timer retry, slow;
 	/* limit */
 	unsigned most, limit;	/* as configured, and as learned */
