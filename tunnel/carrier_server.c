@@ -36,7 +36,22 @@ static int64_t keepalive(const struct leg *leg)
 	return (leg->keepalive_ms ? leg->keepalive_ms : config->keepalive_ms) * LOOP_MS;
 }
 
-/* The streamed answer if there is one, else the oldest answer that is held. */
+static bool send_held(struct carrier *c, unsigned own, bool doubled)
+{
+	for (struct link *l = c->legs.next; l != &c->legs; l = l->next) {
+		struct leg *leg = list_entry(l, struct leg, link);
+
+		if (leg->waiting && leg->doubled == doubled && outbox_has(c->session, c, own) &&
+		    leg_complete(leg, leg_answer_head(c->session->loop, false, false), own | OUTBOX_FORCE)) {
+			leg->waiting = false;
+			timer_stop(&leg->timer);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The streamed answer if there is one, else the oldest answer that is held, one of those first that somebody surely waits for. */
 static bool server_send(struct carrier *c)
 {
 	struct leg *down = server_of(c)->down;
@@ -46,17 +61,7 @@ static bool server_send(struct carrier *c)
 		return false;
 	if (down && leg_stream(down, answer_head(down), own | OUTBOX_STREAMED))
 		return true;
-	for (struct link *l = c->legs.next; l != &c->legs; l = l->next) {
-		struct leg *leg = list_entry(l, struct leg, link);
-
-		if (leg->waiting && outbox_has(c->session, c, held) &&
-		    leg_complete(leg, leg_answer_head(c->session->loop, false, false), held | OUTBOX_FORCE)) {
-			leg->waiting = false;
-			timer_stop(&leg->timer);
-			return true;
-		}
-	}
-	return false;
+	return send_held(c, held, false) || send_held(c, held, true);
 }
 
 static void ignore_seen(struct carrier *c, struct leg *leg, const struct message_seen *m)
@@ -124,11 +129,19 @@ static struct carrier *find_or_make(struct session *s, uint32_t id)
 	return &fresh->base;
 }
 
+static struct leg *find_leg(struct carrier *c, uint64_t number)
+{
+	for (struct link *l = c->legs.next; l != &c->legs; l = l->next)
+		if (list_entry(l, struct leg, link)->number == number)
+			return list_entry(l, struct leg, link);
+	return NULL;
+}
+
 void carrier_accept(struct session *s, const struct request *r, struct exchange *x, const struct http1_head *head)
 {
 	bool streamed = r->mode == MODE_DOWN || r->mode == MODE_DUPLEX;
 	struct carrier *c;
-	struct leg *leg;
+	struct leg *leg, *twin;
 
 	if (s->state == SESSION_ENDED) {
 		bool ours = s->farewell_reason[0];	/* session_bye */
@@ -148,7 +161,10 @@ void carrier_accept(struct session *s, const struct request *r, struct exchange 
 	}
 	/* The same x again: what was answered to it did not arrive. */
 	ledger_leg_lost(&c->ledger, r->x);
+	twin = find_leg(c, r->x);
 	leg = leg_new(c, &modes[r->mode]->ops, x, r->x, false);
+	if (twin)
+		twin->doubled = leg->doubled = true;
 	leg->hold_ms = r->hold_ms;
 	leg->keep = r->keep;
 	leg->keepalive_ms = r->keepalive_ms;

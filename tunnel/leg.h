@@ -42,6 +42,7 @@ struct leg {
 	bool event_stream;	/* server: type of the answer */
 	bool head_sent, out_ended, in_ended, got_head;
 	bool waiting;		/* server: an answer that is being held */
+	bool doubled;		/* server: its request came more than once, the answer to this copy may be dropped */
 	bool spoke, heard;	/* something accountable was sent, came */
 	bool streamed_answer;	/* server: counted in carrier->streamed_answers */
 	bool replaced;		/* helper: another stands in its place, it may end as it likes */

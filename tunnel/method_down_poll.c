@@ -86,16 +86,22 @@ const struct leg_ops method_poll_leg = {
 	.mode = MODE_POLL, .refused = poll_refused, .end = helper_end, .timer = helper_timer, .closed = poll_closed,
 };
 
-/* As many as answers come while one of them is replaced, and one that waits: so that each packet finds a poll. */
+/* As many as answers come while one of them is replaced, and one that waits: so that each packet finds a poll. Of the
+ * connections one is left to send on and one to probes. */
 static unsigned needed(const struct carrier_helper *h)
 {
-	int64_t turn = h->base.ledger.srtt_us + h->park.gap_us;
+	int64_t turn = h->base.ledger.srtt_us + h->park.gap_us, n;
+	unsigned most = pool_limit(h->user.pool);
 
 	if (!carrier_helper_is_busy(h))
 		return 1;
 	if (!h->park.every_us)
 		return PARKED_BUSY;
-	return (unsigned)((turn + h->park.every_us - 1) / h->park.every_us) + 1;
+	most = most > PARKED_BUSY + 2 ? most - 2 : PARKED_BUSY;
+	if (most > KEEP_MAX)
+		most = KEEP_MAX;
+	n = (turn + h->park.every_us - 1) / h->park.every_us + 1;
+	return n < most ? (unsigned)n : most;
 }
 
 /* Follows by one at a time: up soon, down later. */
@@ -131,8 +137,6 @@ unsigned method_down_poll_spare(const struct carrier_helper *h)
 
 	if (!carrier_helper_is_busy(h))
 		return pool_peak(h->user.pool) < POOL_LIMIT_MIN ? 1 : 0;	/* to find out that a second one can be had */
-	if (n > KEEP_MAX)
-		n = KEEP_MAX;
 	return n > h->polls ? n - h->polls + 1 : 1;
 }
 
@@ -204,7 +208,7 @@ static void release_oldest(struct carrier *c, unsigned keep)
 
 	for (struct link *l = c->legs.next; l != &c->legs; l = l->next)
 		held += list_entry(l, struct leg, link)->waiting;
-	for (struct link *l = c->legs.next; held > keep; l = next) {
+	for (struct link *l = c->legs.next; held > keep && l != &c->legs; l = next) {
 		struct leg *leg = list_entry(l, struct leg, link);
 
 		next = l->next;
