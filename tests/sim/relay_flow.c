@@ -166,6 +166,8 @@ static bool allowance(struct flow *f, const struct relay_behaviour *b, int64_t n
 	if (f->ended || f->free)
 		return true;
 	*n = 0;
+	if (f->up && b->http10 && !f->begun && f->length < 0)
+		return false;	/* it has no way to say this */
 	if ((f->up ? b->hold_up : b->hold_down) || f->came < first)
 		return false;
 	if (f->up ? b->trickle_up : b->trickle_down) {
