@@ -18,8 +18,8 @@ static void give_one_up(struct carrier_helper *h)
 	int64_t now = loop_now(h->base.session->loop), at;
 	struct leg *oldest = NULL, *newest = NULL;
 
-	if (h->pausing)
-		return;
+	if (h->pausing || pool_open_count(h->user.pool) < pool_limit(h->user.pool) || pool_is_dialling(h->user.pool))
+		return;	/* one may come */
 	for (struct link *l = h->base.legs.next; l != &h->base.legs; l = l->next) {
 		struct leg *leg = list_entry(l, struct leg, link);
 

@@ -442,13 +442,13 @@ void pool_forget(struct pool *p)
 
 /* ---- exchanges ---- */
 
-/* A modest user leaves one connection to others. Where there are but two, they keep to one as long as it waits (pool_others), so
- * that the second one is its, when nobody else waits. */
+/* A modest user leaves one that is free to others, who should not wait for a dial on its account. Where there are but two, they keep
+ * to one as long as it waits (pool_others), so that the second one is its, when nobody else waits. */
 static bool may_take(const struct pool_user *u)
 {
 	const struct pool *p = u->pool;
 
-	if (!pool_is_modest(u) || pool_free_count(p) > 1 || pool_open_count(p) < p->limit)
+	if (!pool_is_modest(u) || pool_free_count(p) > 1)
 		return true;
 	return p->limit <= POOL_LIMIT_MIN && pool_eager(p) == 0;
 }
@@ -508,6 +508,11 @@ unsigned pool_others(const struct pool_user *u)
 	for (const struct member *m = p->members; m; m = m->next)
 		n += m->state == MEMBER_USED && m->user != u;
 	return n + p->waiting_count - u->waiting;
+}
+
+bool pool_is_dialling(const struct pool *p)
+{
+	return pool_count(p, MEMBER_DIALLING) > 0;
 }
 
 unsigned pool_free_count(const struct pool *p)

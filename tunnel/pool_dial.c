@@ -165,11 +165,11 @@ void pool_ensure(struct pool *p, bool with_spare)
 	eager += with_spare ? spare : 0;
 	while (!p->dead) {
 		coming = pool_free_count(p) + pool_count(p, MEMBER_DIALLING);
-		if (coming >= eager + modest)
+		/* One more than the modest take: see may_take. */
+		if (coming >= eager + modest + (modest && p->limit > POOL_LIMIT_MIN))
 			return;
 		raise_limit(p);
-		/* The last connection is not opened for the modest, unless there are but two. */
-		if (pool_open_count(p) + (coming >= eager && p->limit > POOL_LIMIT_MIN) >= p->limit)
+		if (pool_open_count(p) >= p->limit)
 			return;
 		if (loop_now(p->loop) < not_before(p)) {
 			timer_sooner(&p->retry, not_before(p));
