@@ -86,6 +86,8 @@ static int run(const struct doctor_options *how)
 		doctor_start(d);
 		loop_run(loop);
 		code = d->done ? d->exit_code : CLIENT_FAILED;
+		if (!d->done && !how->json)
+			putchar('\n'); /* behind the line of the check that was interrupted */
 		doctor_free(d);
 	} else {
 		fprintf(stderr, "culvert: doctor: %s\n", error);

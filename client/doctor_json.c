@@ -4,22 +4,39 @@
 #include "client/doctor.h"
 #include "client/emodel.h"
 
-static void put_text(FILE *f, const char *s)
+/* Bytes of the character that s begins with; 0: it is not UTF-8 (names of certificates may be cut within one). */
+static size_t character(const unsigned char *s)
 {
-	if (!s) {
+	size_t n = *s < 0x80 ? 1 : *s >= 0xc2 && *s < 0xe0 ? 2 : *s >= 0xe0 && *s < 0xf0 ? 3 : *s >= 0xf0 && *s < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) || (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+static void put_text(FILE *f, const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t n;
+
+	if (!text) {
 		fputs("null", f);
 		return;
 	}
 	fputc('"', f);
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c < ' ' || c == 0x7f)
-			fprintf(f, "\\u%04x", c);
-		else if (c == '"' || c == '\\')
-			fprintf(f, "\\%c", c);
+	for (; *s; s += n ? n : 1) {
+		n = character(s);
+		if (*s < ' ' || *s == 0x7f)
+			fprintf(f, "\\u%04x", *s);
+		else if (*s == '"' || *s == '\\')
+			fprintf(f, "\\%c", *s);
+		else if (n)
+			fwrite(s, 1, n, f);
 		else
-			fputc(c, f);
+			fputc('?', f);
 	}
 	fputc('"', f);
 }
@@ -39,7 +56,7 @@ static void put_pair(FILE *f, const char *name, const char *value, bool first)
 static void put_number(FILE *f, const char *name, double value, bool first)
 {
 	put_name(f, name, first);
-	fprintf(f, "%.6g", isfinite(value) ? value : 0.0);
+	fprintf(f, "%.10g", isfinite(value) ? value : 0.0);
 }
 
 static void put_check(FILE *f, const struct check_run *r)
