@@ -1,6 +1,6 @@
 /*
- * The inside of the pool, shared by pool.c (users, connections) and pool_dial.c (dials,
- * the limit).
+ * The inside of the pool, shared by pool.c (users, connections), pool_dial.c (dials, the
+ * limit) and pool_cuts.c.
  */
 #ifndef TUNNEL_POOL_INTERNAL_H
 #define TUNNEL_POOL_INTERNAL_H
@@ -70,6 +70,11 @@ bool pool_is_modest(const struct pool_user *);	/* now */
 unsigned pool_eager(const struct pool *);	/* exchanges that users which are not modest wait for */
 /* False: nobody waited. */
 bool pool_tell_failed(struct pool *, int error, const char *why);
+
+/* pool_cuts.c */
+/* over: it ended in order. While it goes on it may be cut any moment, so a little less counts. */
+void pool_survived(struct member *, bool over);
+void pool_was_cut(struct member *);
 
 /* pool_dial.c */
 void pool_dial_init(struct pool *);

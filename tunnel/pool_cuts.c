@@ -1,0 +1,115 @@
+/*
+ * What a pool learns from the ends of its connections, and what users are told of how long theirs
+ * will live. The arithmetic is in cuts.c.
+ */
+#include "tunnel/log.h"
+#include "tunnel/pool_internal.h"
+
+#define EXCUSE_US (30 * LOOP_SECOND)	/* cuts one after the other may have one cause */
+
+/* What was learned, in words; news only. */
+static void say_learned(const struct cuts *before, const struct cuts *c)
+{
+	if (c->seen.idle_us != before->seen.idle_us)
+		log_limited(LOG_LEVEL_INFO, "pool", "", "connections are cut here after %.1f s of silence: keeping below that",
+			    (double)c->seen.idle_us / LOOP_SECOND);
+	if (c->seen.age_us != before->seen.age_us)
+		log_limited(LOG_LEVEL_INFO, "pool", "", "connections are cut here when they are %.1f s old: replacing them before",
+			    (double)c->seen.age_us / LOOP_SECOND);
+	if (c->seen.answer_us != before->seen.answer_us && c->seen.answer_us != c->seen.age_us)
+		log_limited(LOG_LEVEL_INFO, "pool", "", "requests are cut here that go on for %.1f s without an answer: ending them before",
+			    (double)c->seen.answer_us / LOOP_SECOND);
+	if (c->seen.bytes != before->seen.bytes)
+		log_limited(LOG_LEVEL_INFO, "pool", "", "connections are cut here after %.1f MB: replacing them before",
+			    (double)c->seen.bytes / 1e6);
+}
+
+static struct member *member_of(const struct exchange *x)
+{
+	return h1_owner(x);
+}
+
+void pool_survived(struct member *m, bool over)
+{
+	struct cut stood;
+
+	h1_survived(m->h, &stood);
+	if (!over) {
+		stood.age_us -= stood.age_us / 8;
+		stood.bytes -= stood.bytes / 8;
+	}
+	cuts_survived(m->pool->cuts, &stood);
+}
+
+void pool_was_cut(struct member *m)
+{
+	struct cuts *c = m->pool->cuts, before = *c;
+	int64_t at = loop_now(m->pool->loop);
+	struct cut now, stood;
+
+	if (m->noted)
+		return;
+	m->noted = m->spent = true;
+	h1_cut(m->h, &now, &stood);
+	if (at - m->pool->noted_us > EXCUSE_US)
+		m->pool->before = before;
+	m->pool->noted_us = at;
+	cuts_survived(c, &stood);
+	if (cuts_note(c, &now, at))
+		say_learned(&before, c);
+	log_debug("pool", "", "cut at %.1f s, silent %.1f s, %.2f MB; before %.1f s and %.1f s were survived", (double)now.age_us / LOOP_SECOND,
+		  (double)now.idle_us / LOOP_SECOND, (double)now.bytes / 1e6, (double)before.survived.age_us / LOOP_SECOND,
+		  (double)before.survived.idle_us / LOOP_SECOND);
+}
+
+void pool_excuse(struct pool *p)
+{
+	if (p->noted_us && loop_now(p->loop) - p->noted_us < EXCUSE_US)
+		*p->cuts = p->before;
+	p->noted_us = 0;
+}
+
+void pool_note_cut(const struct exchange *x)
+{
+	struct member *m = member_of(x);
+
+	if (m->pool)
+		pool_was_cut(m);
+}
+
+void pool_note_idle(const struct exchange *x, int64_t idle_us)
+{
+	struct member *m = member_of(x);
+	struct cuts before;
+
+	if (!m->pool)
+		return;
+	before = *m->pool->cuts;
+	h1_disown(m->h);	/* that it stood this silence means nothing */
+	if (cuts_note_idle(m->pool->cuts, idle_us, loop_now(m->pool->loop)))
+		say_learned(&before, m->pool->cuts);
+}
+
+bool pool_is_worn(const struct exchange *x)
+{
+	struct member *m = member_of(x);
+	struct cut now;
+
+	if (!m->pool)
+		return false;
+	pool_survived(m, false);
+	cuts_relax(m->pool->cuts, loop_now(m->pool->loop));
+	h1_course(m->h, &now);
+	return m->spent || cuts_due(m->pool->cuts, &now);
+}
+
+int64_t pool_left_us(const struct exchange *x)
+{
+	struct member *m = member_of(x);
+	struct cut now;
+
+	if (!m->pool)
+		return INT64_MAX;
+	h1_course(m->h, &now);
+	return cuts_left_us(m->pool->cuts, &now);
+}
