@@ -32,19 +32,39 @@ if [ "$(id -u)" -ne 0 ]; then
 	sudo=sudo
 fi
 echo "installing them with ${sudo:+sudo }apt-get; this happens once"
-# Services must not be started by the installation.
+# Services must be started neither by the installation nor at the next boot.
 policy=/usr/sbin/policy-rc.d
-made=
-if [ ! -e $policy ]; then
-	made=1
+aside=$policy.before-culvert
+restore() {
+	$sudo rm -f $policy
+	[ ! -e $aside ] || $sudo mv $aside $policy
+}
+forbids() { # is there a policy already, and does it say no?
+	[ -x $policy ] || return 1
+	$policy squid start >/dev/null 2>&1
+	[ $? -eq 101 ]
+}
+if ! forbids; then
+	trap restore EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	[ ! -e $policy ] || $sudo mv $policy $aside
 	printf '#!/bin/sh\nexit 101\n' | $sudo tee $policy >/dev/null && $sudo chmod +x $policy
 fi
+daemons="squid tinyproxy privoxy apache2 haproxy nginx"
+there=
+for daemon in $daemons; do
+	[ ! -e /lib/systemd/system/$daemon.service ] || there="$there $daemon"
+done
 log=$(mktemp)
 DEBIAN_FRONTEND=noninteractive
 export DEBIAN_FRONTEND
-{ $sudo apt-get update && $sudo apt-get install -y --no-install-recommends "$@"; } >"$log" 2>&1
+{ $sudo apt-get -o DPkg::Lock::Timeout=300 update && $sudo apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"; } >"$log" 2>&1
 rc=$?
-[ -z "$made" ] || $sudo rm -f $policy
+for daemon in $daemons; do
+	case " $there " in *" $daemon "*) continue ;; esac
+	[ ! -e /lib/systemd/system/$daemon.service ] || $sudo systemctl disable $daemon >/dev/null 2>&1 || :
+done
 if [ $rc -ne 0 ]; then
 	tail -n 20 "$log" >&2
 	echo "installation failed; whole log: $log" >&2

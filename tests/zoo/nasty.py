@@ -3,7 +3,7 @@
 
 It intercepts TLS with a CA of its own and passes HTTP on as it comes, or (--mode tunnel) passes CONNECT tunnels unseen.
 What it does wrong is said by switches, at the start (--set NAME=VALUE) and while it runs: lines NAME=VALUE in the file
-DIR/control, which is read again when it changes. --switches lists them.
+DIR/control, which is read again when it changes (words with a # in front mean nothing). --switches lists them.
 
 Everything lies in --dir: ca.crt (for clients to trust), control, exchanges.log with a line for each event:
     time client kind method url status bytes-up bytes-down milliseconds
@@ -90,9 +90,11 @@ class Proxy:
             except OSError:
                 text = None
             if text != known and text is not None:
-                for line in text.split():
+                for word in text.split():
+                    if word.startswith("#"):
+                        continue
                     try:
-                        self.log("-", "switch", *self.switches.throw(line))
+                        self.log("-", "switch", *self.switches.throw(word))
                     except ValueError as e:
                         sys.stderr.write("control: %s\n" % e)
             known = text
@@ -130,15 +132,22 @@ class Connection:
         finally:
             if self.silent.is_set():
                 await asyncio.sleep(3600)
-            watch.cancel()
+            if not self.cut_by:
+                watch.cancel()
             self.proxy.slots.leave(self.client)
             await self.close()
 
-    async def close(self):
-        for each in self.others + [self.writer]:
-            try:
+    async def close(self, patience=2.0):
+        """TLS says goodbye; whoever does not answer that in time is left without."""
+        everything = self.others + [self.writer]
+        for each in everything:
+            if not each.is_closing():
                 each.close()
-            except (OSError, RuntimeError):
+        await asyncio.sleep(patience)
+        for each in everything:
+            try:
+                each.transport.abort()
+            except AttributeError:  # of one that asyncio has put away already
                 pass
 
     def seen(self, up, down):
@@ -164,12 +173,11 @@ class Connection:
         if self.switches.cut_how == "stall":
             self.silent.set()
             return
+        if self.switches.cut_how == "fin":
+            return await self.close(TICK)
         for each in self.others + [self.writer]:
-            if self.switches.cut_how == "rst":
-                each.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                each.transport.abort()
-            else:
-                each.close()
+            each.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            each.transport.abort()
 
     async def serve(self):
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
