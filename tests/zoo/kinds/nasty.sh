@@ -19,7 +19,7 @@ nasty-411       intercepted chunked=411
 nasty-store     intercepted store=both http10=1 chunked=411 limit=2
 nasty-trickle   intercepted trickle=10
 nasty-html200   intercepted html200=25
-nasty-dup       intercepted store=both chunked=411 duplicate=10
+nasty-dup       intercepted store=both chunked=411 duplicate=25
 nasty-close     intercepted close=1
 nasty-http10    intercepted http10=1
 nasty-small     intercepted store=up chunked=411 max_body=20000
