@@ -83,7 +83,10 @@ _zoo_settled() {
 
 zoo_result() { # KIND RUNGS FILE
 	local cuts=0
-	case $1 in nasty*) cuts=$(nasty_events proxy cut) ;; esac
+	case $1 in
+	nasty*) cuts=$(nasty_events proxy cut) ;;
+	squid*) cuts=$(_log_lines proxy | grep -c '_TIMEDOUT/') ;;
+	esac
 	$PYTHON "$ZOO/report.py" row --dir "$W" --kind "$1" --mode "$(proxy_mode "$1")" --rungs "${ZOO_RUNG:-$2}" --cuts-made "$cuts" \
 		--cuts-wanted "$(zoo_more "$1" cuts 0)" --may-lose "$(zoo_more "$1" lost 0)" --may-be-late "$(zoo_more "$1" late 2)" >"$3.new" &&
 		mv "$3.new" "$3"

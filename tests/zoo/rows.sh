@@ -10,7 +10,7 @@ ZOO_ROWS='
 squid-plain       duplex
 squid-strict      duplex
 squid-bump        duplex                      eio=1
-squid-hasty       duplex
+squid-hasty       duplex                      cuts=1 lost=10 seconds=30
 tinyproxy         duplex
 privoxy           duplex
 apache            duplex
@@ -33,8 +33,8 @@ nasty-holdup      split+fill,push
 nasty-411         push
 nasty-store       poll
 nasty-trickle     poll
-nasty-html200     duplex
-nasty-dup         poll
+nasty-html200     duplex                      lost=10
+nasty-dup         poll                        lost=60 late=10
 nasty-close       duplex
 nasty-http10      push
 nasty-small       push

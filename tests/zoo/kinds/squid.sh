@@ -46,7 +46,7 @@ _squid_bump() { # DIR UPSTREAM-CA
 	CONF
 }
 
-# An answer without a byte for 5 s is cut off, a connection of a client after 20 s; idle ones are closed at once, nearly.
+# A connection of a client is cut when it is 20 s old, which its log calls TIMEDOUT; idle ones are closed at once, nearly.
 _squid_hasty() {
 	cat <<-CONF
 		read_timeout 5 seconds
