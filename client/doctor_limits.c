@@ -248,6 +248,9 @@ static void hold_done(struct check_run *run)
 	check_figure(run, "failed_s", h.failed);
 	if (h.bad && !h.bad->status) {
 		hold_cut(run, &h);
+	} else if (h.bad && h.bad->status == 200) {
+		probing_blame(run, OBSTACLE_ANSWER, h.bad);
+		check_end(run, OUTCOME_LIMITED, "in place of an answer that takes %u s a page of somebody else came: %.80s", h.failed, h.bad->page);
 	} else if (h.bad) {
 		probing_blame(run, OBSTACLE_HOLD, h.bad);
 		check_end(run, h.best ? OUTCOME_LIMITED : OUTCOME_BROKEN, "an answer that takes %u s does not come (%s); one of %u s does",
