@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# make demo: a real Opus call both ways and TCP signalling, through four real proxies, on each rung that can pass them.
+# make demo: a real Opus call both ways and TCP signalling, through four real proxies, on the rung that Culvert chooses by itself
+# and on each that can pass them; and what `culvert doctor` says of one of the proxies.
 # Traffic stays on loopback; everything that was started is ended; logs are kept where the last line says.
 set -u
 . "$(dirname "$0")/../lib/harness.sh"
@@ -123,12 +124,19 @@ done
 server_start culvertd "${services[@]}"
 echo "$SERVER_PORT" >"$ROOT/server.port.new" && mv "$ROOT/server.port.new" "$ROOT/server.port"
 say "culvertd listens on 127.0.0.1:$SERVER_PORT"
+proxy_start examined mitmproxy "" "$SERVER_CERT"
+launch doctor "$CULVERT" doctor "https://localhost:$SERVER_PORT" --token-file "$W/token" --proxy "http://127.0.0.1:${PROXY_PORT[examined]}" \
+	--cafile "${PROXY_CA[examined]}" --seconds 2
 
 for l in "${LANES[@]}"; do
 	finish "lane-$l" 120 || say "lane $l ended early: $(tail -n 3 "$ROOT/lane-$l.log")"
 done
 summary
 rc=$?
+printf '\nWhat `culvert doctor` says of a proxy like mitmproxy:\n\n'
+finish doctor 60 || { echo "the doctor ended with status $?"; rc=1; }
+sed -e 's/^/  /' "$W/doctor.out"
+proxy_stop examined
 stop culvertd || { echo "culvertd ended with status $?"; rc=1; }
 printf '\n%s in %d s. Logs: %s\n' "$([ $rc -eq 0 ] && echo "Everything passed" || echo "SOMETHING FAILED")" "$SECONDS" "$ROOT"
 exit $rc
