@@ -146,7 +146,7 @@ static int64_t pause_after_look(struct ladder *l)
 	most = stats.channels ? EXPLORE_IDLE_FLOWS : EXPLORE_IDLE_MAX;
 	if (is_busy(l)) {
 		l->idle_wait_us = EXPLORE_IDLE;
-		return EXPLORE_BUSY * (rare ? EXPLORE_RARE : 1);
+		return EXPLORE_BUSY;
 	}
 	wait = l->idle_wait_us < most ? l->idle_wait_us : most;
 	l->idle_wait_us = wait * 2 < EXPLORE_IDLE_MAX ? wait * 2 : EXPLORE_IDLE_MAX;
@@ -213,7 +213,8 @@ static void look(struct ladder *l, enum survey_scope what)
 
 	carrier_stats(l->active->carrier, &stats);
 	setup.rtt_us = stats.rtt_us;
-	setup.insist_us = l->active->rung == rung_find("poll") ? INSIST_US : 0;	/* poll holds one less while others wait */
+	if (l->active->rung == rung_find("poll") || pool_limit(l->config->pool) > POOL_LIMIT_MIN)
+		setup.insist_us = INSIST_US;	/* poll holds one less while others wait; else one is left for posts */
 	l->glances = what == SURVEY_ALL ? 0 : l->glances + 1;
 	l->survey = survey_start(&setup, what, &l->found, on_survey, l);
 }

@@ -107,6 +107,12 @@ static void pad_found(struct survey *v, const struct probe_result *r)
 	v->found.down_pad = probe_down(&v->plan, r);
 }
 
+/* Before a variant is believed: the path may have changed meanwhile. */
+static bool again_wanted(const struct survey *v)
+{
+	return variants_wanted(v) && (passes(v->found.down_sse) || passes(v->found.down_pad));
+}
+
 static bool up_wanted(const struct survey *v)
 {
 	if (v->scope == SURVEY_UP)
@@ -151,6 +157,7 @@ static const struct {
 	{ "down", down_wanted, down_plan, down_found },
 	{ "down, event-stream", variants_wanted, sse_plan, sse_found },
 	{ "down, padded", pad_wanted, pad_plan, pad_found },
+	{ "down, again", again_wanted, down_plan, down_found },
 	{ "up", up_wanted, up_plan, up_found },
 	{ "up, filled", fill_wanted, fill_plan, fill_found },
 };

@@ -89,7 +89,7 @@ static void gets_better(struct climb *c, const char *best, const char *worse, co
 		climb_call(c, CLIMB_PACKET);
 		first += CLIMB_PACKET;
 	}
-	took = climb_reach(c, best, 3 * SOON);
+	took = climb_reach(c, best, 2 * SOON);
 	if (took < 0 || first > soon)
 		fail_with(c, name);
 	climb_call(c, 2 * LOOP_SECOND);
@@ -125,8 +125,7 @@ static void follows_the_path(void **state)
 	follows(&trickling, "duplex", "poll", SOON, "everything trickles");
 	follows(&held_up, "duplex", "push", SOON, "requests held");
 	follows(&held_down, "duplex", "poll", SOON, "answers held");
-	/* duplex gains a connection, no time: it is looked for more rarely */
-	follows(&half, "duplex", "split", 3 * SOON, "one way at a time");
+	follows(&half, "duplex", "split", SOON, "one way at a time");
 }
 
 /* ---- no flapping ---- */

@@ -190,10 +190,10 @@ static void held_answers_are_tried_otherwise(void **state)
 	expect("BDEP", "poll");
 	path.down_pad = FINDING_PASSES;
 	run(SURVEY_ALL, NULL);
-	expect("BDEP", "push+pad");
+	expect("BDEPD", "push+pad");
 	path.down_sse = FINDING_PASSES;
 	run(SURVEY_ALL, NULL);
-	expect("BDE", "push+sse");
+	expect("BDED", "push+sse");
 }
 
 static void refused_chunks_are_not_tried_again(void **state)
