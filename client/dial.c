@@ -29,6 +29,7 @@ struct dialler {
 	size_t known_count;
 	int64_t known_until;
 	struct address winner;			/* it answered last: tried first; len 0: none */
+	struct address reached, source;		/* the last connection: to whom, from which address of ours; len 0: none */
 };
 
 enum dial_state {
@@ -258,7 +259,9 @@ static void dial_connected(void *ctx, struct stream *s, const struct address *wi
 		dial_unconnected(d, error);
 		return;
 	}
-	r->winner = *winner;
+	r->winner = r->reached = *winner;
+	if (address_source(winner, &r->source) < 0)
+		r->reached.len = 0;
 	if (r->proxy[0])
 		dial_proxy(d);
 	else
@@ -401,4 +404,17 @@ void dialler_free(struct dialler *r)
 const struct pool_dialler *dialler_pool(struct dialler *r)
 {
 	return &r->pool;
+}
+
+void dialler_forget(struct dialler *r)
+{
+	r->known_count = 0;
+	r->winner.len = r->reached.len = 0;
+}
+
+bool dialler_moved(const struct dialler *r)
+{
+	struct address now;
+
+	return !r->reached.len || address_source(&r->reached, &now) < 0 || !address_equal(&now, &r->source);
 }

@@ -32,5 +32,9 @@ struct dialler *dialler_plain(const struct dialler *, uint16_t port);
 void dialler_free(struct dialler *);	/* dials under way are cancelled */
 /* Lives as long as the dialler. A stream that done gets has its events attached at once. */
 const struct pool_dialler *dialler_pool(struct dialler *);
+/* The network changed: addresses are looked up anew. */
+void dialler_forget(struct dialler *);
+/* Would the last connection made leave from another address of ours now? True, too, when none was made. */
+bool dialler_moved(const struct dialler *);
 
 #endif

@@ -199,7 +199,6 @@ static void on_proven(void *ctx, struct attachment *a, struct carrier *c, const 
 	struct helper *h = ctx;
 	struct ladder_status ladder;
 
-	path_learned(h->path);
 	if (a != h->current)
 		return;
 	ladder_status(attachment_ladder(a), &ladder);
@@ -246,6 +245,13 @@ static struct session *open_session(void *ctx)
 		return NULL;
 	ladder_wake(attachment_ladder(h->current));	/* a flow begins */
 	return s;
+}
+
+static void on_learned(void *ctx)
+{
+	struct helper *h = ctx;
+
+	path_learned(h->path);
 }
 
 static void on_path_changed(void *ctx)
@@ -395,6 +401,8 @@ static void fill_setup(struct helper *h)
 			.only = o->rung,
 			.pool = path_pool(h->path),
 			.verdict = path_verdict(h->path),
+			.learned = on_learned,
+			.learned_ctx = h,
 		},
 		.signer = &h->signer,
 	};
@@ -420,7 +428,7 @@ struct helper *helper_new(struct loop *loop, const struct options *o, char *erro
 	h->route = route_new(loop, o, error, size);
 	if (!h->route)
 		goto failed;
-	h->path = path_new(loop, o, route_dialler(h->route), on_path_changed, h);
+	h->path = path_new(loop, o, h->route, on_path_changed, h);
 	fill_setup(h);
 	return h;
 failed:

@@ -87,13 +87,19 @@ struct attempt *ladder_open(struct ladder *l, const struct rung *rung)
 	return a->carrier ? a : NULL;
 }
 
-/* Nothing carries: the safe rung, and the one that is known to work here. */
+/* What carries must be left as soon as anything else is proven. */
+static bool is_failing(const struct attempt *a)
+{
+	return a->doomed || a->stalled;
+}
+
+/* Nothing carries well: the safe rung, and the one that is known to work here. */
 static void on_begin(void *ctx)
 {
 	struct ladder *l = ctx;
 	const struct rung *safe = ladder_safe_rung(l), *known = l->config->only ? NULL : l->config->verdict->rung;
 
-	if (session_is_ended(l->session) || l->active)
+	if (session_is_ended(l->session) || (l->active && !is_failing(l->active)))
 		return;
 	if (!ladder_attempt_on(l, safe))
 		ladder_open(l, safe);
@@ -120,7 +126,8 @@ void ladder_learn(struct ladder *l, const struct rung *rung)
 		return;	/* poll being first says nothing against what is known */
 	v->rung = rung;
 	v->when = loop_wall(l->loop);
-	v->limit = pool_limit(l->config->pool);
+	if (l->config->learned)
+		l->config->learned(l->config->learned_ctx);
 }
 
 static void say_why(struct ladder *l, const struct rung *rung, const struct rung *before, bool was_stalled)
@@ -150,7 +157,7 @@ static void take_over(struct ladder *l, struct attempt *a)
 	if (!l->connected_us)
 		l->connected_us = l->since_us;
 	l->tries = 0;
-	say_why(l, a->rung, before, stalled);
+	say_why(l, a->rung, last && last->doomed ? NULL : before, stalled);
 	if (last)
 		retire(last);
 	ladder_learn(l, a->rung);
@@ -166,7 +173,7 @@ static void on_proven(void *ctx, struct carrier *c)
 
 	(void)c;
 	a->proven_us = loop_now(l->loop);
-	if (!now || now->stalled || now->doomed || is_better(a->rung, now->rung))
+	if (!now || is_failing(now) || is_better(a->rung, now->rung))
 		take_over(l, a);
 	else
 		retire(a);	/* the race was lost, or what stalled recovered */
@@ -182,9 +189,9 @@ static void begin_again(struct ladder *l, const struct rung *rung, int error, co
 }
 
 /* The carrier in use is gone. */
-static void lost(struct ladder *l, const struct rung *rung, int error, const char *why)
+static void lost(struct ladder *l, const struct rung *rung, bool doomed, int error, const char *why)
 {
-	bool quick = loop_now(l->loop) - l->since_us < QUICK_US;
+	bool quick = !doomed && loop_now(l->loop) - l->since_us < QUICK_US;
 
 	l->quick = quick ? l->quick + 1 : 0;
 	if (l->quick >= QUICK_MAX && rung != ladder_safe_rung(l))
@@ -210,11 +217,13 @@ static void on_failed(void *ctx, struct carrier *c, int error, const char *why)
 		return;
 	log_debug("ladder", session_tag(l->session), "%s failed: %s", a->rung->name, text);
 	if (was_active && was_proven)
-		lost(l, a->rung, error, text);
+		lost(l, a->rung, a->doomed, error, text);
 	else if (a->rung != ladder_safe_rung(l) && stats.records_in > 0)
 		explore_penalise(l, a->rung);
 	if (!l->active && !was_active && !any_attempt(l) && !timer_armed(&l->begin))
 		begin_again(l, a->rung, error, text, false);
+	if (l->active && is_failing(l->active) && a->rung == ladder_safe_rung(l) && !timer_armed(&l->begin))
+		timer_in(&l->begin, ladder_delay(l->loop, l->tries++));
 	if (l->active)
 		explore_plan(l);
 }
@@ -292,6 +301,8 @@ void ladder_free(struct ladder *l)
 
 void ladder_network_changed(struct ladder *l)
 {
+	if (session_is_ended(l->session))
+		return;
 	log_debug("ladder", session_tag(l->session), "the network changed: beginning anew");
 	explore_forget(l);
 	l->tries = l->quick = 0;

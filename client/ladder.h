@@ -32,6 +32,8 @@ struct ladder_config {
 	const struct carrier_path *path;
 	struct pool *pool;	/* shared by the ladders of a process, as the verdict */
 	struct verdict *verdict;
+	void (*learned)(void *ctx);	/* the verdict was renewed; may be NULL */
+	void *learned_ctx;
 };
 
 struct ladder_events {

@@ -27,6 +27,9 @@ void network_free(struct network *);
  * become another one without a new network when the gateway's hardware address gets known; changed is called then. */
 void network_id(const struct network *, char out[NETWORK_ID]);
 
+/* Was the last change only that the hardware address of a gateway got known? */
+bool network_refined(const struct network *);
+
 /* How long the machine has been asleep since it was started, us; only differences mean something. */
 int64_t network_asleep_us(void);
 /* Was it asleep between two values of it? Clocks that are set move neither. */

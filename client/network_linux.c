@@ -36,6 +36,7 @@ struct network {
 	char id[NETWORK_ID];
 	int64_t asleep_us;
 	bool left, resumed;		/* since the last look */
+	bool refined;			/* by the last look */
 };
 
 /* ---- sleep ---- */
@@ -103,6 +104,11 @@ void network_id(const struct network *n, char out[NETWORK_ID])
 	strcpy(out, n->id);
 }
 
+bool network_refined(const struct network *n)
+{
+	return n->refined;
+}
+
 /* ---- looks ---- */
 
 /* Neighbours are forgotten by the kernel while their network is still there. */
@@ -118,6 +124,24 @@ static void keep_hardware(struct netlink_way *now, const struct netlink_way *bef
 static bool hardware_missing(const struct netlink_way *w)
 {
 	return w->found && w->gateway_n && !w->hardware_n;
+}
+
+/* The same network, of which more is known now. */
+static bool is_refined(const struct netlink_view *now, const struct netlink_view *before)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct netlink_way a, b;
+
+		memcpy(&a, &now->way[i], sizeof a);
+		memcpy(&b, &before->way[i], sizeof b);
+		if (hardware_missing(&b)) {
+			a.hardware_n = 0;
+			memset(a.hardware, 0, sizeof a.hardware);
+		}
+		if (memcmp(&a, &b, sizeof a) != 0)
+			return false;
+	}
+	return true;
 }
 
 /* Listens for the hardware address of a gateway while it is missing. */
@@ -148,6 +172,7 @@ static bool look(struct network *n)
 	n->failures = 0;
 	for (unsigned i = 0; i < 2 && !n->left; i++)
 		keep_hardware(&now.way[i], &n->view.way[i]);
+	n->refined = !n->left && is_refined(&now, &n->view);
 	n->left = false;
 	id_make(id, &now);
 	other = strcmp(id, n->id) != 0 || now.addresses != n->view.addresses;

@@ -15,6 +15,7 @@
 struct path {
 	struct loop *loop;
 	const struct options *options;
+	struct route *route;
 	struct pool *pool;
 	struct verdict verdict;
 	struct memory *memory;
@@ -40,6 +41,16 @@ static void recall(struct path *p)
 		  p->verdict.rung ? p->verdict.rung->name : "cuts");
 }
 
+/* More is known of the network that we are on: what was learned goes with it, what is known from before helps. */
+static void rename_network(struct path *p, const char *id)
+{
+	strcpy(p->id, id);
+	if (p->verdict.rung)
+		path_learned(p);
+	else
+		recall(p);
+}
+
 static void on_network(void *ctx, bool resumed)
 {
 	struct path *p = ctx;
@@ -48,17 +59,28 @@ static void on_network(void *ctx, bool resumed)
 
 	network_id(p->network, id);
 	moved = strcmp(id, p->id) != 0;
+	if (!resumed && (!moved || network_refined(p->network)) && !route_moved(p->route)) {
+		log_debug("path", "", "the network changed, but not where we go through it");
+		if (moved)
+			rename_network(p, id);
+		return;
+	}
 	log_info("path", "", "%s", resumed ? "back from sleep: connecting anew" : moved ? "another network: connecting anew"
 									: "the network changed: connecting anew");
+	path_learned(p);
+	route_forget(p->route);
+	strcpy(p->id, id);
 	pool_forget(p->pool);
-	if (moved) {
-		memcpy(p->id, id, sizeof p->id);
-		recall(p);
-	}
+	recall(p);
 	p->changed(p->ctx);
 }
 
-struct path *path_new(struct loop *loop, const struct options *o, const struct pool_dialler *dialler,
+static void on_learned(void *ctx)
+{
+	path_learned(ctx);
+}
+
+struct path *path_new(struct loop *loop, const struct options *o, struct route *route,
 		      void (*changed)(void *ctx), void *ctx)
 {
 	struct path *p = calloc(1, sizeof *p);
@@ -68,12 +90,14 @@ struct path *path_new(struct loop *loop, const struct options *o, const struct p
 		abort();
 	p->loop = loop;
 	p->options = o;
+	p->route = route;
 	p->changed = changed;
 	p->ctx = ctx;
 	p->memory = memory_open(loop, o->state, warning, sizeof warning);
 	if (warning[0])
 		log_warn("path", "", "%s", warning);
-	p->pool = pool_new(loop, dialler, o->connections, &p->verdict.cuts);
+	p->pool = pool_new(loop, route_dialler(route), o->connections, &p->verdict.cuts);
+	pool_on_learned(p->pool, on_learned, p);
 	p->network = network_new(loop, on_network, p);
 	network_id(p->network, p->id);
 	recall(p);
@@ -103,6 +127,7 @@ struct verdict *path_verdict(struct path *p)
 
 void path_learned(struct path *p)
 {
+	p->verdict.limit = pool_limit_learned(p->pool);
 	if (p->verdict.rung)
 		memory_put(p->memory, p->id, proxy_of(p), p->options->server.url, &p->verdict);
 }

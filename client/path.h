@@ -7,6 +7,7 @@
 #define CLIENT_PATH_H
 
 #include "client/options.h"
+#include "client/route.h"
 #include "client/verdict.h"
 #include "tunnel/pool.h"
 
@@ -14,7 +15,7 @@ struct path;
 
 /* changed: another network, or back from sleep: what stands is to be replaced; the verdict is that of the new network and the
  * pool has forgotten. Never from within path_*. */
-struct path *path_new(struct loop *, const struct options *, const struct pool_dialler *, void (*changed)(void *ctx),
+struct path *path_new(struct loop *, const struct options *, struct route *, void (*changed)(void *ctx),
 		      void *ctx);
 /* After all that uses its pool. NULL is fine. */
 void path_free(struct path *);

@@ -201,6 +201,18 @@ const struct pool_dialler *route_dialler(const struct route *r)
 	return &r->dialler;
 }
 
+void route_forget(struct route *r)
+{
+	for (struct way *w = r->way; w; w = w->next)
+		dialler_forget(w->dialler);
+	resolver_renew(r->resolver);
+}
+
+bool route_moved(const struct route *r)
+{
+	return dialler_moved(r->way->dialler);
+}
+
 struct tls_context *route_tls(const struct route *r)
 {
 	return r->way->tls;

@@ -23,6 +23,10 @@ void route_free(struct route *);
 int route_reload(struct route *, char *error, size_t size);
 /* Lives as long as the route. */
 const struct pool_dialler *route_dialler(const struct route *);
+/* The network changed: addresses are looked up anew. */
+void route_forget(struct route *);
+/* Would connections leave from another address of ours now? */
+bool route_moved(const struct route *);
 /* What is trusted now; ends with a reload. And who finds addresses. */
 struct tls_context *route_tls(const struct route *);
 struct resolver *route_resolver(const struct route *);

@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "framing/error.h"
 
@@ -182,4 +183,19 @@ int address_of_socket(int fd, struct address *a)
 		return ERROR_SYSTEM;
 	}
 	return 0;
+}
+
+int address_source(const struct address *to, struct address *out)
+{
+	int fd = socket(to->sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc = ERROR_UNREACHABLE;
+
+	memset(out, 0, sizeof *out);
+	if (fd < 0)
+		return rc;
+	if (connect(fd, (const struct sockaddr *)&to->sa, to->len) == 0 && address_of_socket(fd, out) == 0) {
+		address_set_port(out, 0);
+		rc = 0;
+	}
+	close(fd);
+	return rc;
 }

@@ -30,6 +30,8 @@ bool address_equal(const struct address *, const struct address *);
 /* "127.0.0.1:5004" or "[::1]:5004"; out has ADDRESS_TEXT bytes. */
 #define ADDRESS_TEXT 80
 const char *address_text(const struct address *, char *out);
+/* Which of our addresses packets to that one leave from now, port 0. Nothing is sent. 0 or ERROR_UNREACHABLE. */
+int address_source(const struct address *to, struct address *out);
 /* The address of a bound socket. */
 int address_of_socket(int fd, struct address *);
 

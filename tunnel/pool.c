@@ -22,7 +22,7 @@ unsigned pool_count(const struct pool *p, enum member_state s)
 	unsigned n = 0;
 
 	for (const struct member *m = p->members; m; m = m->next)
-		n += m->state == s;
+		n += m->state == s && !m->old;
 	return n;
 }
 
@@ -322,11 +322,13 @@ void pool_renew(struct pool *p)
 void pool_forget(struct pool *p)
 {
 	for (struct member *m = p->members; m; m = m->next)
-		m->spent = m->noted = true;	/* what still ends says nothing of the new network */
+		m->spent = m->noted = m->old = true;	/* what still ends says nothing of the new network */
 	memset(p->cuts, 0, sizeof *p->cuts);
+	p->noted_us = 0;
 	p->peak = 0;
 	pool_dial_forget(p);
 	pool_renew(p);
+	pool_ensure(p, true);
 }
 
 /* ---- exchanges ---- */
@@ -382,6 +384,11 @@ unsigned pool_limit(const struct pool *p)
 	return p->limit;
 }
 
+unsigned pool_limit_learned(const struct pool *p)
+{
+	return p->limit - p->trying < p->most ? p->limit - p->trying : 0;
+}
+
 unsigned pool_peak(const struct pool *p)
 {
 	return p->peak;
@@ -395,7 +402,7 @@ unsigned pool_others(const struct pool_user *u)
 	if (!p)
 		return 0;
 	for (const struct member *m = p->members; m; m = m->next)
-		n += m->state == MEMBER_USED && m->user != u;
+		n += m->state == MEMBER_USED && m->user != u && !m->old;
 	return n + p->waiting_count - u->waiting;
 }
 
@@ -418,7 +425,7 @@ unsigned pool_open_count(const struct pool *p)
 	unsigned n = 0;
 
 	for (const struct member *m = p->members; m; m = m->next)
-		n++;
+		n += !m->old;
 	return n;
 }
 

@@ -67,6 +67,10 @@ struct exchange *pool_exchange(struct pool_user *, const struct exchange_events 
 void pool_ahead(struct pool_user *, unsigned spare);
 
 unsigned pool_limit(const struct pool *);
+/* That limit as it was learned; 0: it is the configured one. */
+unsigned pool_limit_learned(const struct pool *);
+/* learned is called when something was learned of cuts or of the limit, from within; it calls the pool no more than to ask. */
+void pool_on_learned(struct pool *, void (*learned)(void *ctx), void *ctx);
 /* A limit known from before; never above the configured one. */
 void pool_set_limit(struct pool *, unsigned limit);
 /* The most connections that ever stood at once: the limit is a hope, this is proof. */

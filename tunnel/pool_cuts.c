@@ -24,6 +24,18 @@ static void say_learned(const struct cuts *before, const struct cuts *c)
 			    (double)c->seen.bytes / 1e6);
 }
 
+void pool_on_learned(struct pool *p, void (*learned)(void *ctx), void *ctx)
+{
+	p->learned = learned;
+	p->learned_ctx = ctx;
+}
+
+void pool_tell_learned(struct pool *p)
+{
+	if (p->learned && !p->dead)
+		p->learned(p->learned_ctx);
+}
+
 static struct member *member_of(const struct exchange *x)
 {
 	return h1_owner(x);
@@ -33,6 +45,8 @@ void pool_survived(struct member *m, bool over)
 {
 	struct cut stood;
 
+	if (m->old)
+		return;
 	h1_survived(m->h, &stood);
 	if (!over) {
 		stood.age_us -= stood.age_us / 8;
@@ -55,8 +69,10 @@ void pool_was_cut(struct member *m)
 		m->pool->before = before;
 	m->pool->noted_us = at;
 	cuts_survived(c, &stood);
-	if (cuts_note(c, &now, at))
+	if (cuts_note(c, &now, at)) {
 		say_learned(&before, c);
+		pool_tell_learned(m->pool);
+	}
 	log_debug("pool", "", "cut at %.1f s, silent %.1f s, %.2f MB; before %.1f s and %.1f s were survived", (double)now.age_us / LOOP_SECOND,
 		  (double)now.idle_us / LOOP_SECOND, (double)now.bytes / 1e6, (double)before.survived.age_us / LOOP_SECOND,
 		  (double)before.survived.idle_us / LOOP_SECOND);
@@ -82,12 +98,14 @@ void pool_note_idle(const struct exchange *x, int64_t idle_us)
 	struct member *m = member_of(x);
 	struct cuts before;
 
-	if (!m->pool)
+	if (!m->pool || m->old)
 		return;
 	before = *m->pool->cuts;
 	h1_disown(m->h);	/* that it stood this silence means nothing */
-	if (cuts_note_idle(m->pool->cuts, idle_us, loop_now(m->pool->loop)))
+	if (cuts_note_idle(m->pool->cuts, idle_us, loop_now(m->pool->loop))) {
 		say_learned(&before, m->pool->cuts);
+		pool_tell_learned(m->pool);
+	}
 }
 
 bool pool_is_worn(const struct exchange *x)

@@ -34,6 +34,7 @@ static void learn_limit(struct pool *p, unsigned standing, const char *why)
 		p->raise_wait_us = RAISE_MAX_US;
 	p->raise_us = loop_now(p->loop) + p->raise_wait_us;
 	p->limit = limit;
+	pool_tell_learned(p);
 }
 
 /* One more may be tried again after a while, if it is wanted. */
@@ -199,6 +200,15 @@ void pool_dial_fini(struct pool *p)
 
 void pool_dial_forget(struct pool *p)
 {
+	for (struct member *m = p->members, *next; m; m = next) {
+		next = m->next;
+		if (m->state != MEMBER_DIALLING)
+			continue;
+		p->dialler->cancel(m->dial);
+		pool_unlink(p, m);
+		loop_free_later(p->loop, m);
+	}
+	p->trying = false;
 	p->limit = p->most;
 	p->raise_us = p->raise_wait_us = 0;
 	p->usual_us = 0;

@@ -27,6 +27,7 @@ struct member {
 	unsigned exchanges;
 	bool spent;		/* not used again */
 	bool noted;		/* its cut was */
+	bool old;		/* of another network: it takes no place, and says nothing */
 };
 
 struct pool {
@@ -43,6 +44,8 @@ struct pool {
 	uint64_t count;		/* of those who begin to wait, and of rounds of telling */
 	unsigned peak;		/* most connections that stood at once */
 	bool dead;
+	void (*learned)(void *ctx); /* NULL: nobody wants to know */
+	void *learned_ctx;
 	struct cuts before;	/* before those noted last; see pool_excuse */
 	int64_t noted_us;	/* 0: none */
 	struct timer expiry;
@@ -66,6 +69,7 @@ void pool_link(struct pool *, struct member *);
 void pool_unlink(struct pool *, struct member *);
 void pool_stands(struct pool *, struct member *, struct stream *);	/* its dial succeeded */
 void pool_tell_available(struct pool *);
+void pool_tell_learned(struct pool *);
 bool pool_is_modest(const struct pool_user *);	/* now */
 unsigned pool_eager(const struct pool *);	/* exchanges that users which are not modest wait for */
 /* False: nobody waited. */

@@ -31,7 +31,7 @@ struct resolver_socket {
 struct resolver {
 	struct loop *loop;
 	ares_channel channel;
-	bool open;
+	bool open, stale;
 	struct timer timer;
 	struct timespec conf_time;	/* of resolv.conf when the channel was opened */
 	ino_t conf_inode;
@@ -147,20 +147,22 @@ static int resolver_open(struct resolver *r)
 	return 0;
 }
 
-/* Opens the channel, or opens it anew when nothing is under way and other servers are configured. */
+/* Opens the channel, or opens it anew when nothing is under way and other servers are configured; on another network
+ * what is under way is given up. */
 static int resolver_refresh(struct resolver *r)
 {
 	struct stat st = { 0 };
 	bool changed;
 
 	(void)stat(RESOLVE_CONF, &st);
-	changed = st.st_ino != r->conf_inode || st.st_mtim.tv_sec != r->conf_time.tv_sec ||
+	changed = r->stale || st.st_ino != r->conf_inode || st.st_mtim.tv_sec != r->conf_time.tv_sec ||
 		  st.st_mtim.tv_nsec != r->conf_time.tv_nsec;
-	if (r->open && (!changed || r->questions))
+	if (r->open && (!changed || (r->questions && !r->stale)))
 		return 0;
 	resolver_close(r);
 	r->conf_inode = st.st_ino;
 	r->conf_time = st.st_mtim;
+	r->stale = false;
 	return resolver_open(r);
 }
 
@@ -173,6 +175,11 @@ struct resolver *resolver_new(struct loop *loop)
 	r->loop = loop;
 	timer_init(&r->timer, loop, resolver_timeout, r);
 	return r;
+}
+
+void resolver_renew(struct resolver *r)
+{
+	r->stale = true;
 }
 
 void resolver_free(struct resolver *r)

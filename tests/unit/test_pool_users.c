@@ -520,12 +520,69 @@ static void another_network(void **state)
 	assert_int_equal(pool_limit(pool), 6);
 	assert_int_equal(cuts.seen.age_us, 0);
 	run(MS(1));
-	assert_int_equal(pool_open_count(pool), 1);
+	assert_int_equal(pool_open_count(pool), 0);	/* what is still used takes no place */
 	run(5 * LOOP_SECOND);
 	stream_mem_cut(h1_stream(peers[0].h));
 	run(MS(1));
 	assert_int_equal(cuts.count, 0);	/* of the old network */
 	assert_int_equal(pool_open_count(pool), 0);
+}
+
+/* With two of two in use and dead, and one more being dialled, two others can be had at once. */
+static void another_network_when_full(void **state)
+{
+	(void)state;
+	begin(3);
+	want(0, 2);
+	run(MS(50));
+	assert_int_equal(who[0].n, 2);
+	pool_ahead(&who[0].user, 1);
+	run(MS(5));
+	assert_int_equal(started, 3);
+	pool_forget(pool);		/* the dial is cancelled, and begun anew */
+	assert_int_equal(started, 4);
+	pool_set_limit(pool, 2);
+	dial_error = ERROR_REFUSED;
+	run(MS(20));
+	assert_int_equal(pool_limit_learned(pool), 2);	/* from before: those of the old network are no reason */
+	dial_error = 0;
+	pool_ahead(&who[0].user, 0);
+	want(1, 2);
+	run(MS(200));
+	assert_int_equal(who[1].n, 2);
+	assert_int_equal(peer_count, 4);
+	assert_int_equal(pool_peak(pool), 2);
+	assert_true(pool_is_full(pool));
+}
+
+static void count_learned(void *ctx)
+{
+	++*(unsigned *)ctx;
+}
+
+static void learning_is_told(void **state)
+{
+	unsigned learned = 0;
+
+	(void)state;
+	begin(6);
+	pool_on_learned(pool, count_learned, &learned);
+	accept_max = 2;
+	want(0, 2);
+	run(MS(50));
+	assert_int_equal(learned, 0);
+	assert_int_equal(pool_limit_learned(pool), 0);	/* it is the configured one */
+	want(0, 3);
+	run(MS(50));
+	assert_int_equal(learned, 1);
+	assert_int_equal(pool_limit_learned(pool), 2);
+	run(5 * LOOP_SECOND);
+	stream_mem_cut(h1_stream(peers[0].h));
+	run(MS(1));
+	assert_int_equal(cuts.count, 1);
+	assert_int_equal(learned, 2);
+	pool_note_idle(who[0].taken[1], 4 * LOOP_SECOND);
+	assert_int_equal(learned, 3);
 }
 
 int main(void)
@@ -545,6 +602,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(six_hundred_exchanges, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_answer_given_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(another_network, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(another_network_when_full, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(learning_is_told, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
