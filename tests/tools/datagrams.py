@@ -7,10 +7,14 @@
     sources DEST [--sources N]    N local ports at once: each must get its own datagrams and no other's
     ports DEST DEST...            the k-th address must be answered by the k-th port of the server
     seen DEST [--bind PORT]       prints the address that the server sees, as ADDR:PORT
+    call DEST [--seconds S]       50 datagrams in a second from one port; prints "first" at the first echo, at the end JSON: sent,
+                                  lost, gap_ms (the longest time between two echoes), gap_at (s),
+                                  ports (how many of the server came to be seen)
 
 DEST is ADDR:PORT. Exit status 0 when it holds; else a sentence on standard error, status 1.
 """
 import argparse
+import json
 import os
 import random
 import select
@@ -192,9 +196,41 @@ def seen(options):
     raise Wrong("no answer")
 
 
+def call(options):
+    """Each datagram asks whom the target sees; the echoes come in the order in which they may."""
+    sock = udp(timeout=0)
+    dest, begun, sent, came, last, gap, gap_at, ports_seen = address(options.dest[0]), time.monotonic(), 0, 0, None, 0, 0, set()
+    end = begun + options.seconds
+    while True:
+        now = time.monotonic()
+        if now < end and now >= begun + sent * 0.02:
+            sock.sendto(SEEN, dest)
+            sent += 1
+        if select.select([sock], [], [], 0.002)[0]:
+            try:
+                ports_seen.add(sock.recv(2048))
+            except ConnectionError:
+                continue
+            now = time.monotonic()
+            if last is None:
+                print("first", flush=True)
+            else:
+                if now - last > gap:
+                    gap, gap_at = now - last, last - begun
+            last = now
+            came += 1
+        if now >= end + 0.5:
+            break
+    if last is None:
+        raise Wrong("nothing came back")
+    if end - last > gap:
+        gap, gap_at = end - last, last - begun
+    print(json.dumps({"sent": sent, "lost": sent - came, "gap_ms": round(gap * 1000), "gap_at": round(gap_at, 2), "ports": len(ports_seen)}))
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("verb", choices=("serve", "probe", "sizes", "sources", "ports", "seen", "pingpong", "flood"))
+    a.add_argument("verb", choices=("serve", "probe", "sizes", "sources", "ports", "seen", "pingpong", "flood", "call"))
     a.add_argument("dest", nargs="*")
     a.add_argument("--ports", type=int, default=1)
     a.add_argument("--host", default="127.0.0.1")

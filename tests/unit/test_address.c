@@ -129,6 +129,19 @@ static void test_of_socket(void **state)
 	assert_int_equal(b.len, 0);
 }
 
+static void test_source(void **state)
+{
+	struct address to, from, want;
+
+	(void)state;
+	assert_true(address_literal("127.0.0.1", 443, &to));
+	assert_int_equal(address_source(&to, &from), 0);
+	assert_true(address_literal("127.0.0.1", 0, &want));
+	assert_true(address_equal(&from, &want));
+	assert_true(address_literal("255.255.255.255", 443, &to));	/* not without asking for broadcasts */
+	assert_int_equal(address_source(&to, &from), ERROR_UNREACHABLE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +150,7 @@ int main(void)
 		cmocka_unit_test(test_literal),
 		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_of_socket),
+		cmocka_unit_test(test_source),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,6 +151,20 @@ static void test_addresses_kept(void **state)
 	assert_int_equal(names.asked, 2);
 	caller_finish(&o);
 
+	/* Nor on another network. */
+	caller_direct("a.test");
+	assert_true(dialler_moved(caller.dialler));	/* nothing is known */
+	caller_dial(&o);
+	stream_close(o.stream);
+	assert_false(dialler_moved(caller.dialler));
+	names.asked = 0;
+	dialler_forget(caller.dialler);
+	assert_true(dialler_moved(caller.dialler));
+	caller_dial(&o);
+	assert_int_equal(names.asked, 1);
+	assert_false(dialler_moved(caller.dialler));
+	caller_finish(&o);
+
 	/* A dead address in front costs the race once; then the winner goes first. */
 	good = there.address;
 	fd = sockets_bound("127.0.0.1", &names.address[0]);

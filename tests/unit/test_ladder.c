@@ -531,6 +531,72 @@ static void a_changed_network_replaces_what_stands(void **state)
 	assert_ptr_equal(ladder_carrier(ladder), on("poll"));
 }
 
+/* Where nothing can be had on the new network at first, it is tried again though the old carrier still stands. */
+static void the_new_network_is_tried_again(void **state)
+{
+	struct carrier *old;
+
+	(void)state;
+	begin();
+	prove(on("poll"));
+	found(passing(true, true, true));
+	old = on("duplex");
+	prove(old);
+	verdict = (struct verdict){ 0 };
+	ladder_network_changed(ladder);
+	for (unsigned i = 0; i < 5; i++) {
+		fail_(on("poll"), false);
+		assert_true(old->open);
+		pass(i == 0 ? 0 : 10 * LOOP_SECOND);
+		assert_non_null(on("poll"));
+	}
+	assert_int_equal(troubles, 0);
+	prove(on("poll"));
+	assert_true(old->retired);
+	assert_int_equal(surveys, 2);
+}
+
+/* What dies with its network says nothing against its rung. */
+static void the_old_network_is_no_failure(void **state)
+{
+	(void)state;
+	begin();
+	prove(on("poll"));
+	found(passing(true, true, true));
+	prove(on("duplex"));
+	for (unsigned i = 0; i < 4; i++) {
+		ladder_network_changed(ladder);
+		pass(LOOP_SECOND);
+		fail_(ladder_carrier(ladder), false);
+		assert_null(ladder_carrier(ladder));
+		assert_int_equal(trouble_wait, 0);
+		prove(on("duplex"));
+	}
+}
+
+static void count_learned(void *ctx)
+{
+	++*(unsigned *)ctx;
+}
+
+static void what_is_learned_is_told(void **state)
+{
+	unsigned learned = 0;
+
+	(void)state;
+	config.learned = count_learned;
+	config.learned_ctx = &learned;
+	verdict.rung = rung_find("push");	/* wrong */
+	begin();
+	prove(on("poll"));
+	assert_int_equal(learned, 0);
+	assert_ptr_equal(verdict.rung, rung_find("push"));
+	fail_(on("push"), true);
+	found(all_held);
+	assert_int_equal(learned, 1);
+	assert_ptr_equal(verdict.rung, rung_find("poll"));
+}
+
 static void a_server_without_probes_is_climbed_blind(void **state)
 {
 	(void)state;
@@ -571,6 +637,9 @@ int main(void)
 		T(glances_come_in_time_when_something_flows),
 		T(a_prescribed_rung_is_never_left),
 		T(a_changed_network_replaces_what_stands),
+		T(the_new_network_is_tried_again),
+		T(the_old_network_is_no_failure),
+		T(what_is_learned_is_told),
 		T(a_server_without_probes_is_climbed_blind),
 		T(the_end_in_the_middle_of_everything),
 	};

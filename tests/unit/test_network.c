@@ -287,10 +287,17 @@ static void test_gateway_late(void **state)
 	strcpy(first, w.id);
 	assert_false(is_hashed("\x6\x02\x00\x00\x00\x00\x01", 7));
 	assert_int_equal(after(&w, HOME_GATEWAY), 1);
+	assert_true(network_refined(w.network));
 	assert_string_not_equal(w.id, first);
 	assert_true(is_hashed("\x6\x02\x00\x00\x00\x00\x01", 7));
 	/* From then on neighbours are not heard of. */
 	assert_int_equal(after(&w, "ip neigh replace 10.9.0.1 lladdr 02:00:00:00:00:02 dev n0 nud permanent"), 0);
+	/* Another gateway, or the same one by another link, is another network. */
+	assert_int_equal(after(&w, "ip route replace default via 10.9.0.3"), 1);
+	assert_false(network_refined(w.network));
+	assert_int_equal(after(&w, "ip link set n0 down; ip link set n0 up; ip route replace default via 10.9.0.3; "
+			       "ip neigh replace 10.9.0.3 lladdr 02:00:00:00:00:03 dev n0 nud permanent"), 1);
+	assert_false(network_refined(w.network));
 	run(GONE);
 	watch_end(&w);
 }

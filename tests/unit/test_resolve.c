@@ -308,6 +308,30 @@ static void test_cancel(void **state)
 	assert_int_equal(l[1].called, 0);
 }
 
+/* On another network the name servers of the old one are not waited for. */
+static void test_renew(void **state)
+{
+	struct lookup old = { 0 }, fresh = { 0 };
+	ares_channel channel = resolver->channel;
+
+	(void)state;
+	resolve_start(resolver, "silent.test", 1, on_done, &old);
+	run(50 * LOOP_MS);
+	assert_int_equal(resolver_refresh(resolver), 0);
+	assert_ptr_equal(resolver->channel, channel);
+	assert_true(resolver->questions > 0);
+	resolver_renew(resolver);
+	fresh.resolve = resolve_start(resolver, "192.0.2.7", 1, on_done, &fresh);	/* asks nobody */
+	assert_int_equal(resolver_refresh(resolver), 0);
+	assert_int_equal(resolver->questions, 0);
+	run(50 * LOOP_MS);
+	run(50 * LOOP_MS);
+	assert_int_equal(old.called, 1);
+	assert_int_equal(old.error, ERROR_RESOLVE);
+	assert_int_equal(fresh.called, 1);
+	assert_int_equal(fresh.error, 0);
+}
+
 static void test_many(void **state)
 {
 	struct lookup l[50] = { { 0 } };
@@ -338,6 +362,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_lame, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_renew, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 	};
 
