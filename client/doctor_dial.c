@@ -11,6 +11,7 @@
 #include "client/doctor.h"
 #include "client/doctor_ask.h"
 #include "client/doctor_checks.h"
+#include "client/doctor_reach.h"
 #include "client/happy.h"
 #include "framing/error.h"
 
@@ -22,6 +23,7 @@ struct dialling {
 	struct stream *stream;
 	struct ask *ask;
 	struct dialler *dialler;	/* without TLS */
+	struct reach reach;
 	int64_t began_us;
 	int error;
 	char why[DOCTOR_TEXT];
@@ -47,6 +49,7 @@ static void dialling_stop(struct check_run *run)
 	if (s->happy)
 		happy_cancel(s->happy);
 	ask_cancel(s->ask);
+	reach_stop(&s->reach);
 	if (s->stream)
 		stream_close(s->stream);
 	dialler_free(s->dialler);
@@ -319,20 +322,19 @@ static void connect_other(void *ctx, struct stream *stream, const struct address
 	s->ask = ask_start(run->doctor->loop, stream, "CONNECT", target, target, PROXY_LINES, 10 * LOOP_SECOND, connect_compared, run);
 }
 
-static void connect_done(void *pool_ctx, struct stream *stream, int error, const char *why)
+static void connect_done(struct check_run *run, struct stream *stream, int error, const char *why)
 {
-	struct check_run *run = pool_ctx;
 	struct doctor *d = run->doctor;
 	struct dialling *s = run->state;
 
 	s->stream = stream;
 	s->error = error;
 	snprintf(s->why, sizeof s->why, "%s", why);
-	check_figure(run, "ms", ms_since(run, s->began_us));
+	check_figure(run, "ms", ms_since(run, s->reach.began_us));
 	if (!error) {
 		d->have |= HAVE_TUNNEL;
 		check_end(run, OUTCOME_OK, "CONNECT to port %u is allowed (%.1f ms)", d->options->server.port,
-			  ms_since(run, s->began_us));
+			  ms_since(run, s->reach.began_us));
 	} else if ((d->proxy_status == 403 || d->proxy_status == 405) && d->options->server.port != 443) {
 		check_say(run, "CONNECT to port 443, to compare");
 		s->happy = happy_start(d->loop, d->address, d->addresses, connect_other, run);
@@ -345,7 +347,6 @@ static void connect_start(struct check_run *run)
 {
 	struct doctor *d = run->doctor;
 	struct dialling *s = dialling_new(run);
-	const struct pool_dialler *p;
 
 	if (!d->options->proxy.given) {
 		d->have |= HAVE_TUNNEL;
@@ -354,8 +355,7 @@ static void connect_start(struct check_run *run)
 	}
 	check_say(run, "CONNECT to %s:%u", d->options->server.host, d->options->server.port);
 	s->dialler = route_plain(d->route, d->options->server.port);
-	p = dialler_pool(s->dialler);
-	p->start(p->ctx, connect_done, run);
+	reach_start(&s->reach, run, dialler_pool(s->dialler), connect_done);
 }
 
 const struct check check_connect = { "connect", "CONNECT", HAVE_PROXY, 25 * LOOP_SECOND, connect_start, dialling_stop, NULL };

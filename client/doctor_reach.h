@@ -1,4 +1,4 @@
-/* Reaching the server: a stream with TLS, made in the helper's own way, for checks that need one. */
+/* Reaching the server, for checks that need a stream. */
 #ifndef CLIENT_DOCTOR_REACH_H
 #define CLIENT_DOCTOR_REACH_H
 
@@ -6,6 +6,7 @@
 
 struct reach {
 	struct check_run *run;
+	const struct pool_dialler *by;
 	struct dial *dial;
 	struct timer again;
 	unsigned tries;
@@ -13,9 +14,10 @@ struct reach {
 	void (*done)(struct check_run *, struct stream *, int error, const char *why);
 };
 
-/* done is called in a later turn: with a stream, now the callee's, or NULL, a code and a sentence. A proxy that has let us through before
- * and refuses now may still count a connection that was just closed: it is asked again for two seconds. */
-void reach_start(struct reach *, struct check_run *,
+/* by: route_dialler for a stream with TLS, made in the helper's own way, or another, which outlives it. done is called in a later turn:
+ * with a stream, now the callee's, or NULL, a code and a sentence. A proxy that has let us through before and refuses now may still
+ * count a connection that was just closed: it is asked again for two seconds. */
+void reach_start(struct reach *, struct check_run *, const struct pool_dialler *by,
 		 void (*done)(struct check_run *, struct stream *, int error, const char *why));
 /* In any state; zeroed memory is fine. */
 void reach_stop(struct reach *);

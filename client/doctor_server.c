@@ -110,7 +110,7 @@ static void http_start(struct check_run *run)
 	struct asking *s = asking_new(run);
 
 	check_say(run, "a plain GET");
-	reach_start(&s->reach, run, http_dialled);
+	reach_start(&s->reach, run, route_dialler(run->doctor->route), http_dialled);
 }
 
 const struct check check_http = { "http", "HTTP", HAVE_TLS, 20 * LOOP_SECOND, http_start, asking_stop, NULL };

@@ -95,7 +95,7 @@ static void tls_start(struct check_run *run)
 	struct handshake *s = handshake_new(run);
 
 	check_say(run, "TLS with %s", run->doctor->options->server.authority);
-	reach_start(&s->reach, run, tls_done);
+	reach_start(&s->reach, run, route_dialler(run->doctor->route), tls_done);
 }
 
 const struct check check_tls = { "tls", "TLS", HAVE_TUNNEL, 25 * LOOP_SECOND, tls_start, handshake_stop, NULL };
@@ -213,9 +213,8 @@ static void alpn_failed(void *ctx, int error)
 
 static const struct stream_events alpn_events = { .ready = alpn_ready, .failed = alpn_failed };
 
-static void alpn_connected(void *pool_ctx, struct stream *stream, int error, const char *why)
+static void alpn_connected(struct check_run *run, struct stream *stream, int error, const char *why)
 {
-	struct check_run *run = pool_ctx;
 	struct doctor *d = run->doctor;
 	struct handshake *s = run->state;
 
@@ -230,7 +229,6 @@ static void alpn_start(struct check_run *run)
 	struct doctor *d = run->doctor;
 	struct handshake *s = handshake_new(run);
 	char error[DOCTOR_TEXT];
-	const struct pool_dialler *p;
 
 	check_say(run, "offering h2 and http/1.1");
 	s->tls = tls_context_client(d->options->cafile, "h2,http/1.1", error, sizeof error);
@@ -239,8 +237,7 @@ static void alpn_start(struct check_run *run)
 		return;
 	}
 	s->dialler = route_plain(d->route, d->options->server.port);
-	p = dialler_pool(s->dialler);
-	p->start(p->ctx, alpn_connected, run);
+	reach_start(&s->reach, run, dialler_pool(s->dialler), alpn_connected);
 }
 
 const struct check check_alpn = { "alpn", "ALPN", HAVE_TLS, 12 * LOOP_SECOND, alpn_start, handshake_stop, NULL };

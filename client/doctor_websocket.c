@@ -133,7 +133,7 @@ static void upgrade_dial(struct check_run *run)
 {
 	struct upgrading *s = run->state;
 
-	reach_start(&s->reach, run, upgrade_dialled);
+	reach_start(&s->reach, run, route_dialler(run->doctor->route), upgrade_dialled);
 }
 
 static void upgrade_start(struct check_run *run)
