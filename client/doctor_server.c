@@ -23,8 +23,13 @@ struct asking {
 	char target[REQUEST_TARGET_MAX];
 	/* session */
 	struct carrier *carrier;
+	struct timer again;
+	unsigned tries;
 	int64_t began_us;
 };
+
+#define TRIES 4
+#define PAUSE_US (500 * LOOP_MS)
 
 static struct asking *asking_new(struct check_run *run)
 {
@@ -42,6 +47,7 @@ static void asking_stop(struct check_run *run)
 	struct asking *s = run->state;
 
 	reach_stop(&s->reach);
+	timer_stop(&s->again);
 	ask_cancel(s->ask);
 	if (s->stream)
 		stream_close(s->stream);
@@ -127,9 +133,16 @@ static void server_failed(void *ctx, struct carrier *c, int error, const char *w
 {
 	struct check_run *run = ctx;
 	struct doctor *d = run->doctor;
+	struct asking *s = run->state;
 	char text[ADVICE_MAX];
 
-	(void)c;
+	/* The connections of the check before may still be counted. */
+	if ((error == ERROR_PROXY || error == ERROR_RESET) && ++s->tries < TRIES) {
+		s->carrier = NULL;
+		carrier_free(c);
+		timer_in(&s->again, PAUSE_US);
+		return;
+	}
 	advice_text(text, d->options, error, why);
 	d->missing = error == ERROR_HTTP || error == ERROR_AUTH ? "the server does not accept our token" : "the server gave no session";
 	check_blame(run, OBSTACLE_ANSWER, false);
@@ -184,6 +197,16 @@ static void session_over(void *ctx, uint64_t code, const char *reason)
 
 static const struct session_events session_events = { .welcome = session_welcome, .goaway = session_farewell, .ended = session_over };
 
+static void server_try(void *ctx)
+{
+	struct check_run *run = ctx;
+	struct doctor *d = run->doctor;
+	struct asking *s = run->state;
+
+	s->began_us = loop_now(d->loop);
+	s->carrier = carrier_open(d->session, rung_find("poll"), &d->path, d->pool, &server_events, run);
+}
+
 static void server_start(struct check_run *run)
 {
 	struct doctor *d = run->doctor;
@@ -197,7 +220,8 @@ static void server_start(struct check_run *run)
 	d->missing = "the server gave no session";
 	check_say(run, "asking for a session");
 	d->session = session_new(d->loop, SESSION_HELPER, &session_config_default, d->packets, NULL, &session_events, d);
-	s->carrier = carrier_open(d->session, rung_find("poll"), &d->path, d->pool, &server_events, run);
+	timer_init(&s->again, d->loop, server_try, run);
+	server_try(run);
 }
 
 const struct check check_server = { "server", "Server", HAVE_TLS, 30 * LOOP_SECOND, server_start, asking_stop, NULL };
