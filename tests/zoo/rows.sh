@@ -18,7 +18,7 @@ mitmproxy         poll                        eio=1
 storefwd          poll
 nginx-reverse     push                        eio=1
 nginx-tuned       duplex
-haproxy-reverse   duplex,split,push
+haproxy-reverse   duplex
 haproxy-nodelay   duplex
 nasty             duplex
 nasty-tunnel      duplex
@@ -29,7 +29,7 @@ nasty-cut-rst     duplex                      cuts=1 lost=10 seconds=25
 nasty-limit2      duplex
 nasty-queue2      duplex
 nasty-half        split
-nasty-holdup      split+fill,push
+nasty-holdup      split+fill
 nasty-411         push
 nasty-store       poll
 nasty-trickle     poll
