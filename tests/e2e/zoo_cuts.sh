@@ -42,7 +42,7 @@ tell load-control "${SINK[control]} measured for=25" # straight to itself: what 
 for kind in age bytes control; do
 	told load-$kind measured 50 >"$W/$kind.measured" || fail "$kind: no result of the call"
 done
-noise=$(awk -v u="$(json "$W/control.measured" up.gap_ms)" -v d="$(json "$W/control.measured" down.gap_ms)" 'BEGIN { n = (u > d ? u : d) - 20; print n > 100 ? 100 : n }')
+noise=$(awk -v u="$(json "$W/control.measured" up.gap_ms)" -v d="$(json "$W/control.measured" down.gap_ms)" 'BEGIN { n = (u > d ? u : d) - 20; print (n > 100 ? 100 : n) }')
 for kind in age bytes; do
 	learned $kind
 	rtt=$(json "$W/$kind.status" session.rtt_ms)
