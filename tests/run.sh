@@ -27,6 +27,7 @@ stage_valgrind() {
 	WRAP="valgrind -q --error-exitcode=9 --leak-check=full --track-fds=yes" "${quiet[@]}" unit
 }
 stage_install() { tests/install.sh; }
+stage_zoo() { make --no-print-directory zoo; }
 stage_matrix() { make --no-print-directory demo && echo "demo: 1 passed, 0 failed"; }
 
 for stage in "$@"; do

@@ -29,8 +29,8 @@ check: check-includes unit fuzz-replay
 # Everything that a change must pass; real programs included. Sums up in the last line.
 test: deps-real
 	@tests/run.sh $(or $(STAGES),includes gcc sanitizers clang fuzz programs peer e2e)
-# What takes longer, or needs root: valgrind, the matrix of calls, install.
-test-all: deps-real
-	@tests/run.sh includes gcc sanitizers clang fuzz programs peer-all e2e e2e-sanitizers valgrind install matrix
+# What takes longer: valgrind, sanitizers end to end, install, the matrix of calls, the whole zoo.
+test-all: deps-zoo
+	@tests/run.sh includes gcc sanitizers clang fuzz programs peer-all e2e e2e-sanitizers valgrind install matrix zoo
 
 .PHONY: unit check check-includes test test-all
