@@ -93,6 +93,13 @@ static bool is_failing(const struct attempt *a)
 	return a->doomed || a->stalled;
 }
 
+/* The session has as many carriers as it may, some of which are leaving. */
+static void no_room(struct ladder *l)
+{
+	if (!session_is_ended(l->session))
+		timer_in(&l->begin, ladder_delay(l->loop, ++l->tries));
+}
+
 /* Nothing carries well: the safe rung, and the one that is known to work here. */
 static void on_begin(void *ctx)
 {
@@ -101,8 +108,8 @@ static void on_begin(void *ctx)
 
 	if (session_is_ended(l->session) || (l->active && !is_failing(l->active)))
 		return;
-	if (!ladder_attempt_on(l, safe))
-		ladder_open(l, safe);
+	if (!ladder_attempt_on(l, safe) && !ladder_open(l, safe))
+		no_room(l);
 	if (known && known != safe && !explore_is_penalised(l, known) && !ladder_attempt_on(l, known)) {
 		l->reason = "known from before";
 		ladder_open(l, known);
@@ -218,8 +225,8 @@ static void on_failed(void *ctx, struct carrier *c, int error, const char *why)
 	log_debug("ladder", session_tag(l->session), "%s failed: %s", a->rung->name, text);
 	if (was_active && was_proven)
 		lost(l, a->rung, a->doomed, error, text);
-	else if (a->rung != ladder_safe_rung(l) && stats.records_in > 0)
-		explore_penalise(l, a->rung);
+	else if (a->rung != ladder_safe_rung(l) && (stats.records_in > 0 || (l->active && !l->active->doomed)))
+		explore_penalise(l, a->rung);	/* else perhaps nothing at all can be reached */
 	if (!l->active && !was_active && !any_attempt(l) && !timer_armed(&l->begin))
 		begin_again(l, a->rung, error, text, false);
 	if (l->active && is_failing(l->active) && a->rung == ladder_safe_rung(l) && !timer_armed(&l->begin))
@@ -241,7 +248,8 @@ static void on_stalled(void *ctx, struct carrier *c, bool stalled)
 	log_debug("ladder", session_tag(l->session), "%s %s", a->rung->name, stalled ? "stalls" : "delivers again");
 	if (a != l->active || !stalled || l->config->only || a->rung == safe || ladder_attempt_on(l, safe))
 		return;
-	ladder_open(l, safe);
+	if (!ladder_open(l, safe))
+		no_room(l);
 }
 
 static const struct carrier_events carrier_events = { on_proven, on_failed, on_stalled };

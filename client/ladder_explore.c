@@ -40,7 +40,7 @@ void explore_penalise(struct ladder *l, const struct rung *rung)
 {
 	struct penalty *p = penalty_of(l, rung);
 	int64_t now = loop_now(l->loop), wait = PENALTY_FIRST;
-	bool served = l->connected_us && now - l->since_us >= TENURE_US;
+	bool served = l->active && l->active->rung == rung && now - l->since_us >= TENURE_US;
 
 	if (served || now - p->last_us > PENALTY_FORGET)
 		p->times = 0;

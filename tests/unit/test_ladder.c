@@ -610,6 +610,63 @@ static void a_server_without_probes_is_climbed_blind(void **state)
 	assert_int_equal(surveys, 0);
 }
 
+/* A rung that probes find to pass and carriers do not: poll having served for long is no merit of it. */
+static void what_never_works_is_tried_ever_more_rarely(void **state)
+{
+	unsigned before;
+
+	(void)state;
+	on_poll_knowing(all_held);
+	flow(200);
+	pass(30 * LOOP_SECOND);
+	before = opened;
+	for (unsigned i = 0; i < 6000 && opened < CARRIERS - 2; i++) {
+		flow(20);
+		pass(100 * LOOP_MS);
+		if (survey_done)
+			found(passing(false, false, true));
+		if (on("push"))
+			fail_(on("push"), true);
+	}
+	assert_in_range(opened - before, 5, 12);	/* 3, 6, 12 ... 120 s, for 600 s */
+}
+
+/* Its HELLO is refused at once, again and again, while poll works. */
+static void a_refused_hello_is_no_reason_to_hurry(void **state)
+{
+	unsigned before;
+
+	(void)state;
+	on_poll_knowing(passing(true, true, true));
+	before = opened;
+	for (unsigned i = 0; i < 10 && on("duplex"); i++)
+		fail_(on("duplex"), false);
+	assert_in_range(opened - before, 0, 1);
+	session.probes = false;
+	before = opened;
+	for (unsigned i = 0; i < 100 && opened < CARRIERS - 4; i++) {
+		pass(10 * LOOP_MS);
+		for (unsigned r = 0; r < 6; r++)
+			if (on(rungs[r].name))
+				fail_(on(rungs[r].name), false);
+	}
+	assert_in_range(opened - before, 0, 12);
+	assert_ptr_equal(ladder_carrier(ladder), on("poll"));
+}
+
+/* No room for one more carrier of the session: later there is. */
+static void a_carrier_that_could_not_be_opened(void **state)
+{
+	(void)state;
+	refuse_open = true;
+	begin();
+	assert_int_equal(opened, 0);
+	pass(5 * LOOP_SECOND);
+	refuse_open = false;
+	pass(15 * LOOP_SECOND);
+	prove(on("poll"));
+}
+
 static void the_end_in_the_middle_of_everything(void **state)
 {
 	(void)state;
@@ -641,6 +698,9 @@ int main(void)
 		T(the_old_network_is_no_failure),
 		T(what_is_learned_is_told),
 		T(a_server_without_probes_is_climbed_blind),
+		T(what_never_works_is_tried_ever_more_rarely),
+		T(a_refused_hello_is_no_reason_to_hurry),
+		T(a_carrier_that_could_not_be_opened),
 		T(the_end_in_the_middle_of_everything),
 	};
 
