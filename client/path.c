@@ -67,6 +67,7 @@ static void on_network(void *ctx, bool resumed)
 	}
 	log_info("path", "", "%s", resumed ? "back from sleep: connecting anew" : moved ? "another network: connecting anew"
 									: "the network changed: connecting anew");
+	pool_excuse(p->pool);	/* it was the network that went, or the sleep */
 	path_learned(p);
 	route_forget(p->route);
 	strcpy(p->id, id);

@@ -35,12 +35,25 @@ static struct carrier_helper *helper_of(struct carrier *c)
 
 /* ---- failing ---- */
 
+/* Nothing of the session works, and the server does not even say HELLO: what ended just now was no cut of the path's. */
+static bool is_outage(const struct carrier_helper *h)
+{
+	const struct session *s = h->base.session;
+
+	for (unsigned i = 0; i < s->carriers; i++)
+		if (s->carrier[i]->state == CARRIER_PROVEN)
+			return false;
+	return h->base.state == CARRIER_OPENING;
+}
+
 void carrier_helper_fail(struct carrier_helper *h, int error, const char *fmt, ...)
 {
 	va_list ap;
 
 	if (h->base.state >= CARRIER_RETIRED)
 		return;
+	if (h->user.pool && is_outage(h))
+		pool_excuse(h->user.pool);
 	h->base.state = CARRIER_FAILED;
 	h->error = error;
 	va_start(ap, fmt);

@@ -92,7 +92,8 @@ int64_t pool_left_us(const struct exchange *);
 void pool_note_cut(const struct exchange *);
 /* Its answer was given up by something in between after that silence. */
 void pool_note_idle(const struct exchange *, int64_t idle_us);
-/* The server was restarted: what was cut in these last seconds teaches nothing. */
+/* The server was restarted, or nothing can be reached: what was cut or refused in these last 30 s teaches nothing. The pool does so
+ * by itself when a dial fails while nothing stands. */
 void pool_excuse(struct pool *);
 /* No connection that is free now is used again: they may be dead. */
 void pool_renew(struct pool *);

@@ -5,8 +5,6 @@
 #include "tunnel/log.h"
 #include "tunnel/pool_internal.h"
 
-#define EXCUSE_US (30 * LOOP_SECOND)	/* cuts one after the other may have one cause */
-
 /* What was learned, in words; news only. */
 static void say_learned(const struct cuts *before, const struct cuts *c)
 {
@@ -55,6 +53,16 @@ void pool_survived(struct member *m, bool over)
 	cuts_survived(m->pool->cuts, &stood);
 }
 
+/* Cuts one after the other are forgiven together. */
+static void keep_before(struct pool *p)
+{
+	int64_t now = loop_now(p->loop);
+
+	if (!p->noted_us || now - p->noted_us > EXCUSE_US)
+		p->before = *p->cuts;
+	p->noted_us = now;
+}
+
 void pool_was_cut(struct member *m)
 {
 	struct cuts *c = m->pool->cuts, before = *c;
@@ -65,9 +73,7 @@ void pool_was_cut(struct member *m)
 		return;
 	m->noted = m->spent = true;
 	h1_cut(m->h, &now, &stood);
-	if (at - m->pool->noted_us > EXCUSE_US)
-		m->pool->before = before;
-	m->pool->noted_us = at;
+	keep_before(m->pool);
 	cuts_survived(c, &stood);
 	if (cuts_note(c, &now, at)) {
 		say_learned(&before, c);
@@ -80,9 +86,16 @@ void pool_was_cut(struct member *m)
 
 void pool_excuse(struct pool *p)
 {
-	if (p->noted_us && loop_now(p->loop) - p->noted_us < EXCUSE_US)
+	int64_t since = loop_now(p->loop) - EXCUSE_US;
+	bool cut = p->noted_us && p->noted_us > since, limited = p->limited_us && p->limited_us > since;
+
+	if (cut)
 		*p->cuts = p->before;
-	p->noted_us = 0;
+	if (limited)
+		pool_unlimit(p);
+	p->noted_us = p->limited_us = 0;
+	if (cut || limited)
+		pool_tell_learned(p);	/* what was kept is wrong */
 }
 
 void pool_note_cut(const struct exchange *x)
@@ -101,6 +114,7 @@ void pool_note_idle(const struct exchange *x, int64_t idle_us)
 	if (!m->pool || m->old)
 		return;
 	before = *m->pool->cuts;
+	keep_before(m->pool);
 	h1_disown(m->h);	/* that it stood this silence means nothing */
 	if (cuts_note_idle(m->pool->cuts, idle_us, loop_now(m->pool->loop))) {
 		say_learned(&before, m->pool->cuts);

@@ -33,8 +33,18 @@ static void learn_limit(struct pool *p, unsigned standing, const char *why)
 	if (p->raise_wait_us > RAISE_MAX_US)
 		p->raise_wait_us = RAISE_MAX_US;
 	p->raise_us = loop_now(p->loop) + p->raise_wait_us;
+	if (!p->limited_us || loop_now(p->loop) - p->limited_us > EXCUSE_US)
+		p->before_limit = p->limit;
+	p->limited_us = loop_now(p->loop);
 	p->limit = limit;
 	pool_tell_learned(p);
+}
+
+void pool_unlimit(struct pool *p)
+{
+	p->limit = p->before_limit;
+	if (p->limit == p->most)
+		p->raise_us = p->raise_wait_us = 0;
 }
 
 /* One more may be tried again after a while, if it is wanted. */
@@ -56,6 +66,8 @@ static void dial_failed(struct pool *p, int error, const char *why)
 	p->trying = false;
 	p->failures++;
 	p->not_before = loop_now(p->loop) + gap;
+	if (standing == 0)
+		pool_excuse(p);
 	if (standing > 0 && is_refusal(error)) {
 		learn_limit(p, standing, why);
 		if (standing >= p->limit) {	/* what is opened when one of these ends need not wait */
@@ -210,7 +222,7 @@ void pool_dial_forget(struct pool *p)
 	}
 	p->trying = false;
 	p->limit = p->most;
-	p->raise_us = p->raise_wait_us = 0;
+	p->raise_us = p->raise_wait_us = p->limited_us = 0;
 	p->usual_us = 0;
 	p->failures = 0;
 	p->not_before = 0;

@@ -9,6 +9,7 @@
 #include "tunnel/pool.h"
 
 #define POOL_WAITERS_MAX (4 * POOL_LIMIT_MAX)
+#define EXCUSE_US (30 * LOOP_SECOND)	/* what is learned one after the other may have one cause */
 
 enum member_state {
 	MEMBER_DIALLING,	/* -> FREE, gone */
@@ -58,6 +59,8 @@ struct pool {
 	struct timer retry, slow;
 	/* limit */
 	unsigned most, limit;	/* as configured, and as learned */
+	unsigned before_limit;	/* before it was learned last; see pool_excuse */
+	int64_t limited_us;	/* when that was; 0: not */
 	bool trying;		/* the limit was just raised, and may not hold */
 	int64_t raise_us, raise_wait_us; /* when one more may be tried; 0: the limit is the configured one */
 };
@@ -84,6 +87,7 @@ void pool_was_cut(struct member *);
 void pool_dial_init(struct pool *);
 void pool_dial_fini(struct pool *);
 void pool_dial_forget(struct pool *);
+void pool_unlimit(struct pool *);	/* the limit that was learned last was none */
 /* Opens what is missing for those who wait and, if wanted, for what is to be kept spare. */
 void pool_ensure(struct pool *, bool spare);
 

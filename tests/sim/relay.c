@@ -6,6 +6,7 @@
 #include "tests/sim/relay_internal.h"
 
 #define ECHO_LIFE (5 * LOOP_SECOND)
+#define DIAL_TIMEOUT (10 * LOOP_SECOND)	/* as of the real dialler, when nobody answers */
 
 static struct way *way_at(struct link *l)
 {
@@ -135,7 +136,7 @@ static void dial_cancel(struct dial *d)
 	dial_free((struct waiting *)(void *)d);
 }
 
-static void dial_end(struct waiting *d, bool refuse, bool muted)
+static void dial_end(struct waiting *d, int error, bool muted)
 {
 	struct relay *r = d->relay;
 	void (*done)(void *, struct stream *, int, const char *) = d->done;
@@ -143,9 +144,9 @@ static void dial_end(struct waiting *d, bool refuse, bool muted)
 	struct stream *s;
 
 	dial_free(d);
-	if (refuse) {
+	if (error) {
 		r->counts.refused++;
-		done(ctx, NULL, ERROR_PROXY, "the proxy allows no more connections");
+		done(ctx, NULL, error, error == ERROR_PROXY ? "the proxy allows no more connections" : "nobody answers");
 		return;
 	}
 	r->counts.made++;
@@ -160,13 +161,19 @@ static void on_dial(void *ctx)
 	struct relay *r = d->relay;
 	bool full = is_full(r);
 
+	if (full && r->b.dead && d->late) {
+		dial_end(d, ERROR_TIMEOUT, false);
+		return;
+	}
 	if (full && (r->b.dead || r->b.over == RELAY_QUEUE)) {
+		if (r->b.dead)
+			timer_in(&d->timer, DIAL_TIMEOUT);
 		r->counts.waited += !d->late;
 		d->late = true;
 		return;
 	}
 	r->counts.waited += full && r->b.over == RELAY_MUTE;
-	dial_end(d, full && r->b.over == RELAY_REFUSE, full);
+	dial_end(d, full && r->b.over == RELAY_REFUSE ? ERROR_PROXY : 0, full);
 }
 
 static struct dial *dial_start(void *ctx, void (*done)(void *, struct stream *, int, const char *), void *done_ctx)
@@ -199,7 +206,7 @@ static void on_places(void *ctx)
 	}
 	for (struct link *l = r->dials.next; l != &r->dials && !is_full(r); l = next) {
 		next = l->next;
-		if (dial_at(l)->late && !timer_armed(&dial_at(l)->timer))
+		if (dial_at(l)->late)
 			timer_in(&dial_at(l)->timer, 0);
 	}
 }

@@ -40,7 +40,7 @@ struct relay_behaviour {
 	unsigned repeat_each;		/* the request goes to the server once more */
 	unsigned page_each;		/* a page with status 200, the server is not asked */
 	unsigned damage_up_each, damage_down_each; /* the last byte of the body's first portion is altered */
-	bool dead;			/* nothing passes at all, new connections wait */
+	bool dead;			/* nothing passes at all, new connections wait in vain */
 };
 
 struct relay_options {

@@ -560,6 +560,73 @@ static void count_learned(void *ctx)
 	++*(unsigned *)ctx;
 }
 
+static void cut_after(unsigned peer, int64_t us)
+{
+	run(us);
+	stream_mem_cut(h1_stream(peers[peer].h));
+	run(MS(1));
+	assert_int_equal(cuts.count, 1);
+	assert_true(cuts.seen.idle_us > 0 || cuts.seen.age_us > 0);
+}
+
+/* The server's restart has ended the session, soon or late. */
+static void a_restart_teaches_nothing(void **state)
+{
+	unsigned learned = 0;
+
+	(void)state;
+	begin(2);
+	pool_on_learned(pool, count_learned, &learned);
+	want(0, 1);
+	cut_after(0, 10 * LOOP_SECOND);
+	assert_int_equal(learned, 1);
+	pool_excuse(pool);
+	assert_int_equal(cuts.count, 0);
+	assert_int_equal(cuts.seen.idle_us, 0);
+	assert_int_equal(learned, 2);	/* what was kept is wrong */
+	pool_excuse(pool);
+	assert_int_equal(learned, 2);
+	want(0, 2);
+	run(MS(20));
+	run(10 * LOOP_SECOND);
+	pool_note_idle(who[0].taken[1], 9 * LOOP_SECOND);	/* a 502 of what stands in front of the server */
+	assert_int_equal(cuts.seen.idle_us, 9 * LOOP_SECOND);
+	pool_excuse(pool);
+	assert_int_equal(cuts.seen.idle_us, 0);
+}
+
+/* Nothing can be connected behind the cut: it was an outage, however long. */
+static void an_outage_teaches_nothing(void **state)
+{
+	(void)state;
+	begin(2);
+	want(0, 1);
+	run(MS(20));
+	dial_error = ERROR_REFUSED;
+	cut_after(0, 10 * LOOP_SECOND);
+	for (unsigned i = 0; i < 10; i++) {
+		want(0, 2);
+		run(10 * LOOP_SECOND);
+	}
+	assert_int_equal(cuts.count, 0);
+	assert_int_equal(cuts.seen.idle_us, 0);
+	assert_int_equal(cuts.seen.age_us, 0);
+}
+
+/* One more that is refused while another stands is no outage. */
+static void a_cut_beside_others_counts(void **state)
+{
+	(void)state;
+	begin(2);
+	want(0, 2);
+	run(MS(20));
+	dial_error = ERROR_REFUSED;
+	cut_after(0, 10 * LOOP_SECOND);
+	want(0, 3);
+	run(LOOP_SECOND);
+	assert_int_equal(cuts.count, 1);
+}
+
 static void learning_is_told(void **state)
 {
 	unsigned learned = 0;
@@ -603,6 +670,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_answer_given_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(another_network, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(another_network_when_full, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_restart_teaches_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_outage_teaches_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_cut_beside_others_counts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(learning_is_told, set_up, tear_down),
 	};
 
