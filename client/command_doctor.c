@@ -13,8 +13,6 @@
 #include "tunnel/log.h"
 #include "tunnel/tls_memory.h"
 
-#define ROWS_MAX 48
-
 static const struct config_option own[] = {
 	{ .name = "json", .type = CONFIG_FLAG, .help = "print one JSON object at the end" },
 	{ .name = "long", .type = CONFIG_FLAG, .help = "also look for cuts after minutes of silence (7 minutes)" },
@@ -22,33 +20,11 @@ static const struct config_option own[] = {
 	  .help = "write all that was found to FILE, without secrets" },
 	{ .name = "seconds", .type = CONFIG_INT, .min = 1, .max = CALL_SECONDS_MAX, .initial = CALL_SECONDS, .metavar = "N",
 	  .only_command_line = true, .help = "length of each simulated call (default 4)" },
+	{ .name = NULL },
 };
 
 /* Those of culvert that matter here are shown. */
-static const char *const shown[] = { "config", "token-file", "proxy", "proxy-password-file", "cafile", "connections", "help" };
-
-static bool is_shown(const char *name)
-{
-	for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-		if (strcmp(shown[i], name) == 0)
-			return true;
-	return false;
-}
-
-static void make_table(struct config_option table[ROWS_MAX])
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-		table[n++] = own[i];
-	for (const struct config_option *o = options_table; o->name && n + 1 < ROWS_MAX; o++) {
-		table[n] = *o;
-		if (!is_shown(o->name))
-			table[n].help = NULL;
-		n++;
-	}
-	table[n] = (struct config_option){ .name = NULL };
-}
+static const char *const shown[] = { "config", "token-file", "proxy", "proxy-password-file", "cafile", "connections", "help", NULL };
 
 static void help(const struct config_option *table)
 {
@@ -117,20 +93,18 @@ static int take_url(const struct config_option *table, int *argc, char **argv, c
 
 int command_doctor(int argc, char **argv)
 {
-	struct config_option table[ROWS_MAX];
+	struct config_option *table = config_table(own, options_table, shown, true);
 	struct doctor_options how = { .json = false };
 	const char *url = NULL;
 	char error[1024];
 	int code = CLIENT_OK;
 
-	make_table(table);
 	(void)take_url(table, &argc, argv, &url); /* a second one is reported below */
 	how.options = options_read_as(table, url, argc, argv, error, sizeof error);
 	if (!how.options) {
 		fprintf(stderr, "culvert: doctor: %s\n", error);
-		return CLIENT_USAGE;
-	}
-	if (how.options->help) {
+		code = CLIENT_USAGE;
+	} else if (how.options->help) {
 		help(table);
 	} else {
 		how.json = config_bool(how.options->config, "json");
@@ -140,5 +114,6 @@ int command_doctor(int argc, char **argv)
 		code = run(&how);
 	}
 	options_free(how.options);
+	free(table);
 	return code;
 }

@@ -12,19 +12,21 @@
 #include <unistd.h>
 
 #include "client/commands.h"
+#include "client/options.h"
 #include "client/place.h"
 #include "client/screen.h"
 #include "client/status.h"
 #include "tunnel/config.h"
 #include "tunnel/control.h"
 
-static const struct config_option table[] = {
+static const struct config_option own[] = {
 	{ .name = "control", .type = CONFIG_STRING, .metavar = "PATH", .help = "ask the helper with that control socket" },
 	{ .name = "watch", .letter = 'w', .type = CONFIG_FLAG, .help = "again each second, with rates, until interrupted" },
 	{ .name = "json", .type = CONFIG_FLAG, .help = "for programs: an object on a line" },
 	{ .name = "help", .letter = 'h', .type = CONFIG_FLAG, .help = "print this text" },
 	{ .name = NULL },
 };
+static const char *const shown[] = { "config", NULL };
 
 struct view {
 	struct control_place at;
@@ -220,9 +222,9 @@ static int usage(const char *error)
 	return CLIENT_USAGE;
 }
 
-static void help(void)
+static void help(const struct config_option *table)
 {
-	puts("usage: culvert status [--control PATH] [--watch] [--json]\n\nShows what the running helper does.\n");
+	puts("usage: culvert status [-c FILE] [--control PATH] [--watch] [--json]\n\nShows what the running helper does.\n");
 	config_help(table);
 	puts("\nExit status: 0 connected, 3 running but not connected, 1 no helper answers, 2 usage. See culvert(1).");
 }
@@ -242,26 +244,30 @@ static int run(struct view *v)
 int command_status(int argc, char **argv)
 {
 	struct view v = { .at = { .program = "culvert", .option = "control" } };
+	struct config_option *table = config_table(own, options_table, shown, false);
 	char error[1024];
 	struct config *c = config_read(table, argc, argv, error, sizeof error);
 	const char *path;
 	int code;
 
-	if (!c)
+	if (!c) {
+		free(table);
 		return usage(error);
+	}
 	path = config_string(c, "control");
 	v.json = config_bool(c, "json");
 	v.watch = config_bool(c, "watch");
 	v.screen = v.watch && !v.json && isatty(STDOUT_FILENO);
 	v.at.path = path ? path : v.path;
 	if (config_bool(c, "help")) {
-		help();
+		help(table);
 		code = CLIENT_OK;
 	} else if (config_rest(c) < argc) {
 		snprintf(error, sizeof error, "%s: not an option; see --help", argv[config_rest(c)]);
 		code = usage(error);
 	} else if (path && place_complaint(path)) {
-		snprintf(error, sizeof error, "--control: %.200s %s", path, place_complaint(path));
+		snprintf(error, sizeof error, strcmp(path, "none") == 0 ? "%s: the helper has no socket to be asked at (none)"
+			 : "%s: %.200s %s", config_where(c, "control", 0), path, place_complaint(path));
 		code = usage(error);
 	} else if (!path && !place_control(v.path, false, error, sizeof error)) {
 		code = usage(error);
@@ -269,5 +275,6 @@ int command_status(int argc, char **argv)
 		code = run(&v);
 	}
 	config_free(c);
+	free(table);
 	return code;
 }

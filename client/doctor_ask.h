@@ -19,7 +19,7 @@ struct ask_answer {
 };
 
 /* Sends "METHOD target HTTP/1.1" with Host and further lines (each with CRLF; may be ""). The stream stays the caller's but has our
- * events until done, which comes once, in a later turn; the ask is gone when it returns. tunnel: a CONNECT. */
+ * events until done, which comes once, in a later turn; the ask is gone when it returns. */
 struct ask *ask_start(struct loop *, struct stream *, const char *method, const char *target, const char *host,
 		      const char *lines, int64_t timeout_us, void (*done)(void *ctx, const struct ask_answer *), void *ctx);
 /* done is not called. NULL is fine. */

@@ -60,9 +60,18 @@ static double ms_since(const struct check_run *run, int64_t us)
 	return (double)(loop_now(run->doctor->loop) - us) / 1e3;
 }
 
-static void proxy_target(char *out, size_t size, const char *host, unsigned port)
+/* On the connection that won the race to the proxy. */
+static void ask_connect(struct check_run *run, struct stream *stream, unsigned port,
+			void (*answered)(void *ctx, const struct ask_answer *))
 {
-	snprintf(out, size, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+	const char *host = run->doctor->options->server.host;
+	struct dialling *s = run->state;
+	char target[300];
+
+	s->happy = NULL;
+	s->stream = stream;
+	snprintf(target, sizeof target, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+	s->ask = ask_start(run->doctor->loop, stream, "CONNECT", target, target, PROXY_LINES, 10 * LOOP_SECOND, answered, run);
 }
 
 static const char *first_host(const struct options *o)
@@ -247,19 +256,14 @@ static void proxy_answered(void *ctx, const struct ask_answer *a)
 static void proxy_connected(void *ctx, struct stream *stream, const struct address *winner, int error)
 {
 	struct check_run *run = ctx;
-	struct doctor *d = run->doctor;
-	struct dialling *s = run->state;
-	char target[300];
 
 	(void)winner;
-	s->happy = NULL;
-	s->stream = stream;
 	if (error) {
+		((struct dialling *)run->state)->happy = NULL;
 		tcp_failed(run, error);
 		return;
 	}
-	proxy_target(target, sizeof target, d->options->server.host, d->options->server.port);
-	s->ask = ask_start(d->loop, stream, "CONNECT", target, target, PROXY_LINES, 10 * LOOP_SECOND, proxy_answered, run);
+	ask_connect(run, stream, run->doctor->options->server.port, proxy_answered);
 }
 
 static void proxy_start(struct check_run *run)
@@ -308,18 +312,14 @@ static void connect_compared(void *ctx, const struct ask_answer *a)
 static void connect_other(void *ctx, struct stream *stream, const struct address *winner, int error)
 {
 	struct check_run *run = ctx;
-	struct dialling *s = run->state;
-	char target[300];
 
 	(void)winner;
-	s->happy = NULL;
-	s->stream = stream;
 	if (error) {
+		((struct dialling *)run->state)->happy = NULL;
 		connect_refused(run, false);
 		return;
 	}
-	proxy_target(target, sizeof target, run->doctor->options->server.host, 443);
-	s->ask = ask_start(run->doctor->loop, stream, "CONNECT", target, target, PROXY_LINES, 10 * LOOP_SECOND, connect_compared, run);
+	ask_connect(run, stream, 443, connect_compared);
 }
 
 static void connect_done(struct check_run *run, struct stream *stream, int error, const char *why)

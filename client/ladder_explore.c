@@ -4,6 +4,7 @@
  * ladder from climbing: every few seconds while something flows, ever more rarely
  * while nothing does.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "client/ladder_internal.h"
@@ -198,8 +199,10 @@ static void on_survey(void *ctx, const struct survey_findings *found)
 		if (!l->looked || memcmp(&l->found, found, sizeof *found) != 0)
 			say_findings(l, found);
 		l->looked = true;
-		if (survey_rung(found, pool_limit(l->config->pool)) == l->active->rung)
+		if (survey_rung(found, pool_limit(l->config->pool)) == l->active->rung) {
+			snprintf(l->why, sizeof l->why, "measured: nothing better passes here");
 			ladder_learn(l, l->active->rung);
+		}
 	}
 	l->fresh = memcmp(&l->found, found, sizeof *found) != 0;
 	l->found = *found;

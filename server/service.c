@@ -341,6 +341,11 @@ const char *service_target(const struct service *s)
 	return s->target;
 }
 
+bool service_is_own(const struct service *s)
+{
+	return is_own((struct span){ (const uint8_t *)s->name, strlen(s->name) });
+}
+
 size_t service_addresses(const struct service *s, const struct address **list)
 {
 	*list = s->address;

@@ -50,6 +50,7 @@ size_t services_count(const struct services *);
 const struct service *services_at(const struct services *, size_t i);
 const char *service_name(const struct service *);
 const char *service_target(const struct service *); /* as configured; "built in" */
+bool service_is_own(const struct service *);	/* ... that: it has no addresses */
 /* The addresses known now, at most RESOLVE_MAX. */
 size_t service_addresses(const struct service *, const struct address **);
 

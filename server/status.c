@@ -70,7 +70,8 @@ static void one_service(struct status *s, const struct service *service)
 	char text[ADDRESS_TEXT];
 
 	if (!s->json) {
-		fprintf(s->out, "  %-20s %s%s", service_name(service), service_target(service), n ? "" : " (not found)");
+		fprintf(s->out, "  %-20s %s%s", service_name(service), service_target(service),
+			n || service_is_own(service) ? "" : " (not found)");
 		for (size_t i = 0; i < n; i++)
 			fprintf(s->out, "%s%s", i ? ", " : " at ", address_text(&at[i], text));
 		fputc('\n', s->out);

@@ -28,7 +28,7 @@ struct config_option {
 	const char *metavar;	/* for --help: "FILE" */
 	const char *help;	/* one line for --help; NULL hides it */
 	const struct config_option *options; /* of sections; ends with name NULL */
-	bool only_command_line;
+	bool only_command_line, only_file;
 };
 
 struct config;
@@ -57,6 +57,12 @@ const char *config_section_where(const struct config_section *);
 const char *config_section_string(const struct config_section *, const char *name);
 long config_section_int(const struct config_section *, const char *name);
 bool config_section_bool(const struct config_section *, const char *name);
+
+/* For a subcommand that reads the file of its program: its own options, which end with name NULL, and behind them those of the program
+ * that it has not; --help lists of these the ones named in shown, which ends with NULL. on_line: the others may be given on the command
+ * line, too. The caller frees the table, after the config. */
+struct config_option *config_table(const struct config_option *own, const struct config_option *program, const char *const *shown,
+				   bool on_line);
 
 /* The options as a table for --help. */
 void config_help(const struct config_option *);

@@ -152,7 +152,7 @@ const char *config_nearest(const struct config_option *o, const char *name, bool
 	const char *found = NULL;
 
 	for (; o->name; o++) {
-		if (in_file ? o->only_command_line || o->type == CONFIG_FLAG : o->type == CONFIG_SECTIONS)
+		if (in_file ? o->only_command_line || o->type == CONFIG_FLAG : o->only_file || o->type == CONFIG_SECTIONS)
 			continue;
 		d = distance(name, o->name);
 		/* "log" for "log-level", too */
@@ -193,7 +193,7 @@ static struct config_value *line_value(struct config *c, const char *arg, const 
 	for (size_t i = 0; i < c->n && !is_long; i++)
 		if (c->values[i].option->letter == arg[1])
 			v = &c->values[i];
-	return v ? v : line_unknown(c, shown, error, size);
+	return v && !v->option->only_file ? v : line_unknown(c, shown, error, size);
 }
 
 /* "-c FILE" is known even when the table does not list it. */

@@ -47,6 +47,17 @@ says "^culvert [0-9.]+: connected by duplex, up " answer
 says "udp $UDP udp +[0-9]+ +5[0-9][0-9] " answer
 says "tcp $SIG sig .* 123 k " answer
 
+# By the file that the helper has; by one that says that there is no socket.
+printf 'server = "https://localhost:1"\ntoken-file = "%s"\ncontrol = "%s"\nlocal = { "udp://127.0.0.1:0=udp" }\n' "$W/token" "$W/control" >"$W/helper.conf"
+asked 0 -c "$W/helper.conf"
+says "connected by duplex" answer
+sed -i 's,^control = .*,control = none,' "$W/helper.conf"
+asked 2 -c "$W/helper.conf"
+says "helper.conf:3: the helper has no socket to be asked at"
+printf 'cert = a\nkey = b\ntoken-file = c\nadmin = "%s"\nservice udp { target = "udp://127.0.0.1:9" }\n' "$W/culvertd.sock" >"$W/server.conf"
+"$CULVERTD" status -c "$W/server.conf" >"$W/answer" || fail "no status of the server by its file"
+says "culvert.echo +built in$" answer
+
 # ---- again and again ----
 launch load $PYTHON "$TOP/tests/tools/datagrams.py" pingpong "$UDP" --count 1000000 --gap 10
 terminal=0

@@ -84,19 +84,6 @@ static void talk(struct run *r, int64_t us, bool streams)
 	}
 }
 
-static void end(struct run *r)
-{
-	r->w->no_auto_finish = false;
-	world_stream_feed(&r->f->near, 1);
-	world_stream_feed(&r->f->far, 1);
-	for (unsigned i = 0; i < 600 && !world_stream_done(r->f); i++)
-		world_run(r->w, 50 * LOOP_MS);
-	assert_true(world_stream_right(r->f));
-	assert_true(world_stream_done(r->f));
-	assert_int_equal(r->d->near.wrong + r->d->far.wrong + r->d->near.repeated + r->d->far.repeated, 0);
-	world_free(r->w);
-}
-
 static void report(const struct run *r, const char *path, unsigned limit)
 {
 	struct relay_counts counts;
@@ -128,7 +115,7 @@ static void a_call(const char *rung, unsigned path, unsigned limit, enum relay_o
 	assert_true(r.d->near.gap_us <= bound);
 	assert_true(r.d->far.received + 10 >= r.packets && r.d->near.received + 10 >= r.packets);	/* before it was learned */
 	assert_int_equal(r.lane->failed, 0);
-	end(&r);
+	world_end(r.w, r.f, r.d);
 }
 
 static void calls(void **state)
@@ -183,7 +170,7 @@ static void a_day(const char *rung, unsigned path)
 	assert_int_equal(r.lane->failed, 0);
 	assert_true(r.d->far.received + 2 >= r.packets && r.d->near.received + 2 >= r.packets);
 	assert_true(r.d->far.slowest_us <= DELAY + TRIP + DIAL && r.d->near.slowest_us <= DELAY + TRIP + DIAL);
-	end(&r);
+	world_end(r.w, r.f, r.d);
 }
 
 static void days(void **state)

@@ -78,19 +78,6 @@ static int64_t talk_until(struct run *r, bool stalled, int64_t most)
 	return t;
 }
 
-static void end(struct run *r)
-{
-	r->w->no_auto_finish = false;
-	world_stream_feed(&r->f->near, 1);
-	world_stream_feed(&r->f->far, 1);
-	for (unsigned i = 0; i < 600 && !world_stream_done(r->f); i++)
-		world_run(r->w, 50 * LOOP_MS);
-	assert_true(world_stream_right(r->f));
-	assert_true(world_stream_done(r->f));
-	assert_int_equal(r->d->near.wrong + r->d->far.wrong + r->d->near.repeated + r->d->far.repeated, 0);
-	world_free(r->w);
-}
-
 static void holding_begins_and_ends(void **state)
 {
 	static const struct relay_behaviour plain;
@@ -126,7 +113,7 @@ static void holding_begins_and_ends(void **state)
 			assert_true(r.d->far.gap_us <= 60 * LOOP_MS && r.d->near.gap_us <= 60 * LOOP_MS);
 			assert_true(over <= 2500 * LOOP_MS);
 			talk(&r, 2 * LOOP_SECOND);
-			end(&r);
+			world_end(r.w, r.f, r.d);
 		}
 }
 
@@ -153,7 +140,7 @@ static void no_false_alarm(void **state)
 		}
 		assert_int_equal(r.lane->stalls, 0);
 		assert_int_equal(r.lane->failed, 0);
-		end(&r);
+		world_end(r.w, r.f, r.d);
 	}
 }
 
@@ -192,7 +179,7 @@ static void taking_turns(void **state)
 	assert_int_equal(r.d->far.received, r.packets);
 	assert_int_equal(r.d->near.received, r.packets);
 	assert_int_equal(r.lane->failed + r.poll->failed, 0);
-	end(&r);
+	world_end(r.w, r.f, r.d);
 }
 
 /* The session may go while a carrier is leaving, and one that was never proven leaves at once. */

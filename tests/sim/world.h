@@ -145,5 +145,7 @@ struct datagram_flow *world_datagram(struct world *);
 void world_send(struct port *, size_t n);
 /* Sends `count` packets each way, one each `every` us, in this world's time. */
 void world_call(struct world *, struct datagram_flow *, unsigned count, int64_t every_us, size_t n);
+/* The last byte each way, up to 30 s for it; asserts that all of the stream arrived and no datagram came wrong or twice. Frees the world. */
+void world_end(struct world *, struct stream_flow *, struct datagram_flow *);
 
 #endif

@@ -1,6 +1,11 @@
 /* Traffic: flows with a known content at both ends, checked as it arrives. */
 #include "tests/sim/world_flow.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,6 +231,19 @@ void world_call(struct world *w, struct datagram_flow *f, unsigned count, int64_
 		world_send(&f->far, n);
 		world_run(w, every_us);
 	}
+}
+
+void world_end(struct world *w, struct stream_flow *f, struct datagram_flow *d)
+{
+	w->no_auto_finish = false;
+	world_stream_feed(&f->near, 1);
+	world_stream_feed(&f->far, 1);
+	for (unsigned i = 0; i < 600 && !world_stream_done(f); i++)
+		world_run(w, 50 * LOOP_MS);
+	assert_true(world_stream_right(f));
+	assert_true(world_stream_done(f));
+	assert_int_equal(d->near.wrong + d->far.wrong + d->near.repeated + d->far.repeated, 0);
+	world_free(w);
 }
 
 /* ---- the server's side ---- */

@@ -1,5 +1,5 @@
 /* The configuration reader: files, command line, and what it says about mistakes. */
-/* links: tunnel/config.c tunnel/config_values.c */
+/* links: tunnel/config.c tunnel/config_table.c tunnel/config_values.c */
 /* libs: -lconfuse */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -247,6 +247,40 @@ static void test_mutations(void **state)
 	}
 }
 
+/* A subcommand reads the file of its program. */
+static void test_table(void **state)
+{
+	static const struct config_option own[] = {
+		{ .name = "token-file", .type = CONFIG_STRING, .value = "/own", .help = "mine" },
+		{ .name = "watch", .letter = 'w', .type = CONFIG_FLAG, .help = "again" },
+		{ .name = NULL },
+	};
+	static const char *const shown[] = { "listen", NULL };
+	struct config_option *table = config_table(own, options, shown, false), *o = table;
+	struct config *c;
+	const char *args[] = { "x", "-c", file, "-w" };
+
+	(void)state;
+	assert_string_equal(o[0].value, "/own");
+	assert_string_equal(o[2].name, "listen");
+	assert_non_null(o[2].help);
+	assert_null(o[3].help);
+	write_file("listen = { a:1 }\nservice rtp { target = x }\ntoken-file = /file\n");
+	c = config_read(table, 4, (char **)args, error, sizeof error);
+	assert_non_null(c);
+	assert_true(config_bool(c, "watch"));
+	assert_string_equal(config_string(c, "token-file"), "/file");
+	assert_int_equal(config_sections(c, "service"), 1);
+	config_free(c);
+	args[1] = "--listen";
+	assert_non_null(c = config_read(table, 3, (char **)args, error, sizeof error));
+	config_free(c);
+	args[1] = "--check";
+	assert_null(config_read(table, 2, (char **)args, error, sizeof error));
+	assert_string_equal(error, "--check: unknown option; see --help");
+	free(table);
+}
+
 static int group_setup(void **state)
 {
 	int fd = mkstemp(file);
@@ -272,6 +306,7 @@ int main(void)
 		cmocka_unit_test(test_file_twice),
 		cmocka_unit_test(test_file_syntax),
 		cmocka_unit_test(test_mutations),
+		cmocka_unit_test(test_table),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

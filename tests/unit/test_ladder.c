@@ -289,6 +289,20 @@ static void poll_first_then_the_best_that_was_measured(void **state)
 	assert_int_equal(surveys, 1);	/* nothing to climb to */
 }
 
+static void what_is_said_of_poll(void **state)
+{
+	struct ladder_status status;
+
+	(void)state;
+	begin();
+	prove(on("poll"));
+	ladder_status(ladder, &status);
+	assert_string_equal(status.why, "it passes everywhere; better ones are being measured");
+	found(all_held);
+	ladder_status(ladder, &status);
+	assert_string_equal(status.why, "measured: nothing better passes here");
+}
+
 static void the_rung_follows_the_findings(void **state)
 {
 	struct survey_findings f;
@@ -680,6 +694,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(poll_first_then_the_best_that_was_measured),
+		T(what_is_said_of_poll),
 		T(the_rung_follows_the_findings),
 		T(what_is_known_races_poll),
 		T(a_known_rung_that_wins_needs_no_poll),

@@ -1,4 +1,4 @@
-/* links: tunnel/pool.c tunnel/pool_dial.c tunnel/pool_cuts.c tunnel/cuts.c tunnel/h1.c tunnel/h1_course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/stream_mem.c */
+/* links: tunnel/pool.c tunnel/pool_dial.c tunnel/pool_cuts.c tunnel/cuts.c tunnel/h1.c tunnel/h1_course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/stream_mem.c tests/lib/peers.c */
 /* libs: -lev -lhttp_parser */
 /*
  * The pool with a dialler that takes 10 ms and succeeds or fails as told, against real h1
@@ -14,25 +14,18 @@
 #include <string.h>
 
 #include "framing/error.h"
+#include "tests/lib/peers.h"
 #include "tests/lib/stream_mem.h"
-#include "tunnel/h1.h"
 #include "tunnel/log.h"
 #include "tunnel/pool.h"
 
 #define MS(n) ((n) * LOOP_MS)
-#define PEERS_MAX 64
 
 struct dial {
 	struct dial *next;
 	struct timer timer;
 	void (*done)(void *pool_ctx, struct stream *, int error, const char *why);
 	void *pool_ctx;
-};
-
-struct peer {
-	struct h1 *h;
-	struct exchange *x;
-	bool old;		/* answers as if it would not keep the connection */
 };
 
 struct leg {
@@ -45,70 +38,19 @@ static struct pool *pool;
 static struct pool_user user;
 static struct cuts cuts;
 static struct dial *dials;
-static struct peer peers[PEERS_MAX];
-static unsigned peer_count;
-static int started, cancelled, dial_error, accept_max, peers_open;
+static int started, cancelled, dial_error;
+static unsigned accept_max;
 static int64_t started_at[256];
 static struct leg legs[8];
 static int want;		/* legs that ask again when available is called */
 static int available, failed, failed_error;
 static bool free_in_event, ask_on_closed, ask_once;
 
-/* The servers */
-
-static int ignore_body(void *ctx, const uint8_t *p, size_t n)
-{
-	(void)ctx;
-	(void)p;
-	(void)n;
-	return 0;
-}
-
-static void ignore(void *ctx)
-{
-	(void)ctx;
-}
-
-static void peer_exchange_closed(void *ctx, int error)
-{
-	struct peer *p = ctx;
-
-	(void)error;
-	p->x = NULL;
-}
-
-static const struct exchange_events peer_exchange = { NULL, ignore_body, ignore, ignore, peer_exchange_closed };
-
-static void peer_request(void *ctx, struct exchange *x, const struct http1_head *head)
-{
-	struct peer *p = ctx;
-
-	(void)head;
-	x->events = &peer_exchange;
-	x->ctx = p;
-	p->x = x;
-}
-
-static void peer_closed(void *ctx, int error)
-{
-	struct peer *p = ctx;
-
-	(void)error;
-	p->h = NULL;
-	peers_open--;
-}
-
-static const struct h1_events peer_events = { .request = peer_request, .closed = peer_closed };
-
 /* Answers everything that was asked so far. */
 static void answer_all(void)
 {
-	static const struct exchange_head head = { .status = 200, .lines = "" };
-	static const struct exchange_head last = { .status = 200, .lines = "Connection: close\r\n" };
-
-	for (unsigned i = 0; i < peer_count; i++)
-		if (peers[i].x)
-			exchange_send(peers[i].x, peers[i].old ? &last : &head, 0, true);
+	for (unsigned i = 0; i < peers_made; i++)
+		peers_answer(&peers[i]);
 }
 
 /* The dialler */
@@ -126,19 +68,13 @@ static void dial_unlink(struct dial *d)
 static void dial_fire(void *ctx)
 {
 	struct dial *d = ctx;
-	struct stream *a, *b;
 
 	dial_unlink(d);
 	if (dial_error || peers_open >= accept_max) {
 		d->done(d->pool_ctx, NULL, dial_error ? dial_error : ERROR_REFUSED, "because");
 		return;
 	}
-	assert_true(peer_count < PEERS_MAX);
-	stream_mem_pair(loop, &a, &b, NULL);
-	peers_open++;
-	peers[peer_count].h = h1_server(loop, b, &h1_limits_default, &peer_events, &peers[peer_count]);
-	peer_count++;
-	d->done(d->pool_ctx, a, 0, NULL);
+	d->done(d->pool_ctx, peers_connect(loop), 0, NULL);
 }
 
 static struct dial *dial_start(void *ctx, void (*done)(void *, struct stream *, int, const char *), void *pool_ctx)
@@ -170,6 +106,17 @@ static const struct pool_dialler dialler = { dial_start, dial_cancel, &dials };
 /* The legs */
 
 static void ask(struct leg *leg);
+
+static int ignore_body(void *ctx, const uint8_t *p, size_t n)
+{
+	(void)ctx, (void)p, (void)n;
+	return 0;
+}
+
+static void ignore(void *ctx)
+{
+	(void)ctx;
+}
 
 static int leg_head(void *ctx, const struct http1_head *head)
 {
@@ -238,10 +185,9 @@ static int set_up(void **state)
 	(void)state;
 	loop = loop_new_virtual(1000, 0);
 	dials = NULL;
-	memset(peers, 0, sizeof peers);
+	peers_forget();
 	memset(legs, 0, sizeof legs);
-	peer_count = 0;
-	started = cancelled = dial_error = peers_open = want = available = failed = 0;
+	started = cancelled = dial_error = want = available = failed = 0;
 	free_in_event = ask_on_closed = ask_once = false;
 	accept_max = 1000;
 	memset(&cuts, 0, sizeof cuts);
@@ -265,9 +211,7 @@ static int tear_down(void **state)
 	for (int i = 0; i < 8; i++)
 		assert_null(legs[i].x);
 	assert_null(dials);
-	for (unsigned i = 0; i < peer_count; i++)
-		if (peers[i].h)
-			h1_close(peers[i].h);
+	peers_close();
 	assert_int_equal(peers_open, 0);
 	loop_free(loop);
 	return 0;

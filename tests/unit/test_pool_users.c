@@ -1,4 +1,4 @@
-/* links: tunnel/pool.c tunnel/pool_dial.c tunnel/pool_cuts.c tunnel/cuts.c tunnel/h1.c tunnel/h1_course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/stream_mem.c */
+/* links: tunnel/pool.c tunnel/pool_dial.c tunnel/pool_cuts.c tunnel/cuts.c tunnel/h1.c tunnel/h1_course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/stream_mem.c tests/lib/peers.c */
 /* libs: -lev -lhttp_parser */
 /*
  * One pool for several users: who is served first, who is left out, who hears of failures; limits that make
@@ -14,13 +14,12 @@
 #include <string.h>
 
 #include "framing/error.h"
+#include "tests/lib/peers.h"
 #include "tests/lib/stream_mem.h"
-#include "tunnel/h1.h"
 #include "tunnel/log.h"
 #include "tunnel/pool.h"
 
 #define MS(n) ((n) * LOOP_MS)
-#define PEERS_MAX 64
 #define USERS 4
 #define TAKEN_MAX 8
 
@@ -28,11 +27,6 @@ struct dial {
 	struct timer timer;
 	void (*done)(void *pool_ctx, struct stream *, int error, const char *why);
 	void *pool_ctx;
-};
-
-struct peer {
-	struct h1 *h;
-	struct exchange *x;
 };
 
 struct who {
@@ -45,67 +39,15 @@ struct who {
 static struct loop *loop;
 static struct pool *pool;
 static struct cuts cuts;
-static struct peer peers[PEERS_MAX];
-static unsigned peer_count, open_now, accept_max, turns;
+static unsigned accept_max, turns;
 static int started, dial_error;
 static bool queueing;
 static struct who who[USERS];
 
-/* ---- servers ---- */
-
-static int ignore_body(void *ctx, const uint8_t *p, size_t n)
-{
-	(void)ctx, (void)p, (void)n;
-	return 0;
-}
-
-static int ignore_head(void *ctx, const struct http1_head *head)
-{
-	(void)ctx, (void)head;
-	return 0;
-}
-
-static void ignore(void *ctx)
-{
-	(void)ctx;
-}
-
-static void peer_over(void *ctx, int error)
-{
-	struct peer *p = ctx;
-
-	(void)error;
-	p->x = NULL;
-}
-
-static const struct exchange_events peer_exchange = { NULL, ignore_body, ignore, ignore, peer_over };
-
-static void peer_request(void *ctx, struct exchange *x, const struct http1_head *head)
-{
-	struct peer *p = ctx;
-
-	(void)head;
-	x->events = &peer_exchange;
-	x->ctx = p;
-	p->x = x;
-}
-
-static void peer_closed(void *ctx, int error)
-{
-	struct peer *p = ctx;
-
-	(void)error;
-	p->h = NULL;
-	open_now--;
-}
-
-static const struct h1_events peer_events = { .request = peer_request, .closed = peer_closed };
-
 static void answer(unsigned i)
 {
-	static const struct exchange_head head = { .status = 200, .lines = "" };
-
-	exchange_send(peers[i].x, &head, 0, true);
+	assert_non_null(peers[i].x);
+	peers_answer(&peers[i]);
 }
 
 /* ---- dials: 10 ms each ---- */
@@ -113,23 +55,17 @@ static void answer(unsigned i)
 static void dial_fire(void *ctx)
 {
 	struct dial *d = ctx;
-	struct stream *a, *b;
 
-	if (queueing && open_now >= accept_max) {
+	if (queueing && peers_open >= accept_max) {
 		timer_in(&d->timer, MS(10));
 		return;
 	}
 	loop_free_later(loop, d);
-	if (dial_error || open_now >= accept_max) {
+	if (dial_error || peers_open >= accept_max) {
 		d->done(d->pool_ctx, NULL, dial_error ? dial_error : ERROR_REFUSED, "because");
 		return;
 	}
-	assert_true(peer_count < PEERS_MAX);
-	stream_mem_pair(loop, &a, &b, NULL);
-	open_now++;
-	peers[peer_count].h = h1_server(loop, b, &h1_limits_default, &peer_events, &peers[peer_count]);
-	peer_count++;
-	d->done(d->pool_ctx, a, 0, NULL);
+	d->done(d->pool_ctx, peers_connect(loop), 0, NULL);
 }
 
 static struct dial *dial_start(void *ctx, void (*done)(void *, struct stream *, int, const char *), void *pool_ctx)
@@ -161,6 +97,23 @@ static void gone(void *ctx, int error)
 
 	(void)error;
 	w->closed++;
+}
+
+static int ignore_head(void *ctx, const struct http1_head *head)
+{
+	(void)ctx, (void)head;
+	return 0;
+}
+
+static int ignore_body(void *ctx, const uint8_t *p, size_t n)
+{
+	(void)ctx, (void)p, (void)n;
+	return 0;
+}
+
+static void ignore(void *ctx)
+{
+	(void)ctx;
 }
 
 static const struct exchange_events events = { ignore_head, ignore_body, ignore, ignore, gone };
@@ -219,10 +172,10 @@ static int set_up(void **state)
 {
 	(void)state;
 	loop = loop_new_virtual(1000, 0);
-	memset(peers, 0, sizeof peers);
+	peers_forget();
 	memset(who, 0, sizeof who);
 	memset(&cuts, 0, sizeof cuts);
-	peer_count = open_now = turns = 0;
+	turns = 0;
 	started = dial_error = 0;
 	queueing = false;
 	accept_max = 1000;
@@ -242,9 +195,7 @@ static int tear_down(void **state)
 		pool_leave(&who[i].user);
 	}
 	run(MS(1));
-	for (unsigned i = 0; i < peer_count; i++)
-		if (peers[i].h)
-			h1_close(peers[i].h);
+	peers_close();
 	run(MS(1));
 	loop_free(loop);
 	return 0;
@@ -470,7 +421,7 @@ static void old_ones_are_not_used_again(void **state)
 	answer(0);
 	run(MS(10));
 	assert_int_equal(pool_open_count(pool), 0);
-	assert_int_equal(open_now, 0);
+	assert_int_equal(peers_open, 0);
 	assert_true(cuts.survived.age_us >= 6 * LOOP_SECOND);
 }
 
@@ -483,9 +434,8 @@ static void six_hundred_exchanges(void **state)
 		want(0, 1);
 		run(MS(20));
 		assert_false(pool_is_worn(who[0].taken[0]));
-		for (unsigned k = 0; k < peer_count; k++)
-			if (peers[k].x)
-				answer(k);
+		for (unsigned k = 0; k < peers_made; k++)
+			peers_answer(&peers[k]);
 		run(MS(1));
 	}
 	assert_int_equal(started, 2);
@@ -550,7 +500,7 @@ static void another_network_when_full(void **state)
 	want(1, 2);
 	run(MS(200));
 	assert_int_equal(who[1].n, 2);
-	assert_int_equal(peer_count, 4);
+	assert_int_equal(peers_made, 4);
 	assert_int_equal(pool_peak(pool), 2);
 	assert_true(pool_is_full(pool));
 }
