@@ -3,8 +3,8 @@
  * HTTP proxies. Subcommands are rows of a table; without one it serves. Start order:
  * options, files, ports, READY, serve.
  *
- * Exit status: 0 in order; 1 what cannot heal by itself (a port in use, a file that
- * cannot be read); 2 usage or configuration.
+ * Exit status: 0 in order; 1 what cannot heal by itself (a port in use); 2 wrong options,
+ * or files that cannot be read. Subcommands: client/commands.h.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * is left out, the others count.
  *
  *   {"culvert-paths": 1, "paths": [{"key": HEX, "rung": "push" or null, "when": UNIX-TIME, "limit": N,
- *     "cuts": {"seen": {"age_us", "idle_us", "bytes"}, "survived": {...}, "learned": UNIX-TIME, "count": N, "wrong": N}}, ...]}
+ *     "cuts": {"seen": {"age_us", "idle_us", "bytes", "answer_us"}, "survived": {...}, "learned": UNIX-TIME, "count": N, "wrong": N}}, ...]}
  */
 #include "client/memory_file.h"
 
@@ -60,7 +60,7 @@ static bool cut_from(const json_t *cuts, const char *name, struct cut *out)
 	int64_t bytes;
 
 	if (!number(o, "age_us", SPAN_MAX, &out->age_us) || !number(o, "idle_us", SPAN_MAX, &out->idle_us) ||
-	    !number(o, "bytes", BYTES_MAX, &bytes))
+	    !number(o, "bytes", BYTES_MAX, &bytes) || !number(o, "answer_us", SPAN_MAX, &out->answer_us))
 		return false;
 	out->bytes = (uint64_t)bytes;
 	return !o || json_is_object(o);
@@ -220,8 +220,8 @@ enum memory_file_state memory_file_read(const char *file, struct memory_entry *l
 
 static json_t *cut_to(const struct cut *c)
 {
-	return json_pack("{s:I, s:I, s:I}", "age_us", (json_int_t)c->age_us, "idle_us", (json_int_t)c->idle_us,
-			 "bytes", (json_int_t)c->bytes);
+	return json_pack("{s:I, s:I, s:I, s:I}", "age_us", (json_int_t)c->age_us, "idle_us", (json_int_t)c->idle_us,
+			 "bytes", (json_int_t)c->bytes, "answer_us", (json_int_t)c->answer_us);
 }
 
 static json_t *entry_to(const struct memory_entry *e)

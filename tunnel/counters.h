@@ -30,8 +30,8 @@
 	X(malformed, "malformed bodies") \
 	X(datagrams_out, "datagrams sent into the tunnel") \
 	X(datagrams_in, "datagrams delivered from the tunnel") \
-	X(datagram_bytes_out, "their bytes") \
-	X(datagram_bytes_in, "their bytes") \
+	X(datagram_bytes_out, "bytes of datagrams sent into the tunnel") \
+	X(datagram_bytes_in, "bytes of datagrams delivered from the tunnel") \
 	X(dropped_queue_deadline, "datagrams dropped: waited here past their deadline") \
 	X(dropped_late, "datagrams dropped: arrived past the path's floor + deadline") \
 	X(dropped_repeat, "datagrams dropped: seen before") \

@@ -147,7 +147,7 @@ static void test_round_trip(void **state)
 
 	(void)state;
 	assert_string_equal(warning, "");
-	v.cuts = (struct cuts){ .seen = { 10 * LOOP_SECOND, 5 * LOOP_SECOND, 983040 }, .survived = { 8 * LOOP_SECOND, 1, 700000 },
+	v.cuts = (struct cuts){ .seen = { 10 * LOOP_SECOND, 5 * LOOP_SECOND, 983040, 7 }, .survived = { 8 * LOOP_SECOND, 1, 700000 },
 				.learned_us = 4000 * LOOP_SECOND, .count = 3, .odd = { 1, 2, 3 }, .wrong = 6, .raised = true };
 	memory_put(l.memory, "net", "proxy:3128", "https://s/culvert", &v);
 	v = some(NULL, NOW - 5, 4);
@@ -164,6 +164,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(w.cuts.seen.age_us, 10 * LOOP_SECOND);
 	assert_int_equal(w.cuts.seen.idle_us, 5 * LOOP_SECOND);
 	assert_int_equal(w.cuts.seen.bytes, 983040);
+	assert_int_equal(w.cuts.seen.answer_us, 7);
 	assert_int_equal(w.cuts.survived.age_us, 8 * LOOP_SECOND);
 	assert_int_equal(w.cuts.survived.idle_us, 1);
 	assert_int_equal(w.cuts.survived.bytes, 700000);
