@@ -165,7 +165,7 @@ void h1_begin(struct h1 *h)
 	h->x = (struct exchange){ .ops = &h1_output_ops };
 	h->state = H1_BUSY;
 	h->in = h->out = H1_NONE;
-	h->paused = h->chunked = h->bodyless = h->old = h->resumed = false;
+	h->paused = h->chunked = h->bodyless = h->old = h->refused = h->resumed = false;
 	h->keep = true;
 	h->in_last = h->out_last = loop_now(h->loop);
 }

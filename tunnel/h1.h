@@ -54,5 +54,7 @@ void h1_survived(const struct h1 *, struct cut *);
 void h1_cut(const struct h1 *, struct cut *now, struct cut *stood);
 /* Client: the silences so far do not count as survived. */
 void h1_disown(struct h1 *);
+/* The exchange got a whole answer, or one with another status than 200: the connection ends for that reason, if it does. */
+bool h1_was_answered(const struct h1 *);
 
 #endif

@@ -16,6 +16,7 @@ static int on_head(void *ctx, const struct http1_head *head)
 	if (!h->x.events)
 		return ERROR_CLOSED;
 	h->in = H1_OPEN;
+	h->refused = head->status != 200;
 	h->keep = head->keep_alive && !head->upgrade;
 	rc = h->x.events->head(h->x.ctx, head);
 	return h->state == H1_BUSY ? rc : ERROR_CLOSED;

@@ -59,6 +59,7 @@ struct h1 {
 	bool chunked;		/* our body is */
 	bool bodyless;		/* our message must not have a body */
 	bool old;		/* server: the request was HTTP/1.0 */
+	bool refused;		/* client: the answer's status is not 200 */
 	bool resumed;		/* server: and wants to be told that the connection stays */
 
 	uint8_t *input;		/* H1_INPUT bytes */

@@ -201,7 +201,7 @@ static void on_idle(void *ctx)
 /* In the middle of an exchange, and not by ourselves. */
 static bool is_cut(const struct member *m, int error)
 {
-	if (m->user && m->user->leaving)
+	if ((m->user && m->user->leaving) || (m->h && h1_was_answered(m->h)))
 		return false;
 	return m->state == MEMBER_USED && (error == ERROR_RESET || error == ERROR_EOF || error == ERROR_TIMEOUT);
 }

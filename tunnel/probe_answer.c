@@ -16,7 +16,9 @@
 #include "tunnel/probe_filler.h"
 #include "tunnel/session_internal.h"
 
-#define ANSWERS_MAX 4			/* of a session at a time; one more gets PROBED and nothing else */
+#define ANSWERS_MAX 4			/* of a session at a time; one more gets PROBED and what is known of its marks */
+#define FILLER_MAX (16 << 20)		/* bytes of filler and padding for a session in FILLER_US; who asks for more gets the same */
+#define FILLER_US (600 * LOOP_SECOND)
 #define SURPLUS_WAIT (200 * LOOP_MS)	/* for the end of a request body that is one too many */
 #define REPORT_ROOM 4096		/* bytes of PROBED and all SEENs */
 #define MARK_ROOM 128			/* bytes around the filler of one mark */
@@ -259,6 +261,29 @@ static uint64_t count_copies(struct session *s, uint64_t x)
 	return ++p->count;
 }
 
+/* What it makes us send beyond what it says. */
+static uint64_t filler_of(const struct request *r)
+{
+	uint64_t reports = r->answer == ANSWER_EARLY ? REQUEST_MARKS_MAX + 2 : 1;
+
+	return r->marks * (uint64_t)(r->size > r->pad ? r->size : r->pad) + reports * r->pad;
+}
+
+/* A server is no means to make traffic. */
+static bool take_filler(struct session *s, uint64_t n)
+{
+	int64_t now = loop_now(s->loop);
+
+	if (now - s->probe_filler_us >= FILLER_US) {
+		s->probe_filler = 0;
+		s->probe_filler_us = now;
+	}
+	if (n > FILLER_MAX - s->probe_filler)
+		return false;
+	s->probe_filler += n;
+	return true;
+}
+
 /* All Via headers in one line. */
 static size_t take_via(char *out, size_t cap, const struct http1_head *head)
 {
@@ -293,10 +318,10 @@ void probe_answer(struct session *s, const struct request *r, struct exchange *x
 	timer_init(&a->timer, s->loop, on_timer, a);
 	x->events = &answer_events;
 	x->ctx = a;
-	if (s->probe_count++ >= ANSWERS_MAX) {
+	if (s->probe_count++ >= ANSWERS_MAX || !take_filler(s, filler_of(r))) {
 		a->surplus = true;
 		a->request.answer = ANSWER_COMPLETE;
-		a->request.marks = a->request.hold_ms = 0;
+		a->request.marks = a->request.hold_ms = a->request.pad = 0;
 		a->due_us = loop_now(s->loop) + SURPLUS_WAIT;
 	}
 	list_append(&s->probes, &a->link);

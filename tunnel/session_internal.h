@@ -173,6 +173,8 @@ struct session {
 	struct link probes;	/* server: being answered */
 	unsigned probe_count, probed_next;
 	struct probed_x probed[PROBED_MAX]; /* server: the newest probes */
+	uint64_t probe_filler;	/* server: bytes that they asked for since ... */
+	int64_t probe_filler_us;
 	session_pick *pick;
 	void *pick_ctx;
 

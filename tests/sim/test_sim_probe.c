@@ -200,6 +200,38 @@ static void extremes(void **state)
 	rig_free(rig);
 }
 
+/* Who asks for much again and again gets no more than a share of it; what costs nothing is answered as before. */
+static void a_share_of_filler(void **state)
+{
+	static const struct probe_plan greedy[] = {
+		{ .answer = ANSWER_STREAMED, .down_marks = PROBE_MARKS, .down_size = 65000, .patience_us = 10 * LOOP_SECOND },
+		{ .answer = ANSWER_STREAMED, .down_marks = PROBE_MARKS, .pad = 6144, .patience_us = 10 * LOOP_SECOND },
+		{ .up_streamed = true, .answer = ANSWER_EARLY, .up_marks = PROBE_MARKS, .up_gap_us = 50 * LOOP_MS, .pad = 6144,
+		  .patience_us = 10 * LOOP_SECOND },
+	};
+
+	(void)state;
+	for (unsigned k = 0; k < 3; k++) {
+		struct rig *rig = rig_new(6);
+		int64_t began = loop_now(rig->w->loop);
+		uint64_t bytes = 0;
+		unsigned n = k == 0 ? 20 : 110;
+
+		for (unsigned i = 0; i < n; i++) {
+			bytes += probe(rig, &greedy[k])->bytes_in;
+			assert_true(k == 2 || rig->result.error == 0);	/* the answer to one too many may come before its end */
+			assert_true(i > 6 || rig->result.down_seen + rig->result.up_seen == PROBE_MARKS);
+		}
+		assert_in_range(bytes, 15 << 20, 17 << 20);
+		assert_true(rig->result.down_seen + rig->result.up_seen < 8);
+		expect(rig, "no filler", &(struct probe_plan){ .answer = ANSWER_STREAMED, .down_marks = 3, .down_gap_ms = 150,
+			.patience_us = LOOP_SECOND }, FINDING_PASSES, FINDING_PASSES, FINDING_UNKNOWN);
+		world_run(rig->w, began + 601 * LOOP_SECOND - loop_now(rig->w->loop));
+		assert_int_equal(probe(rig, &greedy[k])->down_seen + rig->result.up_seen, PROBE_MARKS);
+		rig_free(rig);
+	}
+}
+
 /* ---- what it finds ---- */
 
 static void findings(void **state)
@@ -307,6 +339,36 @@ static void stored(void **state)
 	expect(rig, "lost", &plan, FINDING_REFUSED, FINDING_REFUSED, FINDING_REFUSED);
 	assert_int_equal(rig->result.status, 0);
 	rig_free(rig);
+}
+
+/* A refusal in the middle of a request ends the connection, and says nothing of how long those live. */
+static void refusals_are_no_cuts(void **state)
+{
+	static const struct relay_behaviour refusing[] = {
+		{ .refuse_chunked = true }, { .body_limit = 100 }, { .page_each = 1 },
+	};
+	struct probe_plan empty = { .patience_us = LOOP_SECOND }, up = both_ways;
+
+	(void)state;
+	up.answer = ANSWER_COMPLETE;
+	for (unsigned k = 0; k < 3; k++) {
+		struct rig *rig = rig_new(6);
+		const struct cuts *cuts = &rig->w->lane[0].cuts;
+
+		for (unsigned i = 0; i < 10; i++) {
+			for (unsigned j = 0; j < 8; j++) {	/* the connection that is taken next gets old */
+				probe(rig, &empty);
+				world_run(rig->w, 500 * LOOP_MS);
+			}
+			set(rig, &refusing[k]);
+			probe(rig, k == 1 ? &up : &both_ways);
+			assert_true(rig->result.error < 0);
+			set(rig, &(struct relay_behaviour){ 0 });
+		}
+		if (cuts->count)
+			fail_msg("%u: %u cuts, age %.1f s; %d %s", k, cuts->count, (double)cuts->seen.age_us / 1e6, rig->result.status, rig->result.why);
+		rig_free(rig);
+	}
 }
 
 static void repeats_are_counted(void **state)
@@ -440,12 +502,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_is_noted),
 		cmocka_unit_test(complete_bodies_are_whole),
-		cmocka_unit_test(extremes),
+		cmocka_unit_test(extremes), cmocka_unit_test(a_share_of_filler),
 		cmocka_unit_test(findings),
 		cmocka_unit_test(remedies),
 		cmocka_unit_test(damage_down),
 		cmocka_unit_test(stored),
-		cmocka_unit_test(repeats_are_counted),
+		cmocka_unit_test(refusals_are_no_cuts), cmocka_unit_test(repeats_are_counted),
 		cmocka_unit_test(replays_are_seen),
 		cmocka_unit_test(old_proxies_are_told),
 		cmocka_unit_test(gives_up),
