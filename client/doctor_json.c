@@ -31,6 +31,8 @@ static void put_text(FILE *f, const char *text)
 		n = character(s);
 		if (*s < ' ' || *s == 0x7f)
 			fprintf(f, "\\u%04x", *s);
+		else if (n == 2 && *s == 0xc2 && s[1] < 0xa0)
+			fprintf(f, "\\u%04x", s[1]);
 		else if (*s == '"' || *s == '\\')
 			fprintf(f, "\\%c", *s);
 		else if (n)

@@ -66,6 +66,13 @@ static bool cut_from(const json_t *cuts, const char *name, struct cut *out)
 	return !o || json_is_object(o);
 }
 
+/* Nothing shorter is ever learned; believed, it would let no connection live. */
+static bool is_learnable(const struct cut *c)
+{
+	return (!c->age_us || c->age_us >= CUTS_AGE_MIN) && (!c->idle_us || c->idle_us >= CUTS_IDLE_MIN) &&
+	       (!c->bytes || c->bytes >= CUTS_BYTES_MIN) && (!c->answer_us || c->answer_us >= CUTS_AGE_MIN);
+}
+
 static bool cuts_from(const json_t *entry, struct memory_entry *e)
 {
 	const json_t *o = json_object_get(entry, "cuts");
@@ -77,7 +84,7 @@ static bool cuts_from(const json_t *entry, struct memory_entry *e)
 		return false;
 	e->verdict.cuts.wrong = (unsigned)wrong;
 	e->verdict.cuts.count = (unsigned)count;
-	return !o || json_is_object(o);
+	return (!o || json_is_object(o)) && is_learnable(&e->verdict.cuts.seen);
 }
 
 static bool rung_from(const json_t *entry, const struct rung **out)

@@ -354,6 +354,24 @@ bool message_probed_put(struct writer *w, const struct message_probed *m)
 	return message_emit(w, CAPSULE_PROBED, &f, message_nothing);
 }
 
+void message_text_get(char out[MESSAGE_TEXT_MAX + 1], struct span text)
+{
+	size_t n = text.n < MESSAGE_TEXT_MAX ? text.n : MESSAGE_TEXT_MAX;
+
+	for (size_t i = 0; i < n; i++) {
+		uint8_t c = text.p[i], next = i + 1 < n ? text.p[i + 1] : 0;
+		bool first = i == 0 || text.p[i - 1] < 0x80, eight = c >= 0x80 && c < 0xa0;
+
+		if (c == 0xc2 && next >= 0x80 && next < 0xa0) {
+			out[i++] = '?';
+			out[i] = '?';
+			continue;
+		}
+		out[i] = c < ' ' || c == 0x7f || (eight && first) ? '?' : (char)c;
+	}
+	out[n] = 0;
+}
+
 int message_token_get(struct span value, uint64_t *token)
 {
 	struct cursor c;

@@ -136,6 +136,8 @@ int message_mark_get(struct span value, struct message_mark *);
 int message_seen_get(struct span value, struct message_seen *);
 int message_probed_get(struct span value, struct message_probed *);
 int message_token_get(struct span value, uint64_t *token);	/* PING and PONG */
+/* A text block of the peer's (at most MESSAGE_TEXT_MAX octets), for people: `?` for control characters, of 8 bits or of UTF-8. */
+void message_text_get(char out[MESSAGE_TEXT_MAX + 1], struct span text);
 
 /* params: those whose bit is set in has. channel_window goes out as 3 in HELLO
  * and WELCOME, as 20 in OPEN and OPENED. */

@@ -156,8 +156,7 @@ void channel_on_refused(struct session *s, const struct message_refused *m)
 
 	if (!ch || !is_ours(s, ch->id))
 		return;
-	memcpy(sentence, m->sentence.p, m->sentence.n);
-	sentence[m->sentence.n] = 0;
+	message_text_get(sentence, m->sentence);
 	count(channels_refused);
 	if (ch->params.kind == KIND_STREAM)
 		channel_stream_refused(ch);
@@ -268,8 +267,7 @@ void channel_on_close(struct channel *ch, const struct message_close *m)
 {
 	char reason[MESSAGE_TEXT_MAX + 1];
 
-	memcpy(reason, m->reason.p, m->reason.n);
-	reason[m->reason.n] = 0;
+	message_text_get(reason, m->reason);
 	if (ch->params.kind == KIND_DATAGRAM) {
 		channel_end(ch, m->code, reason);
 		return;

@@ -456,8 +456,7 @@ void channel_stream_on_reset(struct channel *ch, const struct message_reset *m)
 		violated(ch, "a reset with an impossible final size");
 		return;
 	}
-	memcpy(reason, m->reason.p, m->reason.n);
-	reason[m->reason.n] = 0;
+	message_text_get(reason, m->reason);
 	give_up_receiving(ch, m->final);
 	ch->code = m->code;
 	if (ch->send.state == HALF_OPEN)

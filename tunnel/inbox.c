@@ -117,8 +117,7 @@ static int on_farewell(struct arrival *a, uint64_t type, struct span value)
 
 	if (message_farewell_get(value, &m) < 0)
 		return ERROR_MALFORMED;
-	memcpy(reason, m.reason.p, m.reason.n);
-	reason[m.reason.n] = 0;
+	message_text_get(reason, m.reason);
 	if (type != CAPSULE_GOAWAY) {
 		session_end(s, m.code, reason);
 		return 0;

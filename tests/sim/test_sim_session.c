@@ -15,6 +15,7 @@
 
 #include "framing/capsule.h"
 #include "tests/sim/world.h"
+#include "tunnel/session_internal.h"
 #include "tunnel/counters.h"
 
 static const struct proxy_options pipe_10ms = { .kind = PROXY_PIPE, .delay_us = 10 * LOOP_MS, .dial_us = 40 * LOOP_MS };
@@ -234,6 +235,19 @@ static void bye(void **state)
 	}
 }
 
+/* The server's words are shown to people: terminals must not obey them. */
+static void reasons_are_harmless(void **state)
+{
+	struct world *w = world_with("duplex", &pipe_10ms);
+
+	(void)state;
+	session_bye(w->server[0].session, CODE_SHUTDOWN, "a\033[2J\r\n\xc2\x9b" "c\x9d\x7f gr\xc3\xbc\xc3\x9f" "e \xe2\x82\xac");
+	world_run(w, 300 * LOOP_MS);
+	assert_true(w->helper_ended);
+	assert_string_equal(w->helper->ended_reason, "a?[2J????c?? gr\xc3\xbc\xc3\x9f" "e \xe2\x82\xac");
+	world_free(w);
+}
+
 /* After GOAWAY no new channels are opened here, and the old ones go on to their end. */
 static void goaway(void **state)
 {
@@ -304,6 +318,7 @@ int main(void)
 		cmocka_unit_test(take_over),
 		cmocka_unit_test(expiry),
 		cmocka_unit_test(bye),
+		cmocka_unit_test(reasons_are_harmless),
 		cmocka_unit_test(goaway),
 		cmocka_unit_test(buffering_is_noticed),
 		cmocka_unit_test(many_channels),

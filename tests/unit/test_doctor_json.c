@@ -66,7 +66,7 @@ static void test_all(void **state)
 	d->n = 1;
 	d->runs[0] = (struct check_run){ .check = &check, .outcome = OUTCOME_LIMITED, .figures = 1, .figure = { { "ms", NAN } } };
 	strcpy(d->runs[0].sentence, "\"a\\b\"\x01 \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 \xc3");
-	strcpy(d->runs[0].box, "\xed\xa0\x80 \xc0\xaf \xff \x7f");
+	strcpy(d->runs[0].box, "\xed\xa0\x80 \xc0\xaf \xff \x7f \xc2\x9b" "2J");
 	d->findings.up = FINDING_HELD;
 	d->limit = 2;
 	d->rung = &rungs[0];
@@ -74,7 +74,7 @@ static void test_all(void **state)
 	d->call[0] = (struct called){ &rungs[0], { .ran = true, .sent = 200, .received = 199, .p50_ms = 12.5, .mos = 4.1 } };
 	text = json_of(d);
 	assert_has(text, "\"sentence\":\"\\\"a\\\\b\\\"\\u0001 \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 ?\"");
-	assert_has(text, "\"box\":\"??? ?? ? \\u007f\"");
+	assert_has(text, "\"box\":\"??? ?? ? \\u007f \\u009b2J\"");
 	assert_has(text, "\"advice\":null");
 	assert_has(text, "\"figures\":{\"ms\":0}");
 	assert_has(text, "\"mode\":\"connect\"");

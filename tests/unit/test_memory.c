@@ -147,7 +147,7 @@ static void test_round_trip(void **state)
 
 	(void)state;
 	assert_string_equal(warning, "");
-	v.cuts = (struct cuts){ .seen = { 10 * LOOP_SECOND, 5 * LOOP_SECOND, 983040, 7 }, .survived = { 8 * LOOP_SECOND, 1, 700000 },
+	v.cuts = (struct cuts){ .seen = { 10 * LOOP_SECOND, 5 * LOOP_SECOND, 983040, 7 * LOOP_SECOND }, .survived = { 8 * LOOP_SECOND, 1, 700000 },
 				.learned_us = 4000 * LOOP_SECOND, .count = 3, .odd = { 1, 2, 3 }, .wrong = 6, .raised = true };
 	memory_put(l.memory, "net", "proxy:3128", "https://s/culvert", &v);
 	v = some(NULL, NOW - 5, 4);
@@ -164,7 +164,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(w.cuts.seen.age_us, 10 * LOOP_SECOND);
 	assert_int_equal(w.cuts.seen.idle_us, 5 * LOOP_SECOND);
 	assert_int_equal(w.cuts.seen.bytes, 983040);
-	assert_int_equal(w.cuts.seen.answer_us, 7);
+	assert_int_equal(w.cuts.seen.answer_us, 7 * LOOP_SECOND);
 	assert_int_equal(w.cuts.survived.age_us, 8 * LOOP_SECOND);
 	assert_int_equal(w.cuts.survived.idle_us, 1);
 	assert_int_equal(w.cuts.survived.bytes, 700000);
@@ -371,7 +371,7 @@ static void test_corruption(void **state)
 	size_t n;
 
 	(void)state;
-	v.cuts = (struct cuts){ .seen = { 1, 2, 3 }, .survived = { 4, 5, 6 }, .count = 7 };
+	v.cuts = (struct cuts){ .seen = { 3 * LOOP_SECOND, 2 * LOOP_SECOND, 300000 }, .survived = { 4, 5, 6 }, .count = 7 };
 	memory_put(l.memory, "a", "direct", "https://s/culvert", &v);
 	end(&l);
 	memcpy(good, read_text(&n), n = strlen(read_text(&n)));
@@ -443,6 +443,10 @@ static void test_nonsense(void **state)
 	says("{\"culvert-paths\":1,\"paths\":[{" KEY ",\"when\":5,\"cuts\":{\"seen\":{\"age_us\":-1}}}]}", "1 of 1");
 	says("{\"culvert-paths\":1,\"paths\":[{" KEY ",\"when\":5,\"cuts\":{\"seen\":{\"bytes\":9e99}}}]}", "1 of 1");
 	says("{\"culvert-paths\":1,\"paths\":[{" KEY ",\"when\":5,\"cuts\":{\"count\":4294967296}}]}", "1 of 1");
+	says("{\"culvert-paths\":1,\"paths\":[{" KEY ",\"when\":5,\"cuts\":{\"seen\":{\"age_us\":1}}}]}", "1 of 1");
+	says("{\"culvert-paths\":1,\"paths\":[{" KEY ",\"when\":5,\"cuts\":{\"seen\":{\"idle_us\":999999}}}]}", "1 of 1");
+	says("{\"culvert-paths\":1,\"paths\":[{" KEY ",\"when\":5,\"cuts\":{\"seen\":{\"bytes\":1000}}}]}", "1 of 1");
+	says("{\"culvert-paths\":1,\"paths\":[{" KEY ",\"when\":5,\"cuts\":{\"seen\":{\"answer_us\":1}}}]}", "1 of 1");
 	says("{\"culvert-paths\":1,\"paths\":[{" KEY ",\"when\":5,\"cuts\":{\"wrong\":7}}]}", "1 of 1");
 }
 

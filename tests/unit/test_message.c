@@ -308,9 +308,34 @@ static void checks_are_fnv_1a(void **state)
 	assert_int_equal(message_check((struct span)TEXT("foobar")), 0xbf9cf968);
 }
 
+static void text_is(const char *in, size_t n, const char *expected)
+{
+	char out[MESSAGE_TEXT_MAX + 1];
+
+	message_text_get(out, (struct span){ (const uint8_t *)in, n });
+	assert_string_equal(out, expected);
+}
+
+static void test_text(void **state)
+{
+	char large[300];
+
+	(void)state;
+	text_is("", 0, "");
+	text_is("gr\xc3\xbc\xc3\x9f" "e \xe2\x82\xac \xf0\x9f\x98\x80", 16, "gr\xc3\xbc\xc3\x9f" "e \xe2\x82\xac \xf0\x9f\x98\x80");
+	text_is("a\033[2J\r\n\0\x7f", 9, "a?[2J????");
+	text_is("\xc2\x9b" "2J\x9b" "2J \xc2\xa0", 9, "??2J?2J \xc2");
+	text_is("\xc2", 1, "\xc2");
+	text_is("\x9b\xc2\x80", 3, "???");
+	memset(large, 'x', sizeof large);
+	large[256] = 0;
+	text_is(large, sizeof large, large);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_text),
 		cmocka_unit_test(vectors_hold),
 		cmocka_unit_test(parameters_are_read),
 		cmocka_unit_test(parameters_out_of_range_are_malformed),
