@@ -10,7 +10,7 @@
 #include "client/ladder_internal.h"
 #include "tunnel/log.h"
 
-#define EXPLORE_BUSY (2500 * LOOP_MS)
+#define EXPLORE_BUSY (2 * LOOP_SECOND)
 #define EXPLORE_IDLE (5 * LOOP_SECOND)		/* doubled each time nothing flowed */
 #define EXPLORE_IDLE_FLOWS (20 * LOOP_SECOND)	/* at most, while there are channels */
 #define EXPLORE_IDLE_MAX (600 * LOOP_SECOND)
