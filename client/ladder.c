@@ -156,7 +156,7 @@ static void take_over(struct ladder *l, struct attempt *a)
 	bool stalled = last && last->stalled;
 
 	if (stalled && is_better(before, a->rung))
-		explore_penalise(l, before);
+		explore_penalise(l, before, true);
 	l->active = a;
 	l->since_us = loop_now(l->loop);
 	l->rung_us = a->proven_us;
@@ -202,7 +202,7 @@ static void lost(struct ladder *l, const struct rung *rung, bool doomed, int err
 
 	l->quick = quick ? l->quick + 1 : 0;
 	if (l->quick >= QUICK_MAX && rung != ladder_safe_rung(l))
-		explore_penalise(l, rung);
+		explore_penalise(l, rung, true);
 	begin_again(l, rung, error, why, !quick || l->quick < QUICK_MAX);
 }
 
@@ -226,7 +226,7 @@ static void on_failed(void *ctx, struct carrier *c, int error, const char *why)
 	if (was_active && was_proven)
 		lost(l, a->rung, a->doomed, error, text);
 	else if (a->rung != ladder_safe_rung(l) && (stats.records_in > 0 || (l->active && !l->active->doomed)))
-		explore_penalise(l, a->rung);	/* else perhaps nothing at all can be reached */
+		explore_penalise(l, a->rung, false);	/* else perhaps nothing at all can be reached */
 	if (!l->active && !was_active && !any_attempt(l) && !timer_armed(&l->begin))
 		begin_again(l, a->rung, error, text, false);
 	if (l->active && is_failing(l->active) && a->rung == ladder_safe_rung(l) && !timer_armed(&l->begin))

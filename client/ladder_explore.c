@@ -10,7 +10,8 @@
 #include "client/ladder_internal.h"
 #include "tunnel/log.h"
 
-#define EXPLORE_BUSY (2 * LOOP_SECOND)
+#define EXPLORE_BUSY (2 * LOOP_SECOND)		/* from the beginning of one look to that of the next */
+#define EXPLORE_LEAST (500 * LOOP_MS)		/* between looks */
 #define EXPLORE_IDLE (5 * LOOP_SECOND)		/* doubled each time nothing flowed */
 #define EXPLORE_IDLE_FLOWS (20 * LOOP_SECOND)	/* at most, while there are channels */
 #define EXPLORE_IDLE_MAX (600 * LOOP_SECOND)
@@ -21,6 +22,7 @@
 #define INSIST_US (200 * LOOP_MS)	/* then a probe takes its turn for a connection */
 #define FRESH_US (5 * LOOP_SECOND)	/* findings older than this do not open carriers */
 #define PENALTY_FIRST (3 * LOOP_SECOND)
+#define WAIT_US (3 * LOOP_SECOND)		/* for a rung that was left: the next best is not taken meanwhile */
 #define PENALTY_MAX (120 * LOOP_SECOND)
 #define PENALTY_FORGET (300 * LOOP_SECOND)
 #define TENURE_US (10 * LOOP_SECOND)	/* in use for longer, a rung was not a mistake */
@@ -37,7 +39,7 @@ bool explore_is_penalised(const struct ladder *l, const struct rung *rung)
 	return loop_now(l->loop) < l->penalty[rung - rungs].until_us;
 }
 
-void explore_penalise(struct ladder *l, const struct rung *rung)
+void explore_penalise(struct ladder *l, const struct rung *rung, bool left)
 {
 	struct penalty *p = penalty_of(l, rung);
 	int64_t now = loop_now(l->loop), wait = PENALTY_FIRST;
@@ -48,6 +50,7 @@ void explore_penalise(struct ladder *l, const struct rung *rung)
 	for (unsigned i = 0; i < p->times && wait < PENALTY_MAX; i++)
 		wait *= 2;
 	p->times++;
+	p->left = left;
 	p->last_us = now;
 	p->until_us = now + (wait < PENALTY_MAX ? wait : PENALTY_MAX);
 	memset(&l->found, 0, sizeof l->found);	/* it said something else */
@@ -85,6 +88,8 @@ static const struct rung *choose(const struct ladder *l, struct survey_findings 
 			return NULL;
 		if (!explore_is_penalised(l, r))
 			return r;
+		if (l->penalty[r - rungs].left && l->penalty[r - rungs].until_us - loop_now(l->loop) <= WAIT_US)
+			return NULL;
 		mask(&f, r);
 	}
 	return NULL;
@@ -133,6 +138,14 @@ static bool is_busy(struct ladder *l)
 	return l->traffic > before + BUSY_RECORDS + (uint64_t)(since / LOOP_SECOND) * BUSY_RATE;
 }
 
+/* A whole survey of a path that holds everything takes long itself: it may have opened meanwhile. */
+static int64_t pause_in_a_call(const struct ladder *l)
+{
+	int64_t left = l->look_us + EXPLORE_BUSY - loop_now(l->loop);
+
+	return left > EXPLORE_LEAST ? left : EXPLORE_LEAST;
+}
+
 static int64_t pause_after_look(struct ladder *l)
 {
 	struct session_stats stats;
@@ -141,13 +154,13 @@ static int64_t pause_after_look(struct ladder *l)
 
 	if (l->fresh) {
 		l->fresh = false;
-		return EXPLORE_BUSY;
+		return pause_in_a_call(l);
 	}
 	session_stats(l->session, &stats);
 	most = stats.channels ? EXPLORE_IDLE_FLOWS : EXPLORE_IDLE_MAX;
 	if (is_busy(l)) {
 		l->idle_wait_us = EXPLORE_IDLE;
-		return EXPLORE_BUSY;
+		return pause_in_a_call(l);
 	}
 	wait = l->idle_wait_us < most ? l->idle_wait_us : most;
 	l->idle_wait_us = wait * 2 < EXPLORE_IDLE_MAX ? wait * 2 : EXPLORE_IDLE_MAX;
@@ -218,6 +231,7 @@ static void look(struct ladder *l, enum survey_scope what)
 	setup.rtt_us = stats.rtt_us;
 	if (l->active->rung == rung_find("poll") || pool_limit(l->config->pool) > POOL_LIMIT_MIN)
 		setup.insist_us = INSIST_US;	/* poll holds one less while others wait; else one is left for posts */
+	l->look_us = loop_now(l->loop);
 	l->glances = what == SURVEY_ALL ? 0 : l->glances + 1;
 	l->survey = survey_start(&setup, what, &l->found, on_survey, l);
 }

@@ -28,6 +28,7 @@ struct attempt {
 struct penalty {
 	int64_t until_us, last_us;
 	unsigned times;
+	bool left;		/* it carried before: nothing lesser is taken for so short a time */
 };
 
 struct ladder {
@@ -51,7 +52,7 @@ struct ladder {
 	struct survey *survey;
 	struct survey_findings found;
 	struct timer explore;
-	int64_t explored_us;	/* the end of the last survey */
+	int64_t look_us, explored_us; /* the beginning and the end of the last survey */
 	int64_t idle_wait_us;	/* until the next one when nothing flows */
 	bool fresh;		/* the last survey found something new: the path may be changing still */
 	unsigned glances;	/* short surveys since the last whole one */
@@ -78,8 +79,8 @@ void explore_fini(struct ladder *);
 /* Something was proven, changed or failed: decides when to look at the path next. */
 void explore_soon(struct ladder *, int64_t wait_us);
 void explore_plan(struct ladder *);
-/* The rung was tried in vain. */
-void explore_penalise(struct ladder *, const struct rung *);
+/* The rung was tried in vain, or had to be left. */
+void explore_penalise(struct ladder *, const struct rung *, bool left);
 bool explore_is_penalised(const struct ladder *, const struct rung *);
 void explore_forget(struct ladder *);
 

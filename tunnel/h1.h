@@ -49,6 +49,8 @@ void *h1_owner(const struct exchange *);
  * something was heard. */
 void h1_course(const struct h1 *, struct cut *);
 void h1_survived(const struct h1 *, struct cut *);
+/* Client: when something came last. */
+int64_t h1_heard_us(const struct h1 *);
 /* Client: the connection was cut just now, or its answer was ended by something in between: what it had come to, and the
  * silences that it had stood before. */
 void h1_cut(const struct h1 *, struct cut *now, struct cut *stood);

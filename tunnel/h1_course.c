@@ -78,6 +78,11 @@ void h1_cut(const struct h1 *h, struct cut *now, struct cut *stood)
 	*stood = (struct cut){ .idle_us = ended ? h->quiet_before : h->quiet };
 }
 
+int64_t h1_heard_us(const struct h1 *h)
+{
+	return h->heard;
+}
+
 bool h1_was_answered(const struct h1 *h)
 {
 	return h->refused || h->in == H1_COMPLETE;

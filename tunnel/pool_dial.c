@@ -15,9 +15,22 @@
 #define RAISE_US (60 * LOOP_SECOND)	/* one more may be tried again */
 #define RAISE_MAX_US (1800 * LOOP_SECOND)
 
-static bool is_refusal(int error)
+#define LOOK_US (500 * LOOP_MS)		/* while all are silent */
+
+/* On one of those that stand something came since then: it is not the network that is silent. */
+static bool heard_since(const struct pool *p, int64_t us)
 {
-	return error == ERROR_PROXY || error == ERROR_REFUSED || error == ERROR_RESET || error == ERROR_TIMEOUT;
+	for (const struct member *m = p->members; m; m = m->next)
+		if (m->state != MEMBER_DIALLING && h1_heard_us(m->h) >= us)
+			return true;
+	return false;
+}
+
+static bool is_refusal(const struct pool *p, int error, int64_t begun_us)
+{
+	if (error == ERROR_TIMEOUT)
+		return heard_since(p, begun_us);
+	return error == ERROR_PROXY || error == ERROR_REFUSED || error == ERROR_RESET;
 }
 
 /* One more was refused while others stand: so many and no more. */
@@ -57,7 +70,7 @@ static void raise_limit(struct pool *p)
 	p->raise_us = loop_now(p->loop) + p->raise_wait_us;
 }
 
-static void dial_failed(struct pool *p, int error, const char *why)
+static void dial_failed(struct pool *p, int error, const char *why, int64_t begun_us)
 {
 	unsigned standing = pool_standing(p), doublings = standing ? p->failures : 0;
 	int64_t gap = doublings < 5 ? GAP_US << doublings : GAP_MAX_US;
@@ -68,7 +81,7 @@ static void dial_failed(struct pool *p, int error, const char *why)
 	p->not_before = loop_now(p->loop) + gap;
 	if (standing == 0)
 		pool_excuse(p);
-	if (standing > 0 && is_refusal(error)) {
+	if (standing > 0 && is_refusal(p, error, begun_us)) {
 		learn_limit(p, standing, why);
 		if (standing >= p->limit) {	/* what is opened when one of these ends need not wait */
 			p->failures = 0;
@@ -84,13 +97,13 @@ static void on_dialled(void *ctx, struct stream *s, int error, const char *why)
 {
 	struct member *m = ctx;
 	struct pool *p = m->pool;
-	int64_t took = loop_now(p->loop) - m->since;
+	int64_t begun = m->since, took = loop_now(p->loop) - begun;
 
 	m->dial = NULL;
 	if (!s) {
 		pool_unlink(p, m);
 		loop_free_later(p->loop, m);
-		dial_failed(p, error, why && *why ? why : error_text(error));
+		dial_failed(p, error, why && *why ? why : error_text(error), begun);
 		return;
 	}
 	p->trying = false;
@@ -111,32 +124,37 @@ static int64_t patience(const struct pool *p)
 
 static void watch_slow(struct pool *p)
 {
+	int64_t now = loop_now(p->loop);
+
 	if (!p->usual_us || pool_standing(p) == 0)
 		return;
 	for (const struct member *m = p->members; m; m = m->next)
 		if (m->state == MEMBER_DIALLING)
-			timer_sooner(&p->slow, m->since + patience(p));
+			timer_sooner(&p->slow, m->since + patience(p) > now ? m->since + patience(p) : now + LOOK_US);
 }
 
-/* While others stand, a dial that takes far longer than usual waits for one of them to end. */
+/* While others stand, and something comes on them, a dial that takes far longer than usual waits for one of them to end. */
 static void on_slow(void *ctx)
 {
 	struct pool *p = ctx;
-	int64_t now = loop_now(p->loop);
-	unsigned given_up = 0;
+	int64_t now = loop_now(p->loop), begun = 0;
 
 	for (struct member *m = p->members, *next; pool_standing(p) > 0 && m; m = next) {
 		next = m->next;
 		if (m->state != MEMBER_DIALLING || m->since + patience(p) > now)
 			continue;
+		if (!heard_since(p, m->since)) {
+			timer_sooner(&p->slow, now + LOOK_US);
+			continue;
+		}
+		begun = m->since;
 		p->dialler->cancel(m->dial);
 		pool_unlink(p, m);
 		loop_free_later(p->loop, m);
-		given_up++;
 	}
 	watch_slow(p);
-	if (given_up)
-		dial_failed(p, ERROR_TIMEOUT, "it was made to wait");
+	if (begun)
+		dial_failed(p, ERROR_TIMEOUT, "it was made to wait", begun);
 }
 
 /* ---- opening ---- */
