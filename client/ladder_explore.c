@@ -17,6 +17,7 @@
 #define EXPLORE_IDLE_MAX (600 * LOOP_SECOND)
 #define EXPLORE_RARE 4			/* times as long where a better rung would gain little */
 #define GLANCES 8			/* short ones between whole surveys */
+#define RESTLESS_MAX 4			/* surveys in a row that found something new, then it is noise */
 #define BUSY_RECORDS 10
 #define BUSY_RATE 10			/* a second; polls that are not held, each 250 ms, are fewer */
 #define INSIST_US (200 * LOOP_MS)	/* then a probe takes its turn for a connection */
@@ -217,7 +218,8 @@ static void on_survey(void *ctx, const struct survey_findings *found)
 			ladder_learn(l, l->active->rung);
 		}
 	}
-	l->fresh = memcmp(&l->found, found, sizeof *found) != 0;
+	l->restless = memcmp(&l->found, found, sizeof *found) != 0 ? l->restless + 1 : 0;
+	l->fresh = l->restless > 0 && l->restless <= RESTLESS_MAX;
 	l->found = *found;
 	explore_plan(l);
 }

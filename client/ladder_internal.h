@@ -55,6 +55,7 @@ struct ladder {
 	int64_t look_us, explored_us; /* the beginning and the end of the last survey */
 	int64_t idle_wait_us;	/* until the next one when nothing flows */
 	bool fresh;		/* the last survey found something new: the path may be changing still */
+	unsigned restless;	/* how many in a row did */
 	unsigned glances;	/* short surveys since the last whole one */
 	uint64_t traffic;	/* records seen at the last look, */
 	int64_t traffic_us;	/* and when that was */

@@ -167,6 +167,68 @@ static void no_wait_for_a_hold(void **state)
 	}
 }
 
+/* ---- succession ---- */
+
+static void on_next_proven(void *ctx, struct carrier *c, const struct rung *before)
+{
+	(void)c, (void)before;
+	++*(unsigned *)ctx;
+}
+
+static void on_next_trouble(void *ctx, const struct rung *failed, int error, const char *why, int64_t retry_us)
+{
+	(void)ctx, (void)error, (void)retry_us;
+	print_message("%s: %s\n", failed->name, why);
+}
+
+/* A new session on the same connections while a call goes on in the old one, as behind GOAWAY. */
+static void succeeds(const struct relay_behaviour *b, unsigned limit, int permille)
+{
+	static const struct session_events session_events = { 0 };
+	static const struct ladder_events ladder_events = { on_next_proven, on_next_trouble };
+	struct climb *c = climb_new(&(struct climb_options){ .limit = limit }, b);
+	unsigned proven = 0, sent, up, down;
+	struct session *s;
+	struct ladder *l;
+	int64_t t;
+
+	climb_call(c, 20 * LOOP_SECOND);
+	s = session_new(c->w->loop, SESSION_HELPER, &session_config_default, c->w->pool, NULL, &session_events, NULL);
+	l = ladder_new(c->w->loop, s, &c->config, &ladder_events, &proven);
+	for (t = 0; t < 20 * LOOP_SECOND && !proven; t += CLIMB_PACKET)
+		climb_call(c, CLIMB_PACKET);
+	sent = c->call->near.next;
+	up = c->call->far.received;
+	down = c->call->near.received;
+	climb_call(c, 20 * LOOP_SECOND);
+	sent = c->call->near.next - sent;
+	up = c->call->far.received - up;
+	down = c->call->near.received - down;
+	print_message("limit %u: a successor beside %s after %d ms, %u and %u of %u came\n", limit, climb_rung(c), (int)(t / LOOP_MS), up, down, sent);
+	assert_true(proven && session_is_open(s) && ladder_carrier(l));
+	assert_true(t <= 3 * LOOP_SECOND);
+	assert_true(up * 1000 >= sent * (unsigned)permille && down * 1000 >= sent * (unsigned)permille);
+	ladder_free(l);
+	session_free(s);
+	climb_hang_up(c);
+	climb_free(c);
+}
+
+static void a_successor(void **state)
+{
+	static const struct relay_behaviour two = { .hold_up = true, .hold_down = true, .max_connections = 2 },
+		queue = { .hold_up = true, .hold_down = true, .max_connections = 2, .over = RELAY_QUEUE };
+
+	(void)state;
+	for (unsigned limit = 2; limit <= 6; limit += 2) {
+		succeeds(&clean, limit, 980);
+		succeeds(&held_up, limit, limit == 2 ? 850 : 950);
+		succeeds(&held, limit, limit == 2 ? 850 : 900);
+	}
+	succeeds(&two, 6, 850);
+	succeeds(&queue, 6, 850);
+}
+
 /* ---- a day ---- */
 
 static void a_day(const struct relay_behaviour *b, const char *rung, unsigned most)
@@ -234,6 +296,7 @@ int main(void)
 		cmocka_unit_test(a_proxys_limit),
 		cmocka_unit_test(few_connections),
 		cmocka_unit_test(no_wait_for_a_hold),
+		cmocka_unit_test(a_successor),
 		cmocka_unit_test(days),
 		cmocka_unit_test(a_day_that_changes),
 	};
