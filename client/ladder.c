@@ -160,6 +160,8 @@ static void take_over(struct ladder *l, struct attempt *a)
 	l->active = a;
 	l->since_us = loop_now(l->loop);
 	l->rung_us = a->proven_us;
+	l->traffic = 0;		/* counted for each carrier anew */
+	l->traffic_us = l->since_us;
 	l->changes += l->connected_us != 0;
 	if (!l->connected_us)
 		l->connected_us = l->since_us;
