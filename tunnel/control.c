@@ -19,6 +19,7 @@
 #include "tunnel/stream_tcp.h"
 
 #define CLIENT_TIMEOUT (5 * LOOP_SECOND)
+#define ACCEPT_PAUSE (250 * LOOP_MS)	/* when there are no descriptors */
 
 struct control_client {
 	struct control *control;
@@ -38,6 +39,7 @@ struct control {
 	dev_t dev;		/* of the socket at the path, as long as it is ours */
 	ino_t ino;
 	struct io io;
+	struct timer pause;
 	struct link clients;
 	unsigned count;
 	control_handler *handler;
@@ -152,6 +154,10 @@ static void ready(void *ctx, bool readable, bool writable)
 
 	(void)readable;
 	(void)writable;
+	if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+		io_want(&o->io, false, false);
+		timer_in(&o->pause, ACCEPT_PAUSE);
+	}
 	if (fd < 0)
 		return;
 	if (o->count == CONTROL_CLIENTS || !may_ask(fd)) {
@@ -168,6 +174,13 @@ static void ready(void *ctx, bool readable, bool writable)
 	timer_in(&c->timer, CLIENT_TIMEOUT);
 	c->stream = stream_tcp_adopt(o->loop, fd, &client_events, c);
 	stream_want(c->stream, true, false);
+}
+
+static void pause_over(void *ctx)
+{
+	struct control *o = ctx;
+
+	io_want(&o->io, true, false);
 }
 
 /* ---- the socket ---- */
@@ -257,6 +270,7 @@ struct control *control_new(struct loop *loop, const struct control_place *at, c
 	o->handler = handler;
 	o->ctx = ctx;
 	list_init(&o->clients);
+	timer_init(&o->pause, loop, pause_over, o);
 	io_init(&o->io, loop, fd, ready, o);
 	io_want(&o->io, true, false);
 	return o;
@@ -270,6 +284,7 @@ void control_free(struct control *o)
 		return;
 	while (!list_empty(&o->clients))
 		client_end(list_entry(o->clients.next, struct control_client, link));
+	timer_stop(&o->pause);
 	io_stop(&o->io);
 	close(o->fd);
 	if (!lstat(o->path, &st) && st.st_dev == o->dev && st.st_ino == o->ino)

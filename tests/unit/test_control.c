@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -363,6 +364,35 @@ static void test_ask_nobody(void **state)
 	assert_non_null(strstr(error, "is it running, and with --control there?"));
 }
 
+static int64_t processor_us(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * LOOP_SECOND + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
+}
+
+/* With no descriptor left who asks waits, and nothing spins meanwhile. */
+static void test_no_descriptors(void **state)
+{
+	struct rlimit before, none;
+	int fd = connected();
+	int64_t used;
+
+	(void)state;
+	say(fd, "one\n");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)fd + 1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	used = processor_us();
+	turns_for(500 * LOOP_MS);
+	used = processor_us() - used;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true(used < 150 * LOOP_MS);
+	hears(fd, "1 one\n");
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -370,7 +400,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_words), TEST(test_no_line), TEST(test_private), TEST(test_cap),
 		TEST(test_timeout), TEST(test_taken), TEST(test_stale), TEST(test_file_stays),
-		TEST(test_bad_paths), TEST(test_ask), TEST(test_ask_nobody),
+		TEST(test_bad_paths), TEST(test_ask), TEST(test_ask_nobody), TEST(test_no_descriptors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
