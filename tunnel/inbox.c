@@ -118,6 +118,8 @@ static int on_farewell(struct arrival *a, uint64_t type, struct span value)
 	if (message_farewell_get(value, &m) < 0)
 		return ERROR_MALFORMED;
 	message_text_get(reason, m.reason);
+	if (type == CAPSULE_GONE && m.code == CODE_LIMIT && s->role == SESSION_HELPER && s->state == SESSION_OPEN)
+		return ERROR_LIMIT;	/* the server has no room for this carrier, or has forgotten it */
 	if (type != CAPSULE_GOAWAY) {
 		session_end(s, m.code, reason);
 		return 0;

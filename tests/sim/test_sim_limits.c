@@ -133,6 +133,40 @@ static void carrier_numbers_run_out(void **state)
 	world_free(w);
 }
 
+static void note_failure(void *ctx, struct carrier *c, int error, const char *why)
+{
+	(void)error, (void)why;
+	++*(unsigned *)ctx;
+	carrier_free(c);
+}
+
+static void note_nothing(void *ctx, struct carrier *c)
+{
+	(void)ctx, (void)c;
+}
+
+/* The server has forgotten a carrier, or has as many as it may: that one does not work, the session does. */
+static void a_carrier_too_many(void **state)
+{
+	static const struct carrier_events events = { .proven = note_nothing, .failed = note_failure };
+	struct world *w = world_with("poll", &pipe_10ms);
+	struct datagram_flow *d = world_datagram(w);
+	unsigned failed = 0;
+
+	(void)state;
+	world_run(w, LOOP_SECOND);
+	window_mark(&w->server[0].session->peer_carriers, 7);
+	w->helper->next_carrier = 7;
+	assert_non_null(carrier_open(w->helper, rung_find("poll"), &w->path, w->lane[0].pool, &events, &failed));
+	world_run(w, LOOP_SECOND);
+	assert_int_equal(failed, 1);
+	assert_false(w->helper_ended);
+	world_send(&d->near, 100);
+	world_run(w, LOOP_SECOND);
+	assert_int_equal(d->far.received, 1);
+	world_free(w);
+}
+
 /* All streams of a session share one send buffer. */
 static void shared_send_buffer(void **state)
 {
@@ -185,6 +219,7 @@ int main(void)
 		cmocka_unit_test(queue_without_carrier),
 		cmocka_unit_test(full_ledger),
 		cmocka_unit_test(carrier_numbers_run_out),
+		cmocka_unit_test(a_carrier_too_many),
 		cmocka_unit_test(shared_send_buffer),
 		cmocka_unit_test(empty_answers),
 	};

@@ -79,9 +79,35 @@ static void pages_instead(void **state)
 	teaches_nothing(&pages, true);
 }
 
+/* Asleep, or away, for longer than the server keeps a carrier without exchanges, and shorter than a session: that goes on. */
+static void back_again(void **state)
+{
+	static const struct relay_behaviour *const usual[] = { &clean, &held_up, &held };
+
+	(void)state;
+	for (unsigned k = 0; k < 3; k++)
+		for (int seconds = 20; seconds < 200; seconds += 20) {
+			struct climb *c = climb_new(&(struct climb_options){ 0 }, usual[k]);
+
+			climb_call(c, 10 * LOOP_SECOND);
+			climb_set(c, &dead);
+			world_run(c->w, seconds * LOOP_SECOND);
+			relay_cut(c->relay);
+			climb_set(c, usual[k]);
+			pool_forget(c->pool);
+			ladder_network_changed(c->ladder);
+			climb_call(c, 10 * LOOP_SECOND);
+			if (c->w->helper_ended)
+				fail_msg("kind %u, %d s: the session is lost", k, seconds);
+			climb_hang_up(c);
+			climb_free(c);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(back_again),
 		cmocka_unit_test(silence),
 		cmocka_unit_test(resets_and_silence),
 		cmocka_unit_test(pages_instead),
