@@ -188,6 +188,8 @@ static void up_done(struct check_run *run)
 	known->up = probe_up(&plan, &s->one[0].result);
 	check_figure(run, "passes", known->up == FINDING_PASSES);
 	check_figure(run, "status", s->one[0].result.status);
+	if (known->up == FINDING_REFUSED)
+		known->up_fill = FINDING_REFUSED;
 	if (known->up == FINDING_HELD) {
 		check_say(run, "the same, behind 16 KB");
 		plan.up_fill = 16384;

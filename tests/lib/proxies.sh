@@ -10,7 +10,7 @@
 # KIND: see tests/zoo/README.md. Each family of kinds is a file in tests/zoo/kinds with
 #   _start_FAMILY NAME KIND PORTS CA DIR PORT   writes the configuration, launches, sets PROXY_LOG and PROXY_CA
 #   _count_FAMILY                               the log on standard input to "CONNECTS TUNNELS EXCHANGES"
-# After proxy_start: ${PROXY_PORT[NAME]}, and ${PROXY_CA[NAME]} where the proxy shows a certificate of its own.
+# PROXY_LISTEN=ADDR:0 and IN=NAMESPACE say where (squid, mitmproxy and our own). After proxy_start: ${PROXY_PORT[NAME]}, and ${PROXY_CA[NAME]} where the proxy shows a certificate of its own.
 
 declare -A PROXY_KIND=() PROXY_PORT=() PROXY_CA=() PROXY_LOG=() PROXY_MARK=()
 ZOO=$TOP/tests/zoo
@@ -41,13 +41,15 @@ _own() { # DIR: the proxies run as nobody when we are root
 }
 
 _proxy_up() { # NAME PORT
-	! running "$1" || answers "$2"
+	! running "$1" || ${IN:+ip netns exec "$IN"} bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$PROXY_HOST" "$2" 2>/dev/null
 }
 
 _launch_proxy() { # NAME KIND PORTS CA: sets PROXY_PORT
 	local dir=$W/$1 family
 	family=$(_family_of "$2")
 	declare -F "_start_$family" >/dev/null || fail "no such kind of proxy: $2"
+	PROXY_HOST=${PROXY_LISTEN:-127.0.0.1:0}
+	PROXY_HOST=${PROXY_HOST%:*}
 	mkdir -p "$dir"
 	case $family in
 	storefwd | nasty) "_start_$family" "$@" "$dir" 0 ;; # they ask the kernel themselves, and say when they are ready

@@ -23,10 +23,11 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "proxies")]
 from authority import Authority  # noqa: E402
-from nasty_http import LIMIT, Broken, Exchanges, head  # noqa: E402
+from nasty_http import CONTINUE, HINTS, LIMIT, Broken, Exchanges, head  # noqa: E402
 from nasty_switches import HELP, Switches  # noqa: E402
 from wire import host_port, response  # noqa: E402
 
+ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 TICK = 0.05  # seconds between two looks at clocks and the control file
 
 
@@ -198,7 +199,7 @@ class Connection:
 
     async def intercept(self, host, port):
         face = await self.proxy.face(host)
-        self.writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        self.writer.write((CONTINUE + HINTS if self.switches.interim else b"") + ESTABLISHED)
         await self.writer.start_tls(face)
         self.reader._transport = self.writer.transport  # what Python 3.11 forgets
         await Exchanges(self, host, port).run()
@@ -214,7 +215,7 @@ class Connection:
     async def tunnel(self, target, host, port):
         reader, writer = await self.dial(host, port, False)
         self.proxy.log(self.client, "tunnel", "-", target)
-        self.writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        self.writer.write((CONTINUE + HINTS if self.switches.interim else b"") + ESTABLISHED)
         await asyncio.gather(self.pipe(self.reader, writer, True), self.pipe(reader, self.writer, False))
 
     async def pipe(self, reader, writer, up):

@@ -80,7 +80,11 @@ class Client:
         self.sock = socket.create_connection(check.proxy, timeout=3)
         self.sock.sendall(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % check.server.port)
         self.reader = Reader(self.sock)
-        self.connected = int(self.reader.head()[0].split(" ")[1])
+        self.interim = 0  # answers in front of the one to CONNECT
+        self.connected = 100
+        while self.connected < 200:
+            self.connected = int(self.reader.head()[0].split(" ")[1])
+            self.interim += self.connected < 200
         if self.connected == 200:
             self.sock = check.trust.wrap_socket(self.sock, server_hostname="localhost")
             self.reader = Reader(self.sock)
@@ -279,6 +283,15 @@ def ends(check):
     raise AssertionError("the connection stays")
 
 
+def interim(check):
+    client = Client(check)
+    assert client.interim == 2, "%d in front of the answer to CONNECT" % client.interim
+    client.send("POST", "/echo")
+    client.piece(b"one")
+    assert [client.head()[0].split()[1] for _ in range(3)] == ["100", "103", "200"]
+    assert chunk(client.reader) == (3, b"one")
+
+
 def old(check):
     assert ends(check).startswith("HTTP/1.0 ")
 
@@ -307,6 +320,7 @@ CHECKS = (
     (("max_body=100",), status("413", body=b"x" * 200)), (("max_body=100", "large=rst"), reset),
     (("rewrite=down",), rewritten), (("rewrite=up",), rewritten), (("replay=1",), replayed), (("duplicate=1",), duplicated),
     (("auth=1",), password), (("auth=1",), password_inside), (("html200=1",), page), (("strip=x-test",), stripped), (("close=1",), ends), (("http10=1",), old),
+    (("interim=1",), interim),
 )
 
 

@@ -12,6 +12,10 @@ HOP = {"connection", "proxy-connection", "keep-alive", "te", "trailer", "transfe
 PAGE = "<html><head><title>Notice</title></head><body>Your session is being checked. Please try again.</body></html>\n"
 
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload; as=style\r\nContent-Length: 5\r\n\r\n"
+
+
 class Broken(Exception):
     """The peer ended early or sent what is no HTTP."""
 
@@ -152,6 +156,8 @@ class Exchanges:
                 return
             first, began = None, time.monotonic()
             self.up = self.down = 0
+            if self.s.interim:
+                self.c.writer.write(CONTINUE)
             method, target, headers = request
             host, port, path, url = self.place(target)
             status = 0
@@ -288,6 +294,8 @@ class Exchanges:
             version, status, headers = await self.answer_head(reader)
             if not status.startswith("1"):
                 break
+        if self.s.interim:
+            self.c.writer.write(HINTS)
         bodyless = status in ("204", "304")
         length = header(headers, "content-length")
         framed = bool(length) or bodyless

@@ -43,6 +43,7 @@ TABLE = {
     "chunked": (one_of("pass", "411", "501"), "pass", "pass|411|501: what chunked requests get"),
     "http10": (int, 0, "1: HTTP/1.0 on both sides, one exchange for each connection"),
     "close": (int, 0, "1: one exchange for each connection"),
+    "interim": (int, 0, "1: 100 Continue goes to whoever asks for anything, CONNECT too, and 103 Early Hints goes before answers"),
 }
 
 HELP = "\n".join("%-10s %s" % (name, row[2]) for name, row in TABLE.items())

@@ -37,6 +37,7 @@ nasty-html200     duplex                      lost=10
 nasty-dup         poll                        lost=60 late=10
 nasty-close       duplex
 nasty-http10      push
+nasty-1xx         duplex
 nasty-small       push
 '
 

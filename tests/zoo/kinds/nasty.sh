@@ -22,6 +22,7 @@ nasty-html200   intercepted html200=25
 nasty-dup       intercepted store=both chunked=411 duplicate=25
 nasty-close     intercepted close=1
 nasty-http10    intercepted http10=1
+nasty-1xx       intercepted interim=1
 nasty-small     intercepted store=up chunked=411 max_body=20000
 '
 

@@ -3,7 +3,7 @@
 
 _squid_common() { # DIR PORT-OPTIONS CONNECT-PORTS
 	cat <<-CONF
-		http_port 127.0.0.1:$2
+		http_port $PROXY_HOST:$2
 		visible_hostname proxy.test
 		pid_filename $1/squid.pid
 		cache_log $1/cache.log
@@ -13,6 +13,7 @@ _squid_common() { # DIR PORT-OPTIONS CONNECT-PORTS
 		pinger_enable off
 		netdb_filename none
 		shutdown_lifetime 0 seconds
+		acl near src 127.0.0.0/8 10.77.0.0/24
 		acl SSL_ports port $3
 		acl Safe_ports port 80 443 1025-65535
 		http_access deny !Safe_ports
@@ -70,7 +71,7 @@ _start_squid() { # NAME KIND PORTS CA DIR PORT
 	esac
 	{
 		_squid_common "$5" "$port" "$ports"
-		printf '%s\nhttp_access allow localhost\nhttp_access deny all\n' "$extra"
+		printf '%s\nhttp_access allow near\nhttp_access deny all\n' "$extra"
 	} >"$5/squid.conf"
 	PROXY_LOG[$1]=$5/access.log
 	_own "$5"
