@@ -10,7 +10,8 @@
 # KIND: see tests/zoo/README.md. Each family of kinds is a file in tests/zoo/kinds with
 #   _start_FAMILY NAME KIND PORTS CA DIR PORT   writes the configuration, launches, sets PROXY_LOG and PROXY_CA
 #   _count_FAMILY                               the log on standard input to "CONNECTS TUNNELS EXCHANGES"
-# PROXY_LISTEN=ADDR:0 and IN=NAMESPACE say where (squid, mitmproxy and our own). After proxy_start: ${PROXY_PORT[NAME]}, and ${PROXY_CA[NAME]} where the proxy shows a certificate of its own.
+# PROXY_LISTEN=ADDR:0 and IN=NAMESPACE say where (squid, mitmproxy and our own).
+# After proxy_start: ${PROXY_PORT[NAME]}, and ${PROXY_CA[NAME]} where the proxy shows a certificate of its own.
 
 declare -A PROXY_KIND=() PROXY_PORT=() PROXY_CA=() PROXY_LOG=() PROXY_MARK=()
 ZOO=$TOP/tests/zoo

@@ -2,6 +2,7 @@
 """Rows of the zoo's matrix.
 
     report.py row --dir DIR --kind KIND ...   one row as JSON, from what row.sh left in DIR
+    report.py doctor --row FILE --said FILE   the row with what the doctor said of the same proxy
     report.py table FILE...                   the matrix; status 1: a row is not as it should be
     report.py json FILE...                    all rows as one JSON array
 """
@@ -9,6 +10,9 @@ import argparse
 import json
 import os
 import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import verdict  # noqa: E402
 
 BEST_MS = 5000  # the best rung is found within
 
@@ -108,8 +112,18 @@ def make_row(options):
     print(json.dumps(row))
 
 
-HEAD = ("proxy", "mode", "rung", "first ms", "best ms", "p50 ms", "p99 ms", "late %", "lost", "gap ms", "signalling", "cuts", "engine.io p50", "")
-LEFT = (0, 1, 2, 10, 13)
+def add_doctor(options):
+    row, said = last_json(options.row), last_json(options.said)
+    row["doctor"] = said
+    row["complaints"] += verdict.complaints(said, options.mode, options.rungs, options.known)
+    row["ok"] = not row["complaints"]
+    with open(options.row, "w") as f:
+        print(json.dumps(row), file=f)
+
+
+HEAD = ("proxy", "mode", "rung", "first ms", "best ms", "p50 ms", "p99 ms", "late %", "lost", "gap ms", "signalling", "cuts",
+        "engine.io p50", "doctor", "")
+LEFT = (0, 1, 2, 10, 13, 14)
 
 
 def columns(row):
@@ -119,7 +133,8 @@ def columns(row):
     bytes_ = "%d, intact" % s["received"] if s and s["intact"] else "NOT intact"
     return (row["proxy"], row["mode"], row["rung"] or "?", number("first_ms", "%.0f"), number("rung_ms", "%.0f"), number("p50_ms", "%.1f"),
             number("p99_ms", "%.1f"), number("late_pct", "%.1f"), number("lost", "%d"), number("gap_ms", "%.0f"), bytes_, "%d" % row["cuts_made"],
-            "%.1f" % row["engine_io"]["p50_ms"] if row["engine_io"] else "-", "ok" if row["ok"] else "FAILED")
+            "%.1f" % row["engine_io"]["p50_ms"] if row["engine_io"] else "-",
+            verdict.in_short(row["doctor"]) if "doctor" in row else "-", "ok" if row["ok"] else "FAILED")
 
 
 def table(rows):
@@ -156,11 +171,19 @@ def main():
     r.add_argument("--cuts-wanted", type=int, default=0)
     r.add_argument("--may-lose", type=int, default=0, help="packets each way")
     r.add_argument("--may-be-late", type=float, default=2, help="percent")
+    d = verbs.add_parser("doctor")
+    d.add_argument("--row", required=True)
+    d.add_argument("--said", required=True)
+    d.add_argument("--mode", required=True)
+    d.add_argument("--rungs", required=True)
+    d.add_argument("--known", default="", help="see verdict.py")
     for verb in ("table", "json"):
         verbs.add_parser(verb).add_argument("files", nargs="+")
     options = a.parse_args()
     if options.verb == "row":
         make_row(options)
+    elif options.verb == "doctor":
+        add_doctor(options)
     elif options.verb == "json":
         print(json.dumps(load(options.files), indent=1))
     else:

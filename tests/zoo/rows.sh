@@ -41,6 +41,45 @@ nasty-1xx         duplex
 nasty-small       push
 '
 
+# kind            what the doctor must find there, beyond or instead of the usual; the words are explained in verdict.py
+ZOO_DOCTOR='
+squid-bump        certificate@Squid websocket@Squid
+squid-hasty       certificate@Squid hold=limited hold@Squid hold.best_s:1|5 hold.failed_s:5|20
+tinyproxy         proxy@tinyproxy
+apache            proxy@Apache
+mitmproxy         certificate@mitmproxy up@mitmproxy down@mitmproxy duplex:held up:held up_fill:held down:held down_sse:held down_pad:held
+storefwd          certificate@store up@storefwd up.status:411 duplex:refused up:refused up_fill:refused down:held down_sse:held down_pad:held
+                  limit:2 parallel@storefwd parallel.refused:6 http=limited http.close:1 bodies=limited bodies.version_at_server:1
+nginx-reverse     up@nginx duplex:held up:held up_fill:held bodies=limited bodies.version_at_server:1 size=limited size.up_60k:1 size.up_1m:0
+nginx-tuned       websocket@nginx
+haproxy-reverse   websocket@HAProxy
+haproxy-nodelay   websocket@HAProxy
+nasty             certificate@nasty
+nasty-cut-age     cut:age hold=limited hold.cut_age_s:10|11
+nasty-cut-idle    cut:idle hold=limited hold.best_s:5 hold.failed_s:20
+nasty-cut-rst     certificate@nasty cut:age hold=limited hold.cut_age_s:10|11
+nasty-limit2      certificate@nasty limit:2 parallel@nasty parallel.refused:6
+nasty-queue2      certificate@nasty limit:2 parallel@nasty parallel.refused:0
+nasty-half        certificate@nasty duplex:held
+nasty-holdup      certificate@nasty up@nasty duplex:held up:held up_fill:passes up.behind_16k:1
+nasty-411         certificate@nasty up@nasty up.status:411 duplex:refused up:refused up_fill:refused
+nasty-store       certificate@nasty up@nasty up.status:411 duplex:refused up:refused up_fill:refused down:held down_sse:held down_pad:held
+                  limit:2 parallel@nasty parallel.refused:6 http=limited http.close:1 bodies=limited bodies.version_at_server:1
+nasty-trickle     certificate@nasty duplex:held down:held down_sse:held down_pad:held
+nasty-html200     certificate@nasty *=ok|limited
+nasty-dup         certificate@nasty up.status:411 duplex:refused up:refused up_fill:refused down:held down_sse:held down_pad:held
+                  usable:yes|limits *=ok|limited
+nasty-close       certificate@nasty http=limited http@nasty http.close:1
+nasty-http10      certificate@nasty duplex:refused up:refused up_fill:refused http=limited http.version:1 http.close:1
+                  bodies=limited bodies.version_at_server:1
+nasty-1xx         certificate@nasty
+nasty-small       certificate@nasty duplex:refused up:refused up_fill:refused up.status:411 size=broken size.up_60k:0
+'
+
+zoo_doctor() { # KIND
+	awk -v k="$1" '/^[^ ]/ { at = $1; $1 = "" } at == k' <<<"$ZOO_DOCTOR" | xargs
+}
+
 zoo_names() {
 	awk 'NF { print $1 }' <<<"$ZOO_ROWS"
 }

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# make zoo: a call and signalling through every proxy of the zoo, no rung given; prints the matrix and writes it as JSON.
+# make zoo: a call and signalling through every proxy of the zoo, no rung given, then the doctor's verdict on each; prints the
+# matrix and writes it as JSON.
 #   zoo.sh [-o FILE] [KIND...]      all rows, or those named; exit status 0 when every row is as it should be
-# Two rows run at a time (ZOO_JOBS). Of a row that is not as it should be the directory is kept. ZOO_SECONDS: of a call.
+# Two rows run at a time (ZOO_JOBS), and afterwards, as they mostly wait, ten doctors (ZOO_DOCTORS; 0: none). Of a row that is
+# not as it should be the directories are kept. ZOO_SECONDS: of a call.
 . "$(dirname "$0")/rows.sh"
 . "$(dirname "$0")/../lib/harness.sh"
+. "$TOP/tests/lib/proxies.sh"
 set -u
 output=$TOP/build/zoo.json
 if [ "${1:-}" = -o ]; then
@@ -35,11 +38,23 @@ row_ended() { # NAME
 	fi
 }
 
-reap() { # waits until fewer than so many rows are going on
+# What the doctor said becomes part of the row.
+doctor_ended() { # NAME
+	local rc=0
+	finish "$1.doctor" 0 || rc=$?
+	[ $rc -ne 124 ] || return 1
+	$PYTHON "$ZOO_TOP/report.py" doctor --row "$W/$1.json" --said "$W/$1.said" --mode "$(proxy_mode "$1")" --rungs "$(zoo_rungs "$1")" \
+		--known "$(zoo_doctor "$1")"
+	if grep -q '"ok": true' "$W/$1.json"; then
+		rm -rf "${W:?}/$1.doctor"
+	fi
+}
+
+reap() { # COUNT WHAT: waits until fewer than so many rows or doctors are going on
 	local each
 	while [ ${#going[@]} -ge "$1" ] && [ ${#going[@]} -gt 0 ]; do
 		for each in "${!going[@]}"; do
-			! row_ended "$each" || unset "going[$each]"
+			! "$2_ended" "$each" || unset "going[$each]"
 		done
 		sleep 0.2
 	done
@@ -50,11 +65,20 @@ declare -A going=()
 began=$SECONDS
 echo "${#names[@]} rows"
 for name in "${names[@]}"; do
-	reap "${ZOO_JOBS:-2}"
+	reap "${ZOO_JOBS:-2}" row
 	ZOO_DIR=$W/$name launch "$name" timeout -k 5 120 bash "$ZOO_TOP/row.sh" "$name" "$W/$name.json"
 	going[$name]=1
 done
-reap 1
+reap 1 row
+if [ "${ZOO_DOCTORS:-10}" -gt 0 ]; then
+	echo "the doctor: ${#names[@]} verdicts"
+	for name in "${names[@]}"; do
+		reap "${ZOO_DOCTORS:-10}" doctor
+		ZOO_DIR=$W/$name.doctor launch "$name.doctor" timeout -k 5 150 bash "$ZOO_TOP/doctor.sh" "$name" "$W/$name.said"
+		going[$name]=1
+	done
+	reap 1 doctor
+fi
 files=("${names[@]/#/$W/}")
 files=("${files[@]/%/.json}")
 mkdir -p "$(dirname "$output")"
