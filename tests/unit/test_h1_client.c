@@ -228,6 +228,39 @@ static void test_101_ends_the_connection(void **state)
 	talk_tear_down();
 }
 
+/* Interim answers while the request goes out are no answers: it goes on, however many come; after them alone comes none. */
+static void test_interim_answers(void **state)
+{
+	static const char *const interim = "HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\nContent-Length: 5\r\n\r\n";
+
+	(void)state;
+	for (int whole = 0; whole < 2; whole++) {
+		talk_set_up_client(NULL);
+		talk.client.head.streamed = true;
+		talk.client.hold = true;
+		talk_ask(&talk.client);
+		assert_int_equal(exchange_send(talk.client.x, &talk.client.head, 0, false), 0);
+		talk_say("HTTP/1.1 100 Continue\r\n\r\n");
+		for (int i = 0; i < 1000; i++)	/* more bytes than one head may have */
+			talk_say(interim);
+		assert_int_equal(talk.client.heads + talk.client.ends + talk.client.closed, 0);
+		talk.client.ended = true;
+		assert_int_equal(exchange_send(talk.client.x, NULL, 0, true), 0);
+		talk_settle();
+		assert_int_equal(talk.client.closed, 0);
+		if (whole)
+			talk_say("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+		else
+			stream_mem_finish(raw.stream);
+		talk_settle();
+		assert_int_equal(talk.client.heads, whole);
+		assert_int_equal(talk.client.closed, 1);
+		assert_int_equal(talk.client.error, whole ? 0 : ERROR_RESET);
+		assert_int_equal(talk.client.idles, whole);
+		talk_tear_down();
+	}
+}
+
 /* The request is not over when the answer is. */
 static void test_early_answer(void **state)
 {
@@ -353,6 +386,7 @@ int main(void)
 		cmocka_unit_test(test_responses_cut),
 		cmocka_unit_test(test_response_nonsense),
 		cmocka_unit_test(test_101_ends_the_connection),
+		cmocka_unit_test(test_interim_answers),
 		cmocka_unit_test(test_early_answer),
 		cmocka_unit_test(test_answer_before_write_error),
 		cmocka_unit_test(test_idle_client),
