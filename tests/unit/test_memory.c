@@ -147,8 +147,8 @@ static void test_round_trip(void **state)
 
 	(void)state;
 	assert_string_equal(warning, "");
-	v.cuts = (struct cuts){ .seen = { 10 * LOOP_SECOND, 5 * LOOP_SECOND, 983040, 7 * LOOP_SECOND }, .survived = { 8 * LOOP_SECOND, 1, 700000 },
-				.learned_us = 4000 * LOOP_SECOND, .count = 3, .odd = { 1, 2, 3 }, .wrong = 6, .raised = true };
+	v.cuts = (struct cuts){ .seen = { 10 * LOOP_SECOND, 5 * LOOP_SECOND, 983040, 7 * LOOP_SECOND }, .survived = { 8 * LOOP_SECOND, 1, 700000, 0 },
+				.learned_us = 4000 * LOOP_SECOND, .count = 3, .odd = { 1, 2, 3, 0 }, .wrong = 6, .raised = true };
 	memory_put(l.memory, "net", "proxy:3128", "https://s/culvert", &v);
 	v = some(NULL, NOW - 5, 4);
 	memory_put(l.memory, "net", "direct", "https://s/culvert", &v);
@@ -371,7 +371,7 @@ static void test_corruption(void **state)
 	size_t n;
 
 	(void)state;
-	v.cuts = (struct cuts){ .seen = { 3 * LOOP_SECOND, 2 * LOOP_SECOND, 300000 }, .survived = { 4, 5, 6 }, .count = 7 };
+	v.cuts = (struct cuts){ .seen = { 3 * LOOP_SECOND, 2 * LOOP_SECOND, 300000, 0 }, .survived = { 4, 5, 6, 0 }, .count = 7 };
 	memory_put(l.memory, "a", "direct", "https://s/culvert", &v);
 	end(&l);
 	memcpy(good, read_text(&n), n = strlen(read_text(&n)));
