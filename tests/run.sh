@@ -22,9 +22,10 @@ stage_e2e-sanitizers() {
 	"${quiet[@]}" all tools SAN=address,undefined >/dev/null
 	BUILD=$PWD/build/gcc-address-undefined tests/e2e/run.sh $(ls tests/e2e | grep -v '^allocations\|^run\|^e2e\|^poll_delay')
 }
-stage_valgrind() {
+stage_valgrind() { # without the longest simulations, which say so themselves
 	"${quiet[@]}" all >/dev/null
-	WRAP="valgrind -q --error-exitcode=9 --leak-check=full --track-fds=yes" "${quiet[@]}" unit
+	WRAP="valgrind -q --error-exitcode=9 --leak-check=full --track-fds=yes" "${quiet[@]}" unit \
+		UNIT="$(grep -L '^/\* valgrind: left' tests/unit/test_*.c tests/sim/test_*.c | xargs)"
 }
 stage_install() { tests/install.sh; }
 stage_zoo() { make --no-print-directory zoo; }

@@ -18,6 +18,26 @@ static int parse(const char *target, struct request *r, struct span *path)
 	return request_parse(r, "/culvert", (struct span){ (const uint8_t *)target, strlen(target) }, path);
 }
 
+/* Field by field: what lies between them is nobody's. */
+static void same(const struct request *a, const struct request *b)
+{
+	assert_string_equal(a->sid, b->sid);
+	assert_int_equal(a->carrier, b->carrier);
+	assert_int_equal(a->x, b->x);
+	assert_int_equal(a->mode, b->mode);
+	assert_int_equal(a->hold_ms, b->hold_ms);
+	assert_int_equal(a->keep, b->keep);
+	assert_int_equal(a->keepalive_ms, b->keepalive_ms);
+	assert_int_equal(a->pad, b->pad);
+	assert_int_equal(a->event_stream, b->event_stream);
+	assert_int_equal(a->answer, b->answer);
+	assert_int_equal(a->marks, b->marks);
+	assert_int_equal(a->gap_ms, b->gap_ms);
+	assert_int_equal(a->size, b->size);
+	assert_int_equal(a->has_epoch, b->has_epoch);
+	assert_int_equal(a->epoch, b->epoch);
+}
+
 static void round_trip(void **state)
 {
 	struct request in = { .carrier = 65535, .x = REQUEST_X_MAX, .mode = MODE_POLL, .hold_ms = 20000, .keep = 2,
@@ -35,7 +55,7 @@ static void round_trip(void **state)
 	assert_string_equal(target, "/culvert/v1/" SID "?c=65535&x=9007199254740991&m=poll&hold=20000&k=2"
 				    "&e=00ab000000000001");
 	assert_int_equal(parse(target, &out, &path), 0);
-	assert_memory_equal(&in, &out, sizeof in);
+	same(&in, &out);
 	assert_int_equal(path.n, strlen(target));
 	assert_int_equal(request_put(&in, "/culvert", target, 40), ERROR_LIMIT);
 }
@@ -54,7 +74,7 @@ static void put_is(const struct request *in, const char *query)
 	assert_int_equal(request_put(&full, "/culvert", target, sizeof target), strlen(want));
 	assert_string_equal(target, want);
 	assert_int_equal(parse(target, &out, &path), 0);
-	assert_memory_equal(&full, &out, sizeof out);
+	same(&full, &out);
 	assert_int_equal(request_put(&full, "/culvert", target, strlen(want)), ERROR_LIMIT);
 	assert_int_equal(request_put(&full, "/culvert", target, strlen(want) + 1), strlen(want));
 }
