@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <valgrind/valgrind.h>
 
 #include "tests/lib/turns.h"
 #include "tunnel/control.h"
@@ -390,7 +391,10 @@ static void test_no_descriptors(void **state)
 	used = processor_us() - used;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_true(used < 150 * LOOP_MS);
-	hears(fd, "1 one\n");
+	if (RUNNING_ON_VALGRIND)	/* it has descriptors beyond the limit, and closes what was accepted there */
+		close(fd);
+	else
+		hears(fd, "1 one\n");
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
