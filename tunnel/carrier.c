@@ -36,11 +36,6 @@ void carrier_free(struct carrier *c)
 	loop_free_later(s->loop, c);
 }
 
-uint32_t carrier_id(const struct carrier *c)
-{
-	return c->id;
-}
-
 bool carrier_is_proven(const struct carrier *c)
 {
 	return c->state == CARRIER_PROVEN;

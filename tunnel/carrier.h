@@ -78,7 +78,6 @@ void carrier_answer(struct loop *, struct exchange *, uint64_t type, uint64_t co
 
 /* Ends it in any state: what it had sent and was not receipted is sent elsewhere. */
 void carrier_free(struct carrier *);
-uint32_t carrier_id(const struct carrier *);
 
 struct carrier_stats {
 	uint32_t id;
