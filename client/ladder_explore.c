@@ -196,6 +196,7 @@ static void on_survey(void *ctx, const struct survey_findings *found)
 	bool short_one = l->glances > 0;
 
 	l->survey = NULL;
+	pool_claim(&l->ahead, false);
 	l->explored_us = loop_now(l->loop);
 	if (!l->active) {
 		l->found = *found;
@@ -235,6 +236,7 @@ static void look(struct ladder *l, enum survey_scope what)
 		setup.insist_us = INSIST_US;	/* poll holds one less while others wait; else one is left for posts */
 	l->look_us = loop_now(l->loop);
 	l->glances = what == SURVEY_ALL ? 0 : l->glances + 1;
+	pool_claim(&l->ahead, true);	/* between its probes nothing is held in their place */
 	l->survey = survey_start(&setup, what, &l->found, on_survey, l);
 }
 
@@ -284,6 +286,7 @@ void explore_forget(struct ladder *l)
 {
 	survey_cancel(l->survey);
 	l->survey = NULL;
+	pool_claim(&l->ahead, false);
 	timer_stop(&l->explore);
 	memset(&l->found, 0, sizeof l->found);
 	memset(l->penalty, 0, sizeof l->penalty);

@@ -150,6 +150,11 @@ static void stand(struct carrier_helper *h)
 {
 	if (h->base.state != CARRIER_PROBING && h->base.state != CARRIER_PROVEN)
 		return;
+	if (h->base.session->state == SESSION_ENDED) {	/* BYE is all that goes still */
+		pool_ahead(&h->user, 0);
+		session_kick(h->base.session);
+		return;
+	}
 	if (h->rung->down->stand)
 		h->rung->down->stand(h);
 	if (h->rung->up->stand && h->rung->up != h->rung->down)

@@ -397,13 +397,21 @@ unsigned pool_peak(const struct pool *p)
 unsigned pool_others(const struct pool_user *u)
 {
 	const struct pool *p = u->pool;
-	unsigned n = 0;
+	unsigned n, claims = 0;
 
 	if (!p)
 		return 0;
+	n = p->waiting_count - u->waiting;
 	for (const struct member *m = p->members; m; m = m->next)
 		n += m->state == MEMBER_USED && m->user != u && !m->old;
-	return n + p->waiting_count - u->waiting;
+	for (const struct link *l = p->users.next; l != &p->users; l = l->next)
+		claims += list_entry(l, const struct pool_user, link)->claims && list_entry(l, const struct pool_user, link) != u;
+	return n > claims ? n : claims;
+}
+
+void pool_claim(struct pool_user *u, bool on)
+{
+	u->claims = on;
 }
 
 bool pool_is_dialling(const struct pool *p)

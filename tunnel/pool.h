@@ -47,6 +47,7 @@ struct pool_user {
 	void *ctx;
 	struct link link;
 	bool leaving;		/* set by the user: goodbye was said, and connections that end now were not cut */
+	bool claims;		/* pool_claim */
 	bool modest;		/* gets an exchange only while one more connection is free or can be opened */
 	int64_t insist_us;	/* modest until then; 0: always. Set by the user */
 	unsigned spare, waiting; /* waiting: exchanges asked for in vain */
@@ -75,7 +76,9 @@ void pool_on_learned(struct pool *, void (*learned)(void *ctx), void *ctx);
 void pool_set_limit(struct pool *, unsigned limit);
 /* The most connections that ever stood at once: the limit is a hope, this is proof. */
 unsigned pool_peak(const struct pool *);
-/* Connections that other users hold or wait for. */
+/* The user counts for one with the others (pool_others), whether it holds or waits for one at the moment or not. */
+void pool_claim(struct pool_user *, bool);
+/* Connections that other users hold or wait for, or claim. */
 unsigned pool_others(const struct pool_user *);
 unsigned pool_free_count(const struct pool *);	/* connections free right now */
 unsigned pool_open_count(const struct pool *);	/* all, those being opened included */

@@ -52,6 +52,7 @@ void pool_join(struct pool *p, struct pool_user *u, bool modest, const struct po
 }
 void pool_leave(struct pool_user *u) { u->pool = NULL; }
 void pool_ahead(struct pool_user *u, unsigned spare) { u->spare = spare; }
+void pool_claim(struct pool_user *u, bool on) { u->claims = on; }
 unsigned pool_limit(const struct pool *p) { (void)p; return steps.limit; }
 const char *finding_name(enum finding f) { (void)f; return "x"; }
 

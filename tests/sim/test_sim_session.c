@@ -218,8 +218,11 @@ static void bye(void **state)
 	for (const struct rung *r = rungs; r->name; r++) {
 		struct world *w = world_with(r->name, &pipe_10ms);
 
+		w->requests = 0;
 		session_bye(w->helper, CODE_SHUTDOWN, "the helper stops");
 		world_run(w, 300 * LOOP_MS);
+		if (w->requests > 2)	/* it says so, and asks for nothing more */
+			fail_msg("%s: %u requests after the end", r->name, w->requests);
 		assert_null(w->server[0].session);
 		assert_true(w->server[0].ended);
 		world_free(w);

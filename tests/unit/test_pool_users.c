@@ -36,6 +36,19 @@ static void shared_budget(void **state)
 	assert_int_equal(pool_open_count(takers.pool), 4);
 	assert_int_equal(pool_others(&takers.who[0].user), 5 - takers.who[0].n);
 	assert_int_equal(pool_others(&takers.who[3].user), 4 + 1);	/* one waits still */
+	pool_claim(&takers.who[2].user, true);	/* one of those */
+	assert_int_equal(pool_others(&takers.who[3].user), 4 + 1);
+}
+
+static void a_claim(void **state)
+{
+	(void)state;
+	takers_begin(4);
+	pool_claim(&takers.who[2].user, true);
+	assert_int_equal(pool_others(&takers.who[0].user), 1);
+	assert_int_equal(pool_others(&takers.who[2].user), 0);
+	pool_claim(&takers.who[2].user, false);
+	assert_int_equal(pool_others(&takers.who[0].user), 0);
 }
 
 static void the_longest_wait_first(void **state)
@@ -209,6 +222,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(shared_budget, takers_set_up, takers_tear_down),
+		cmocka_unit_test_setup_teardown(a_claim, takers_set_up, takers_tear_down),
 		cmocka_unit_test_setup_teardown(the_longest_wait_first, takers_set_up, takers_tear_down),
 		cmocka_unit_test_setup_teardown(modesty, takers_set_up, takers_tear_down),
 		cmocka_unit_test_setup_teardown(modesty_of_two, takers_set_up, takers_tear_down),
