@@ -192,7 +192,7 @@ static void up_done(struct check_run *run)
 		known->up_fill = FINDING_REFUSED;
 	if (known->up == FINDING_HELD) {
 		check_say(run, "the same, behind 16 KB");
-		plan.up_fill = 16384;
+		plan.up_fill = rung_find("split+fill")->fill;
 		probing_start(run, &plan, 1, up_again);
 		return;
 	}
@@ -239,7 +239,7 @@ static void down_done(struct check_run *run)
 	check_figure(run, "status", s->one[0].result.status);
 	if (known->down == FINDING_HELD) {
 		check_say(run, "the same, padded");
-		plan.pad = 4096;
+		plan.pad = rung_find("push+pad")->pad;
 		probing_start(run, &plan, 1, down_again);
 		return;
 	}

@@ -11,8 +11,6 @@
 #define GAP_LEAST (100 * LOOP_MS)
 #define PATIENCE (1500 * LOOP_MS)	/* beyond two round trips */
 #define MARKS 3
-#define FILL 16384
-#define PAD 4096
 
 struct survey {
 	struct survey_setup setup;
@@ -99,7 +97,7 @@ static bool pad_wanted(const struct survey *v)
 static void pad_plan(struct probe_plan *p)
 {
 	down_plan(p);
-	p->pad = PAD;
+	p->pad = rung_find("push+pad")->pad;
 }
 
 static void pad_found(struct survey *v, const struct probe_result *r)
@@ -139,7 +137,7 @@ static bool fill_wanted(const struct survey *v)
 static void fill_plan(struct probe_plan *p)
 {
 	up_plan(p);
-	p->up_fill = FILL;
+	p->up_fill = rung_find("split+fill")->fill;
 }
 
 static void fill_found(struct survey *v, const struct probe_result *r)
