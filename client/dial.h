@@ -1,11 +1,14 @@
 /*
  * Dialler: from configuration to a ready stream to the server: resolve, connect
- * (racing), CONNECT through the proxy, TLS. Each step has a deadline and each
- * failure a sentence of its own. Gives its dials to a pool.
+ * (racing), through each proxy of a chain (CONNECT, SOCKS5, TLS to the proxy itself),
+ * TLS. Each step has a deadline and each failure a sentence of its own. Gives its
+ * dials to a pool.
  */
 #ifndef CLIENT_DIAL_H
 #define CLIENT_DIAL_H
 
+#include "client/auth.h"
+#include "client/proxy.h"
 #include "tunnel/loop.h"
 #include "tunnel/pool.h"
 #include "tunnel/resolve.h"
@@ -16,6 +19,11 @@ struct dial_config {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct tls_context *tls;	/* NULL: no TLS (tests) */
+	struct tls_context *proxy_tls;	/* for proxies that are spoken to by TLS */
+	bool plain;			/* no TLS to the server: its requests are sealed; the last hop, if it is an HTTP proxy, is not asked to
+					 * CONNECT: the stream gets a dress with the absolute form and what the proxy wants of each request */
+	const struct proxy_chain *chain; /* copied; NULL or n = 0: direct */
+	struct auth *auth[PROXY_HOPS_MAX]; /* of each HTTP(S) hop of the chain, and of SOCKS5 with a user (its name and password); outlive the dialler */
 	const char *server_host;
 	uint16_t server_port;
 	const char *proxy_host;		/* NULL: direct */

@@ -6,7 +6,9 @@
 #ifndef CLIENT_ROUTE_H
 #define CLIENT_ROUTE_H
 
+#include "client/auth.h"
 #include "client/options.h"
+#include "client/proxy.h"
 #include "tunnel/loop.h"
 #include "tunnel/pool.h"
 
@@ -30,6 +32,15 @@ bool route_moved(const struct route *);
 /* What is trusted now; ends with a reload. And who finds addresses. */
 struct tls_context *route_tls(const struct route *);
 struct resolver *route_resolver(const struct route *);
+/* The proxies in use, first hop first: the candidate that worked last, else the first one (n = 0: direct). All that were found, and where. */
+const struct proxy_chain *route_chain(const struct route *);
+const struct proxy_list *route_list(const struct route *);	/* NULL: still looking */
+/* The server is reached without TLS, by sealed requests (in absolute form where the last hop is an HTTP proxy). */
+bool route_is_plain(const struct route *);
+/* "direct", "proxy.example:3128", "a:1 > b:2 without CONNECT": for people, and as the key of what is remembered. */
+const char *route_text(const struct route *);
+/* Of one hop of the chain in use; NULL: it wanted none so far. */
+const struct auth *route_auth(const struct route *, unsigned hop);
 /* A dialler to another port and without TLS; the caller's. */
 struct dialler *route_plain(const struct route *, uint16_t port);
 

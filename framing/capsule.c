@@ -31,6 +31,10 @@ static const char *const types[] = {
 	[CAPSULE_RESET] = "RESET",
 	[CAPSULE_CLOSE] = "CLOSE",
 	[CAPSULE_PROBED] = "PROBED",
+	[CAPSULE_SEALED] = "SEALED",
+	[CAPSULE_UNSEALED] = "UNSEALED",
+	[CAPSULE_FLIGHT] = "FLIGHT",
+	[CAPSULE_AUTHORIZATION] = "AUTHORIZATION",
 };
 
 static const char *const codes[] = {
@@ -82,6 +86,10 @@ bool capsule_is_reliable(uint64_t type)
 	case CAPSULE_PONG:
 	case CAPSULE_PAD:
 	case CAPSULE_PROBED:
+	case CAPSULE_SEALED:
+	case CAPSULE_UNSEALED:
+	case CAPSULE_FLIGHT:
+	case CAPSULE_AUTHORIZATION:
 		return false;
 	default:
 		return true;

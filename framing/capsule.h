@@ -35,6 +35,10 @@ enum capsule_type {
 	CAPSULE_RESET = 0x16,
 	CAPSULE_CLOSE = 0x17,
 	CAPSULE_PROBED = 0x18,
+	CAPSULE_SEALED = 0x19,
+	CAPSULE_UNSEALED = 0x1a,
+	CAPSULE_FLIGHT = 0x1b,
+	CAPSULE_AUTHORIZATION = 0x1c,
 };
 
 #define CAPSULE_MAX 66048	/* bytes of a capsule's value within a record */

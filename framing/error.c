@@ -29,6 +29,7 @@ static const char *const texts[] = {
 	[-ERROR_CONFIG] = "error in the configuration",
 	[-ERROR_CLOSED] = "closed",
 	[-ERROR_UNSUPPORTED] = "not supported",
+	[-ERROR_DENIED] = "the proxy does not allow CONNECT",
 };
 
 const char *error_text(int code)

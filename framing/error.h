@@ -28,6 +28,7 @@ enum error {
 	ERROR_CONFIG = -19,	/* configuration file or option */
 	ERROR_CLOSED = -20,	/* ended by ourselves */
 	ERROR_UNSUPPORTED = -21, /* valid but not known here */
+	ERROR_DENIED = -22,	/* the proxy lets nobody CONNECT there; another way may be open */
 };
 
 /* A short lower-case English text for a code; never NULL. */

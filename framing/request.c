@@ -12,7 +12,7 @@
 #include "framing/base64.h"
 #include "framing/error.h"
 
-static const char *const mode_names[] = { "hello", "poll", "up", "down", "duplex", "probe" };
+static const char *const mode_names[] = { "hello", "poll", "up", "down", "duplex", "probe", "seal" };
 
 const char *request_mode_name(enum request_mode mode)
 {
@@ -87,7 +87,7 @@ static int mode(struct span s, enum request_mode *m)
 enum parameter {
 	PARAMETER_CARRIER, PARAMETER_X, PARAMETER_MODE, PARAMETER_HOLD, PARAMETER_KEEP, PARAMETER_EPOCH,
 	PARAMETER_KEEPALIVE, PARAMETER_PAD, PARAMETER_EVENT_STREAM, PARAMETER_MARKS, PARAMETER_GAP, PARAMETER_SIZE,
-	PARAMETER_ANSWER, PARAMETERS
+	PARAMETER_ANSWER, PARAMETER_SEALED, PARAMETERS
 };
 
 static const struct {
@@ -107,6 +107,7 @@ static const struct {
 	[PARAMETER_GAP] = { "gap", 0, REQUEST_GAP_MAX },
 	[PARAMETER_SIZE] = { "size", 0, REQUEST_SIZE_MAX },
 	[PARAMETER_ANSWER] = { "a", ANSWER_COMPLETE, ANSWER_EARLY },
+	[PARAMETER_SEALED] = { "s", 0, 1 },
 };
 
 static void set(struct request *r, enum parameter name, uint64_t v)
@@ -144,6 +145,9 @@ static void set(struct request *r, enum parameter name, uint64_t v)
 		break;
 	case PARAMETER_ANSWER:
 		r->answer = (enum request_answer)v;
+		break;
+	case PARAMETER_SEALED:
+		r->sealed = v;
 		break;
 	default:
 		break;
@@ -189,7 +193,7 @@ static int query(struct request *r, struct span q)
 	}
 	if ((seen & 7) != 7)	/* c, x and m are needed */
 		return ERROR_MALFORMED;
-	return r->has_epoch || r->mode == MODE_HELLO ? 0 : ERROR_MALFORMED;
+	return r->has_epoch || r->mode == MODE_HELLO || r->mode == MODE_SEAL ? 0 : ERROR_MALFORMED;
 }
 
 /* "https://host/path" to "/path"; origin form stays. */
@@ -276,6 +280,7 @@ ssize_t request_put(const struct request *r, const char *base, char *out, size_t
 		add_number(out, cap, &n, PARAMETER_GAP, r->gap_ms);
 		add_number(out, cap, &n, PARAMETER_SIZE, r->size);
 	}
+	add_number(out, cap, &n, PARAMETER_SEALED, r->sealed);
 	if (r->has_epoch)
 		add(out, cap, &n, "&e=%016" PRIx64, r->epoch);
 	return n < cap ? (ssize_t)n : ERROR_LIMIT;

@@ -27,7 +27,7 @@
 #define REQUEST_GAP_MAX 600000	/* ms */
 #define REQUEST_SIZE_MAX 65000
 
-enum request_mode { MODE_HELLO, MODE_POLL, MODE_UP, MODE_DOWN, MODE_DUPLEX, MODE_PROBE };
+enum request_mode { MODE_HELLO, MODE_POLL, MODE_UP, MODE_DOWN, MODE_DUPLEX, MODE_PROBE, MODE_SEAL };
 
 /* How a probe is answered. */
 enum request_answer { ANSWER_COMPLETE, ANSWER_STREAMED, ANSWER_EARLY };
@@ -44,6 +44,7 @@ struct request {
 	bool event_stream;	/* down, duplex, probe */
 	enum request_answer answer; /* probe, as all below */
 	uint32_t marks, gap_ms, size;
+	bool sealed;		/* the body is SEALED capsules, and the answer's */
 	bool has_epoch;
 	uint64_t epoch;
 };

@@ -33,6 +33,7 @@ struct exchange_head {
 	const char *host;	/* requests */
 	int status;		/* responses */
 	const char *lines;	/* further header lines, each with CRLF */
+	const char *authorization; /* sealed requests: what is sent within the body; NULL: it is among the lines */
 	bool streamed;		/* else: complete, the first exchange_send has everything and end */
 };
 
@@ -67,6 +68,7 @@ struct exchange {
 	const struct exchange_ops *ops;
 	const struct exchange_events *events;
 	void *ctx;
+	struct exchange *inner;	/* the one that this one is around; NULL: it is the connection's own */
 };
 
 /* A place for at least want (<= EXCHANGE_ROOM_MAX) body bytes; NULL while earlier output has

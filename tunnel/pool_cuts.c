@@ -36,6 +36,8 @@ void pool_tell_learned(struct pool *p)
 
 static struct member *member_of(const struct exchange *x)
 {
+	while (x->inner)
+		x = x->inner;
 	return h1_owner(x);
 }
 

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 struct stream;
+struct dress;
 
 /* Called up; never from within a call of stream_*. After failed nothing is
  * called any more, and the owner calls stream_close. */
@@ -49,6 +50,7 @@ struct stream {
 	const struct stream_ops *ops;
 	const struct stream_events *events;
 	void *ctx;
+	struct dress *dress;	/* how requests on it are to look (dress.h); NULL: as they are. Whoever closes it releases it */
 };
 
 /* Hands a stream to a new owner. */

@@ -157,7 +157,7 @@ static struct stream_tcp *tcp_new(struct loop *loop, int fd, const struct stream
 
 	if (!t)
 		abort();
-	t->base = (struct stream){ &tcp_ops, events, ctx };
+	t->base = (struct stream){ .ops = &tcp_ops, .events = events, .ctx = ctx };
 	t->loop = loop;
 	t->fd = fd;
 	later_init(&t->fail, tcp_fail, t);

@@ -298,7 +298,7 @@ static struct stream_tls *tls_new(struct loop *loop, struct tls_context *c, stru
 	bio = BIO_new(c->bio);
 	if (!t || !bio || !(t->ssl = SSL_new(c->ctx)))
 		abort();
-	t->base = (struct stream){ &tls_ops, events, ctx };
+	t->base = (struct stream){ .ops = &tls_ops, .events = events, .ctx = ctx };
 	t->loop = loop;
 	t->lower = lower;
 	t->context = c;

@@ -25,8 +25,14 @@ only() { # header file...: nobody but these files includes it
 }
 only http_parser.h framing/http1.c
 only ev.h tunnel/loop.c tunnel/loop.h
-only openssl/ssl.h tunnel/stream_tls.c tunnel/tls_context.c
+only openssl/ssl.h tunnel/stream_tls.c tunnel/tls_context.c tunnel/seal_handshake.c
 only ares.h client/resolve.c tunnel/resolve.c
 only confuse.h tunnel/config.c
+only gssapi/gssapi.h client/auth_gss.c
+only gssapi/gssapi_ext.h client/auth_gss.c
+only pacparser.h client/pac.c
+only proxy.h client/system_proxy.c
+only seccomp.h client/sandbox_linux.c
+only curl/curl.h client/fetch.c
 only jansson.h client/memory_file.c client/status_json.c
 exit $bad

@@ -1,0 +1,31 @@
+/*
+ * Sealed exchanges: an exchange around another one. What is written into it leaves
+ * as SEALED capsules, what comes out of it was opened and is genuine. Carriers and
+ * probes do not see the difference. A capsule that cannot be opened ends the
+ * exchange (ERROR_AUTH), is counted and logged; nothing of it is handed on.
+ */
+#ifndef TUNNEL_SEALED_H
+#define TUNNEL_SEALED_H
+
+#include "tunnel/exchange.h"
+#include "tunnel/loop.h"
+#include "tunnel/seal.h"
+
+/* Helper: wraps an exchange that has not begun; its events and ctx are taken over. The seal is kept as long as needed. */
+struct exchange *sealed_helper(struct loop *, struct seal *, struct exchange *inner);
+
+struct sealed_events {
+	/* The first capsule of the request was opened: takes plain over (sets its events) and answers on it.
+	 * authorization: what stands for the Authorization header, valid during the call. */
+	void (*opened)(void *ctx, struct exchange *plain, struct span authorization);
+	/* It could not be: inner is the callee's again (its events are to be set), nothing was answered. */
+	void (*failed)(void *ctx, struct exchange *inner, const char *why);
+	/* The connection ended before. Last call, as the other two. */
+	void (*closed)(void *ctx);
+};
+
+/* Server: takes over a request of which only the head came. */
+void sealed_server(struct loop *, struct seal *, struct exchange *inner, struct span path_query, const struct sealed_events *,
+		   void *ctx);
+
+#endif
