@@ -16,7 +16,7 @@ struct dress_ops {
 	/* The proxy refused it for want of credentials (407). True: the same request, dressed anew, may be accepted. */
 	bool (*refused)(struct dress *, const struct http1_head *);
 	/* An answer came that is not 407. */
-	void (*accepted)(struct dress *);
+	void (*accepted)(struct dress *, const struct http1_head *);
 	void (*release)(struct dress *);
 };
 
