@@ -20,7 +20,11 @@ const struct config_option options_table[] = {
 	{ .name = "config", .letter = 'c', .type = CONFIG_STRING, .metavar = "FILE", .only_command_line = true,
 	  .help = "read options from FILE; the command line wins" },
 	{ .name = "server", .letter = 's', .type = CONFIG_STRING, .metavar = "URL",
-	  .help = "the server: https://HOST[:PORT][/BASE]" },
+	  .help = "the server: https://HOST[:PORT][/BASE], or http://... to its --listen-http" },
+	{ .name = "server-http", .type = CONFIG_STRING, .metavar = "URL",
+	  .help = "its --listen-http for proxies that deny CONNECT: http://HOST[:PORT] (default: port 80)" },
+	{ .name = "seal", .type = CONFIG_STRING, .value = "auto", .metavar = "WHEN",
+	  .help = "seal what is sent: auto, where there is no TLS to the server, or always" },
 	{ .name = "token-file", .letter = 't', .type = CONFIG_STRING, .metavar = "FILE",
 	  .help = "file with a name:token line" },
 	{ .name = "local", .letter = 'L', .type = CONFIG_LIST, .metavar = "FORWARD",
@@ -104,22 +108,52 @@ static void authority_text(const char *host, uint16_t port, uint16_t usual, char
 
 static const char *server_parse(const char *url, struct options_server *s)
 {
-	const char *rest = url + strlen("https://");
+	const char *rest = strstr(url, "://");
+	uint16_t usual;
 	size_t n;
 	const char *why;
 
-	if (strncmp(url, "https://", strlen("https://")) != 0)
-		return "must begin with https:// (the server is always reached by TLS)";
+	s->plain_only = strncmp(url, "http://", strlen("http://")) == 0;
+	usual = s->plain_only ? 80 : 443;
+	if (!s->plain_only && strncmp(url, "https://", strlen("https://")) != 0)
+		return "must begin with https://, or with http:// for a server's --listen-http";
+	rest += strlen("://");
 	n = strcspn(rest, "/");
 	if (memchr(rest, '@', n))
 		return "holds a user name; who you are is said by --token-file";
-	why = authority_parse(rest, n, s->host, &s->port, 443);
+	why = authority_parse(rest, n, s->host, &s->port, usual);
 	if (!why)
 		why = base_parse(rest + n, s->base, sizeof s->base);
 	if (why)
 		return why;
-	authority_text(s->host, s->port, 443, s->authority, sizeof s->authority);
-	snprintf(s->url, sizeof s->url, "https://%s%s", s->authority, s->base);
+	authority_text(s->host, s->port, usual, s->authority, sizeof s->authority);
+	snprintf(s->url, sizeof s->url, "%s://%s%s", s->plain_only ? "http" : "https", s->authority, s->base);
+	return NULL;
+}
+
+/* Where requests go without TLS. url: as said, or NULL. */
+static const char *plain_parse(const char *url, struct options_server *s)
+{
+	const char *rest, *why;
+	size_t n;
+
+	strcpy(s->plain_host, s->host);
+	s->plain_port = s->plain_only ? s->port : 80;
+	if (url && s->plain_only)
+		return "--server has http:// itself, so this is said already";
+	if (url && strncmp(url, "http://", strlen("http://")) != 0)
+		return "must be http://HOST[:PORT]: where the server's --listen-http is";
+	if (url) {
+		rest = url + strlen("http://");
+		n = strcspn(rest, "/");
+		if (rest[n] && rest[n + 1])
+			return "has a path; the base path is that of --server";
+		why = memchr(rest, '@', n) ? "holds a user name; who you are is said by --token-file"
+					   : authority_parse(rest, n, s->plain_host, &s->plain_port, 80);
+		if (why)
+			return why;
+	}
+	authority_text(s->plain_host, s->plain_port, 80, s->plain_authority, sizeof s->plain_authority);
 	return NULL;
 }
 
@@ -216,6 +250,9 @@ static bool read_path(struct options *o, const char *url, char *error, size_t si
 		snprintf(error, size, "%s: %s", url, why);
 	if (why)
 		return url ? false : bad(c, "server", 0, error, size, why);
+	why = plain_parse(config_string(c, "server-http"), &o->server);
+	if (why)
+		return bad(c, "server-http", 0, error, size, why);
 	why = config_given(c, "proxy") ? proxy_parse(config_string(c, "proxy"), &o->proxy) : NULL;
 	if (why)
 		return bad(c, "proxy", 0, error, size, why);
@@ -272,6 +309,9 @@ static bool read_rest(struct options *o, char *error, size_t size)
 	o->max_flows = (unsigned)config_int(c, "max-flows");
 	o->hold_ms = (uint32_t)config_int(c, "hold-ms");
 	o->log_json = config_bool(c, "log-json");
+	o->seal_always = strcmp(config_string(c, "seal"), "always") == 0;
+	if (!o->seal_always && strcmp(config_string(c, "seal"), "auto") != 0)
+		return bad(c, "seal", 0, error, size, "must be auto or always");
 	o->state = config_string(c, "state");
 	if (o->state && !o->state[0])
 		return bad(c, "state", 0, error, size, "is empty: must be the name of a file, or none");

@@ -18,11 +18,16 @@
 
 /* Where the server is. */
 struct options_server {
-	char url[600];		/* "https://host:port/base", normalised, for messages */
+	char url[600];		/* "https://host:port/base", or "http://...", normalised, for messages */
 	char host[256];		/* name or address, without brackets */
 	char authority[264];	/* for the Host header: host, or host:port */
 	uint16_t port;
 	char base[REQUEST_BASE_MAX + 1];
+	bool plain_only;	/* http://: never by TLS, always sealed */
+	/* Where its --listen-http is, for paths without TLS to the server; the same host and port if plain_only. */
+	char plain_host[256];
+	uint16_t plain_port;
+	char plain_authority[264];
 };
 
 struct options_proxy {
@@ -41,6 +46,7 @@ struct options {
 	struct options_server server;
 	struct options_proxy proxy;
 	const char *token_file, *cafile, *proxy_password_file; /* NULL: not given */
+	bool seal_always;	/* within TLS to the server, too */
 	const struct rung *rung; /* NULL: automatic */
 	unsigned connections, max_flows;
 	uint32_t hold_ms;

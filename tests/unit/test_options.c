@@ -96,7 +96,7 @@ static void test_server(void **state)
 	server("https://h.example:8443/a/b/", "h.example", 8443, "h.example:8443", "/a/b");
 	server("https://[::1]:8443/x", "::1", 8443, "[::1]:8443", "/x");
 	server("https://192.0.2.1", "192.0.2.1", 443, "192.0.2.1", "/culvert");
-	says(READ("--server", "http://h.example"), "must begin with https://");
+	says(READ("--server", "ftp://h.example"), "must begin with https://");
 	says(READ("--server", "h.example"), "must begin with https://");
 	says(READ("--server", "https://"), "host is missing");
 	says(READ("--server", "https://h:0"), "port 0");
@@ -106,6 +106,42 @@ static void test_server(void **state)
 	says(READ("--server", "https://h/a?b=c"), "base path may hold");
 	says(READ("--server", "https://h/a b"), "base path may hold");
 	says(READ("--log-level=info"), "--server is missing");
+}
+
+static void plain(struct options *o, bool only, const char *host, unsigned port, const char *authority)
+{
+	if (!o)
+		fail_msg("%s", error);
+	assert_int_equal(o->server.plain_only, only);
+	assert_string_equal(o->server.plain_host, host);
+	assert_int_equal(o->server.plain_port, port);
+	assert_string_equal(o->server.plain_authority, authority);
+	options_free(o);
+}
+
+static void test_sealed(void **state)
+{
+	struct options *o;
+
+	(void)state;
+	server("http://h.example", "h.example", 80, "h.example", "/culvert");
+	server("http://[::1]:8080/x/", "::1", 8080, "[::1]:8080", "/x");
+	plain(READ("--server", "http://h.example:8080/x"), true, "h.example", 8080, "h.example:8080");
+	plain(READ("--server", "https://h.example:8443"), false, "h.example", 80, "h.example");
+	plain(READ("--server", "https://h", "--server-http", "http://[::1]:8080/"), false, "::1", 8080, "[::1]:8080");
+	plain(READ("--server", "https://h", "--server-http", "http://other:80"), false, "other", 80, "other");
+	says(READ("--server", "https://h", "--server-http", "https://h"), "must be http://");
+	says(READ("--server", "https://h", "--server-http", "http://h/base"), "has a path");
+	says(READ("--server", "https://h", "--server-http", "http://me@h"), "--token-file");
+	says(READ("--server", "https://h", "--server-http", "http://h:0"), "port 0");
+	says(READ("--server", "http://h", "--server-http", "http://h"), "said already");
+	o = READ("--server", "https://h");
+	assert_false(o->seal_always);
+	options_free(o);
+	o = READ("--server", "https://h", "--seal", "always");
+	assert_true(o->seal_always);
+	options_free(o);
+	says(READ("--server", "https://h", "--seal=never"), "auto or always");
 }
 
 static void test_proxy(void **state)
