@@ -86,12 +86,12 @@ ends portal-login 1 "BROKEN +CONNECT .*answer to CONNECT: is this a proxy"
 doctor usage "$URL" --bogus
 doctor two-urls "$URL" "$URL"
 doctor no-url --json
-doctor plain-http http://localhost/
+doctor foreign-url ftp://localhost/
 doctor no-file "$URL" --token-file "$W/no-such-file"
 ends usage 2 "--bogus"
 ends two-urls 2 "unexpected argument"
 ends no-url 2 "--server is missing"
-ends plain-http 2 "must begin with https://"
+ends foreign-url 2 "must begin with https://"
 ends no-file 2 "--token-file: .*no-such-file"
 
 # ---- the verdicts ----

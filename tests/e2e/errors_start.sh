@@ -41,7 +41,7 @@ ends 2 "$W/garbage" "${helper[@]}" --token-file "$W/garbage" -L udp://127.0.0.1:
 ends 2 "$W/missing.*[Nn]o such file" "${helper[@]}" --cafile "$W/missing" -L udp://127.0.0.1:0=udp
 ends 2 "$W/garbage" "${helper[@]}" --cafile "$W/garbage" -L udp://127.0.0.1:0=udp
 ends 2 "rung" "${helper[@]}" --rung nonsense -L udp://127.0.0.1:0=udp
-ends 2 "https" "${helper[@]}" --server "http://localhost:$SERVER_PORT" -L udp://127.0.0.1:0=udp
+ends 2 "https" "${helper[@]}" --server "ftp://localhost:$SERVER_PORT" -L udp://127.0.0.1:0=udp
 ends 2 "local|-L" "${helper[@]}"
 ends 2 "local|-L|nonsense" "${helper[@]}" -L nonsense
 

@@ -32,7 +32,7 @@ wrong '--json takes no value' "$CULVERT" status --json=1
 wrong 'absolute path' "$CULVERT" status --control here
 
 # The server
-for url in '' localhost localhost:443 http://localhost wss://localhost; do
+for url in '' localhost localhost:443 ftp://localhost wss://localhost; do
 	wrong '--server: must begin with https://' "$CULVERT" "${rest[@]}" --server "$url" -L udp://127.0.0.1:0=udp
 done
 wrong '--server: the host is missing' "$CULVERT" "${rest[@]}" --server https:// -L udp://127.0.0.1:0=udp

@@ -283,7 +283,8 @@ static void test_advice(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_server),	       cmocka_unit_test(test_proxy),
+		cmocka_unit_test(test_server),	       cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_proxy),
 		cmocka_unit_test(test_password_is_refused), cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_help_needs_nothing), cmocka_unit_test(test_file),
 		cmocka_unit_test(test_advice),
