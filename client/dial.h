@@ -26,6 +26,8 @@ struct dial_config {
 	struct auth *auth[PROXY_HOPS_MAX]; /* of each HTTP(S) hop of the chain, and of SOCKS5 with a user (its name and password); outlive the dialler */
 	const char *server_host;
 	uint16_t server_port;
+	const char *plain_host;		/* plain: where the server listens without TLS */
+	uint16_t plain_port;
 	const char *proxy_host;		/* NULL: direct */
 	uint16_t proxy_port;
 	const char *proxy_user, *proxy_password; /* NULL: none */
