@@ -31,6 +31,8 @@ static int give_body(struct h1 *h, const uint8_t *p, size_t n)
 
 	if (!h->x.events)
 		return ERROR_CLOSED;
+	if (h->again)
+		return 0;
 	rc = h->x.events->body(h->x.ctx, p, n);
 	return h->state == H1_BUSY ? rc : ERROR_CLOSED;
 }
@@ -40,6 +42,8 @@ static int give_end(struct h1 *h)
 	h->in = H1_COMPLETE;
 	if (!h->x.events)
 		return ERROR_CLOSED;
+	if (h->again)
+		return 0;
 	h->x.events->end(h->x.ctx);
 	return h->state == H1_BUSY ? 0 : ERROR_CLOSED;
 }
@@ -165,7 +169,7 @@ void h1_begin(struct h1 *h)
 	h->x = (struct exchange){ .ops = &h1_output_ops };
 	h->state = H1_BUSY;
 	h->in = h->out = H1_NONE;
-	h->paused = h->chunked = h->bodyless = h->old = h->refused = h->resumed = false;
+	h->paused = h->chunked = h->bodyless = h->old = h->refused = h->resumed = h->again = false;
 	h->keep = true;
 	h->in_last = h->out_last = loop_now(h->loop);
 }
@@ -174,9 +178,16 @@ void h1_begin(struct h1 *h)
 static bool finish(struct h1 *h)
 {
 	const struct exchange_events *events = h->x.events;
+	int rc;
 
 	if (h->state != H1_BUSY || h->in != H1_COMPLETE || h->out != H1_COMPLETE || h->out_len > 0 || h->write_error)
 		return false;
+	if (h->again) {
+		rc = h1_repeat(h);
+		if (rc != 0)
+			h->role->write_failed(h, rc);
+		return false;
+	}
 	h->x.events = NULL;
 	if (events)
 		events->closed(h->x.ctx, 0);
@@ -218,6 +229,9 @@ static void teardown(struct h1 *h)
 	}
 	later_cancel(h->loop, &h->later);
 	stream_close(h->stream);
+	if (h->dress)
+		h->dress->ops->release(h->dress);
+	free(h->kept);
 	http1_free(h->parser);
 	loop_free_later(h->loop, h->input);
 	loop_free_later(h->loop, h->output);
@@ -310,6 +324,8 @@ struct h1 *h1_new(struct loop *l, struct stream *s, const struct h1_role *role, 
 	h->role = role;
 	h->events = events;
 	h->ctx = ctx;
+	h->dress = s->dress;
+	s->dress = NULL;
 	h->x.ops = &h1_output_ops;
 	h->parser = http1_new(role->parses, role->parser, h);
 	h->input = malloc(H1_INPUT);

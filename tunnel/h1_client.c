@@ -18,6 +18,9 @@ static int on_head(void *ctx, const struct http1_head *head)
 	h->in = H1_OPEN;
 	h->refused = head->status != 200;
 	h->keep = head->keep_alive && !head->upgrade;
+	rc = h->dress ? h1_look_at_answer(h, head) : 0;
+	if (rc != 0 || h->again)
+		return rc;
 	rc = h->x.events->head(h->x.ctx, head);
 	return h->state == H1_BUSY ? rc : ERROR_CLOSED;
 }

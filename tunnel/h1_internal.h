@@ -5,11 +5,13 @@
  *   h1.c         input, the course of an exchange, teardown
  *   h1_output.c  the four functions of an exchange; heads, chunks, writing
  *   h1_course.c  how long, how much, how silent
+ *   h1_again.c   a request that a proxy refused for want of credentials, sent again
  *   h1_client.c  h1_server.c  what differs
  */
 #ifndef TUNNEL_H1_INTERNAL_H
 #define TUNNEL_H1_INTERNAL_H
 
+#include "tunnel/dress.h"
 #include "tunnel/h1.h"
 
 #define H1_INPUT 18432		/* a TLS record and its framing */
@@ -68,7 +70,7 @@ struct h1 {
 	bool held_end;		/* and the end behind them */
 
 	uint8_t *output;	/* headroom, room, trailer */
-	size_t room;
+	size_t headroom, head_max, room;
 	size_t out_pos, out_len; /* not written yet */
 	int write_error;	/* client: what is left to read is still read */
 	int64_t in_last, out_last; /* progress was made */
@@ -80,6 +82,14 @@ struct h1 {
 	int64_t rested;		/* between the last exchange and this one */
 	int64_t gap, quiet_before; /* the silence that ended last, and quiet before it */
 	int64_t quiet, unproven; /* longest silences that ended: and something was heard since, or not */
+
+	/* client: see h1_again */
+	struct dress *dress;	/* NULL: requests go as they are */
+	char *kept;		/* method, target, host, lines of the request in flight, each with its NUL; NULL: none was dressed */
+	size_t kept_cap, kept_body; /* kept_body: bytes of the body, which still lie behind the headroom */
+	bool repeatable;	/* the request was complete at once */
+	bool again;		/* refused, and to be sent again once the refusal is read */
+	unsigned repeats;	/* of this exchange */
 
 	/* server */
 	struct h1_limits limits;
@@ -113,7 +123,17 @@ int h1_on_end(void *ctx);
 void h1_heard(struct h1 *, size_t n);
 void h1_said(struct h1 *, size_t n);
 
+/* h1_again.c */
+void h1_keep_request(struct h1 *, const struct exchange_head *, size_t body);
+/* The head of an answer came on a dressed connection: 0; or a code with which the exchange fails. With `again` set what follows of the
+ * answer is nobody's. */
+int h1_look_at_answer(struct h1 *, const struct http1_head *);
+/* The refusal is read: 0 or a code. */
+int h1_repeat(struct h1 *);
+
 /* h1_output.c */
+/* Sends a request again whose n body bytes still lie where they were. */
+int h1_output_again(struct h1 *, const struct exchange_head *, size_t n);
 extern const struct exchange_ops h1_output_ops;
 void h1_output_init(struct h1 *);
 /* Writes what is left: 0 (also when some is left still) or a code. */

@@ -14,7 +14,7 @@
 #include "tunnel/h1_internal.h"
 
 #define BIG_CHUNK_HEAD 7	/* "14040\r\n" */
-#define HEADROOM (EXCHANGE_HEAD_MAX + BIG_CHUNK_HEAD)
+#define DRESSED_HEAD_MAX (EXCHANGE_HEAD_MAX + 16384) /* with what a proxy wants: tickets are long */
 #define LAST_CHUNK "\r\n0\r\n\r\n" /* the end of a chunk, and the last one */
 #define TRAILER (sizeof LAST_CHUNK - 1)
 
@@ -23,7 +23,7 @@ static_assert(BIG_CHUNK_HEAD == HTTP1_CHUNK_HEAD + 1, "one digit more");
 
 static void reserve(struct h1 *h, size_t room)
 {
-	h->output = realloc(h->output, HEADROOM + room + TRAILER);
+	h->output = realloc(h->output, h->headroom + room + TRAILER);
 	if (!h->output)
 		abort();
 	h->room = room;
@@ -31,6 +31,8 @@ static void reserve(struct h1 *h, size_t room)
 
 void h1_output_init(struct h1 *h)
 {
+	h->head_max = h->dress ? DRESSED_HEAD_MAX : EXCHANGE_HEAD_MAX;
+	h->headroom = h->head_max + BIG_CHUNK_HEAD;
 	reserve(h, EXCHANGE_ROOM);
 }
 
@@ -53,18 +55,27 @@ int h1_output_flush(struct h1 *h)
 
 /* Heads, written at the start of the buffer: bytes, or ERROR_LIMIT. */
 
-static ssize_t put_request(struct h1 *h, const struct exchange_head *head, size_t n)
+static ssize_t put_request(struct h1 *h, const struct exchange_head *plain, size_t n)
 {
 	enum http1_framing framing = HTTP1_LENGTH;
-	bool connect = strcmp(head->method, "CONNECT") == 0, is_head = strcmp(head->method, "HEAD") == 0;
+	struct exchange_head dressed;
+	const struct exchange_head *head = plain;
+	int rc = h->dress ? h->dress->ops->request(h->dress, plain, &dressed) : 0;
+	bool connect, is_head;
 
+	if (rc < 0)
+		return rc;
+	if (h->dress)
+		head = &dressed;
+	connect = strcmp(head->method, "CONNECT") == 0;
+	is_head = strcmp(head->method, "HEAD") == 0;
 	if (head->streamed)
 		framing = HTTP1_CHUNKED;
 	else if (n == 0 && (connect || is_head || strcmp(head->method, "GET") == 0))
 		framing = HTTP1_NO_BODY;
 	h->chunked = head->streamed;
 	http1_next(h->parser, is_head, connect);
-	return http1_request_put(h->output, EXCHANGE_HEAD_MAX, head->method, head->target, head->host, head->lines,
+	return http1_request_put(h->output, h->head_max, head->method, head->target, head->host, head->lines,
 				 framing, n);
 }
 
@@ -110,10 +121,10 @@ static void assemble(struct h1 *h, size_t head_n, size_t n, bool end)
 	size_t tail_n = h->chunked ? (n ? 2 : 0) + (end ? 5 : 0) : 0;
 
 	if (h->out_len == 0) {
-		h->out_pos = HEADROOM;
+		h->out_pos = h->headroom;
 		h->out_len = n;
 		if (h->chunked && n > 0) {
-			size_t chunk = put_chunk_head(h->output + HEADROOM, n);
+			size_t chunk = put_chunk_head(h->output + h->headroom, n);
 
 			h->out_pos -= chunk;
 			h->out_len += chunk;
@@ -145,7 +156,7 @@ static uint8_t *output_room(struct exchange *x, size_t want, size_t *cap)
 	if (want > h->room)
 		reserve(h, want);
 	*cap = h->room;
-	return h->output + HEADROOM;
+	return h->output + h->headroom;
 }
 
 /* Interest changed outside our events: they would have recomputed it on their way out. */
@@ -174,6 +185,8 @@ static int output_send(struct exchange *x, const struct exchange_head *head, siz
 		h1_fail(h, (int)head_n);
 		return (int)head_n;
 	}
+	if (head && h->dress)
+		h1_keep_request(h, head, n);
 	assemble(h, (size_t)head_n, h->bodyless ? 0 : n, end);
 	h->out = end ? H1_COMPLETE : H1_OPEN;
 	rc = h1_output_flush(h);
@@ -183,6 +196,16 @@ static int output_send(struct exchange *x, const struct exchange_head *head, siz
 		loop_later(h->loop, &h->later);
 	touched(h);
 	return rc;
+}
+
+int h1_output_again(struct h1 *h, const struct exchange_head *head, size_t n)
+{
+	ssize_t head_n = put_request(h, head, n);
+
+	if (head_n < 0)
+		return (int)head_n;
+	assemble(h, (size_t)head_n, n, true);
+	return h1_output_flush(h);
 }
 
 static void output_pause(struct exchange *x, bool on)

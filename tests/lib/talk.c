@@ -229,6 +229,8 @@ void talk_set_up_client(const struct stream_mem_options *o)
 	set_up();
 	stream_mem_pair(talk.loop, &a, &b, o);
 	raw_attach(b);
+	a->dress = talk.dress;
+	talk.dress = NULL;
 	talk.client.h = h1_client(talk.loop, a, &h1_events, &talk.client);
 	talk.client.lax = true;
 }

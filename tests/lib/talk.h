@@ -44,6 +44,7 @@ struct party {
 extern struct talk {
 	struct loop *loop;
 	struct party client, server;
+	struct dress *dress;	/* of the next client's connection */
 } talk;
 extern const struct exchange_events talk_exchange_events;	/* of a party, which is their ctx */
 

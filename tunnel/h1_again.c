@@ -1,0 +1,67 @@
+/*
+ * A request that a proxy refused with 407: when its dress knows better now, and the
+ * connection stays, it is sent again, with the body that still lies in the output
+ * buffer. Whoever began the exchange sees nothing of it. Streamed requests cannot be
+ * repeated: they fail, and are begun anew by their owner.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "framing/error.h"
+#include "tunnel/h1_internal.h"
+#include "tunnel/log.h"
+
+#define REPEATS_MAX 2		/* another challenge, and one that was stale */
+
+/* The texts that a head points to live only for the call that sends it. */
+void h1_keep_request(struct h1 *h, const struct exchange_head *head, size_t body)
+{
+	const char *const text[] = { head->method, head->target, head->host, head->lines };
+	size_t need = 0, at = 0;
+
+	for (size_t i = 0; i < sizeof text / sizeof *text; i++)
+		need += strlen(text[i]) + 1;
+	if (need > h->kept_cap) {
+		h->kept = realloc(h->kept, need);
+		if (!h->kept)
+			abort();
+		h->kept_cap = need;
+	}
+	for (size_t i = 0; i < sizeof text / sizeof *text; i++) {
+		size_t n = strlen(text[i]) + 1;
+
+		memcpy(h->kept + at, text[i], n);
+		at += n;
+	}
+	h->kept_body = body;
+	h->repeatable = !head->streamed;
+	h->repeats = 0;
+}
+
+int h1_look_at_answer(struct h1 *h, const struct http1_head *head)
+{
+	if (head->status != 407) {
+		h->dress->ops->accepted(h->dress, head);
+		return 0;
+	}
+	if (!h->dress->ops->refused(h->dress, head) || h->repeats >= REPEATS_MAX)
+		return ERROR_PROXY_AUTH;
+	if (!h->repeatable || !h->keep)
+		return ERROR_RESET;	/* on a new connection it may go */
+	h->repeats++;
+	h->again = true;
+	return 0;
+}
+
+int h1_repeat(struct h1 *h)
+{
+	struct exchange_head head = { .method = h->kept };
+
+	head.target = head.method + strlen(head.method) + 1;
+	head.host = head.target + strlen(head.target) + 1;
+	head.lines = head.host + strlen(head.host) + 1;
+	log_debug("http", "", "the proxy wants credentials: the request goes again with them");
+	h->again = h->refused = false;
+	h->in = H1_NONE;
+	return h1_output_again(h, &head, h->kept_body);
+}
