@@ -30,7 +30,7 @@ void advice_text(char out[ADVICE_MAX], const struct options *o, int error, const
 			 url, why);
 		break;
 	case ERROR_PROXY_AUTH:
-		if (o->proxy.user[0])
+		if (o->proxy_password_file)
 			snprintf(out, ADVICE_MAX, "%s (the password is from %s)", why, o->proxy_password_file);
 		else
 			snprintf(out, ADVICE_MAX, "%s", why);

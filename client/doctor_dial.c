@@ -76,12 +76,12 @@ static void ask_connect(struct check_run *run, struct stream *stream, unsigned p
 
 static const char *first_host(const struct options *o)
 {
-	return o->proxy.given ? o->proxy.host : o->server.host;
+	return o->proxy.n ? o->proxy.hop[0].host : o->server.host;
 }
 
 static const char *first_hop(const struct options *o)
 {
-	return o->proxy.given ? o->proxy.shown : o->server.authority;
+	return o->proxy.n ? o->proxy.hop[0].shown : o->server.authority;
 }
 
 /* ---- DNS ---- */
@@ -91,7 +91,7 @@ static void dns_done(void *ctx, const struct address *address, size_t n, int err
 	struct check_run *run = ctx;
 	struct doctor *d = run->doctor;
 	struct dialling *s = run->state;
-	const char *host = first_host(d->options), *whose = d->options->proxy.given ? " of the proxy" : "";
+	const char *host = first_host(d->options), *whose = d->options->proxy.n ? " of the proxy" : "";
 	char text[ADDRESS_TEXT];
 	struct address literal;
 	double ms = ms_since(run, s->began_us);
@@ -113,10 +113,10 @@ static void dns_done(void *ctx, const struct address *address, size_t n, int err
 	*strrchr(text, ':') = 0;	/* the port */
 	check_figure(run, "addresses", (double)n);
 	if (address_literal(host, 0, &literal))
-		check_end(run, OUTCOME_OK, d->options->proxy.given
+		check_end(run, OUTCOME_OK, d->options->proxy.n
 			  ? "the proxy is given by its address; the server's name is found by the proxy"
 			  : "the server is given by its address");
-	else if (d->options->proxy.given)
+	else if (d->options->proxy.n)
 		check_end(run, OUTCOME_OK, "the proxy %s is at %s (%.0f ms); the server's name is found by the proxy", host, text, ms);
 	else
 		check_end(run, OUTCOME_OK, "%s is at %s%s (%.0f ms)", host, text, n > 1 ? " and others" : "", ms);
@@ -129,7 +129,7 @@ static void dns_start(struct check_run *run)
 
 	check_say(run, "looking for %s", first_host(o));
 	s->resolve = resolve_start(route_resolver(run->doctor->route), first_host(o),
-				   o->proxy.given ? o->proxy.port : o->server.port, dns_done, run);
+				   o->proxy.n ? o->proxy.hop[0].port : o->server.port, dns_done, run);
 }
 
 const struct check check_dns = { "dns", "DNS", 0, 8 * LOOP_SECOND, dns_start, dialling_stop, NULL };
@@ -139,13 +139,13 @@ const struct check check_dns = { "dns", "DNS", 0, 8 * LOOP_SECOND, dns_start, di
 static void tcp_failed(struct check_run *run, int error)
 {
 	const struct options *o = run->doctor->options;
-	const char *whose = o->proxy.given ? "the proxy " : "", *hop = first_hop(o);
-	const char *hint = o->proxy.given ? "" : ": if this network needs a proxy, give it with --proxy";
+	const char *whose = o->proxy.n ? "the proxy " : "", *hop = first_hop(o);
+	const char *hint = o->proxy.n ? "" : ": if this network needs a proxy, give it with --proxy";
 
 	check_blame(run, OBSTACLE_REACH, true);
 	if (error == ERROR_REFUSED)
 		check_end(run, OUTCOME_BROKEN, "nothing listens at %s%s (connection refused)%s", whose, hop,
-			  o->proxy.given ? "; is that the proxy's address?" : "; is that the server's port?");
+			  o->proxy.n ? "; is that the proxy's address?" : "; is that the server's port?");
 	else if (error == ERROR_UNREACHABLE)
 		check_end(run, OUTCOME_BROKEN, "there is no route to %s%s: is the network up?", whose, hop);
 	else
@@ -198,24 +198,24 @@ static void proxy_wants(struct check_run *run, const struct ask_answer *a, const
 	const char *offers = a->schemes[0] ? a->schemes : "nothing";
 	bool basic = strcasestr(offers, "basic") != NULL;
 
-	if (o->proxy.user[0] && basic) {
+	if (o->proxy.hop[0].user[0] && basic) {
 		run->doctor->have |= HAVE_PROXY;
-		check_end(run, OUTCOME_OK, "%s (%s) wants credentials, offers %s: those of user '%s' are used (407)", o->proxy.shown, from,
-			  offers, o->proxy.user);
+		check_end(run, OUTCOME_OK, "%s (%s) wants credentials, offers %s: those of user '%s' are used (407)", o->proxy.hop[0].shown, from,
+			  offers, o->proxy.hop[0].user);
 		return;
 	}
 	check_blame(run, OBSTACLE_AUTH, true);
 	if (basic)
 		check_end(run, OUTCOME_BROKEN, "%s wants credentials (407, it offers %s): give --proxy http://USER@%s and "
-			  "--proxy-password-file", o->proxy.shown, offers, o->proxy.shown);
+			  "--proxy-password-file", o->proxy.hop[0].shown, offers, o->proxy.hop[0].shown);
 	else
-		check_end(run, OUTCOME_BROKEN, "%s wants credentials of a kind that is not supported (407, it offers %s)", o->proxy.shown,
+		check_end(run, OUTCOME_BROKEN, "%s wants credentials of a kind that is not supported (407, it offers %s)", o->proxy.hop[0].shown,
 			  offers);
 }
 
 static void proxy_silent(struct check_run *run, int error)
 {
-	const char *proxy = run->doctor->options->proxy.shown;
+	const char *proxy = run->doctor->options->proxy.hop[0].shown;
 
 	check_blame(run, OBSTACLE_CONNECT, true);
 	if (error == ERROR_MALFORMED)
@@ -249,7 +249,7 @@ static void proxy_answered(void *ctx, const struct ask_answer *a)
 		return;
 	}
 	d->have |= HAVE_PROXY;
-	check_end(run, OUTCOME_OK, "%s (%s) answers in HTTP/1.%d%s%s%s and asks for no credentials", o->proxy.shown, from, a->minor,
+	check_end(run, OUTCOME_OK, "%s (%s) answers in HTTP/1.%d%s%s%s and asks for no credentials", o->proxy.hop[0].shown, from, a->minor,
 		  run->box[0] ? ", is " : "", run->box, run->box[0] ? "," : "");
 }
 
@@ -271,12 +271,12 @@ static void proxy_start(struct check_run *run)
 	struct doctor *d = run->doctor;
 	struct dialling *s = dialling_new(run);
 
-	if (!d->options->proxy.given) {
+	if (!d->options->proxy.n) {
 		d->have |= HAVE_PROXY;
 		check_end(run, OUTCOME_OK, "none is used; if this network has one, give it with --proxy");
 		return;
 	}
-	check_say(run, "asking %s", d->options->proxy.shown);
+	check_say(run, "asking %s", d->options->proxy.hop[0].shown);
 	s->happy = happy_start(d->loop, d->address, d->addresses, proxy_connected, run);
 }
 
@@ -291,7 +291,7 @@ static void connect_refused(struct check_run *run, bool port)
 
 	check_blame(run, port ? OBSTACLE_PORT : s->error == ERROR_PROXY_AUTH ? OBSTACLE_AUTH : OBSTACLE_CONNECT, true);
 	if (port)
-		check_end(run, OUTCOME_BROKEN, "%s allows CONNECT to port 443 of %s, but not to port %u", o->proxy.shown, o->server.host,
+		check_end(run, OUTCOME_BROKEN, "%s allows CONNECT to port 443 of %s, but not to port %u", o->proxy.hop[0].shown, o->server.host,
 			  o->server.port);
 	else
 		check_end(run, OUTCOME_BROKEN, "%s", s->why);
@@ -348,7 +348,7 @@ static void connect_start(struct check_run *run)
 	struct doctor *d = run->doctor;
 	struct dialling *s = dialling_new(run);
 
-	if (!d->options->proxy.given) {
+	if (!d->options->proxy.n) {
 		d->have |= HAVE_TUNNEL;
 		check_end(run, OUTCOME_SKIPPED, "no proxy, nothing to ask for");
 		return;

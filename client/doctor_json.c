@@ -133,7 +133,7 @@ void report_json(const struct doctor *d, FILE *f)
 	fputc('{', f);
 	put_pair(f, "version", CULVERT_VERSION, true);
 	put_pair(f, "server", d->options->server.url, false);
-	put_pair(f, "proxy", d->options->proxy.given ? d->options->proxy.shown : NULL, false);
+	put_pair(f, "proxy", d->options->proxy.n ? d->options->proxy.hop[0].shown : NULL, false);
 	put_pair(f, "mode", doctor_mode(d), false);
 	put_pair(f, "rung", d->rung ? d->rung->name : NULL, false);
 	put_pair(f, "why", d->why[0] ? d->why : NULL, false);

@@ -106,7 +106,7 @@ static void certificate_end(struct check_run *run, const struct certificate_seen
 {
 	struct doctor *d = run->doctor;
 	const struct certificate_seen *seen = tls_context_seen(route_tls(d->route));
-	enum signer_kind kind = certificate_judge(seen, direct, d->options->proxy.given, d->issuer);
+	enum signer_kind kind = certificate_judge(seen, direct, d->options->proxy.n, d->issuer);
 	char text[DOCTOR_TEXT];
 
 	certificate_words(kind, seen, d->issuer, text, sizeof text);
@@ -169,7 +169,7 @@ static void certificate_start(struct check_run *run)
 	const struct pool_dialler *p;
 	char error[DOCTOR_TEXT];
 
-	s->tls = d->options->proxy.given ? tls_context_client(d->options->cafile, "http/1.1", error, sizeof error) : NULL;
+	s->tls = d->options->proxy.n ? tls_context_client(d->options->cafile, "http/1.1", error, sizeof error) : NULL;
 	if (!s->tls) {
 		certificate_end(run, NULL);
 		return;

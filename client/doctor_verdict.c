@@ -109,5 +109,5 @@ const char *doctor_mode(const struct doctor *d)
 		return "intercepted";
 	if (d->reverse)
 		return "reverse";
-	return d->options->proxy.given ? "connect" : "direct";
+	return d->options->proxy.n ? "connect" : "direct";
 }

@@ -88,8 +88,8 @@ static void say_connected(struct helper *h, const struct carrier *c, const struc
 	else
 		log_limited(LOG_LEVEL_INFO, "helper", "", "connected to %s as %s by %s%s%s (round trip %u ms)",
 			    o->server.authority, credentials_first(h->signer.credentials), stats.rung,
-			    o->proxy.given ? " through " : "", o->proxy.shown, ms);
-	status("connected by %s%s%s (%u ms)", stats.rung, o->proxy.given ? " through " : "", o->proxy.shown, ms);
+			    o->proxy.n ? " through " : "", o->proxy.hop[0].shown, ms);
+	status("connected by %s%s%s (%u ms)", stats.rung, o->proxy.n ? " through " : "", o->proxy.hop[0].shown, ms);
 	h->connected = true;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/authority.h"
 #include "client/place.h"
 #include "framing/error.h"
 #include "tunnel/config.h"
@@ -29,8 +30,10 @@ const struct config_option options_table[] = {
 	  .help = "file with a name:token line" },
 	{ .name = "local", .letter = 'L', .type = CONFIG_LIST, .metavar = "FORWARD",
 	  .help = "udp://ADDRESS:PORTS=SERVICE or tcp://...; may be repeated" },
-	{ .name = "proxy", .letter = 'x', .type = CONFIG_STRING, .metavar = "URL",
-	  .help = "go through http://[USER@]HOST:PORT" },
+	{ .name = "proxy", .letter = 'x', .type = CONFIG_LIST, .metavar = "URL",
+	  .help = "auto (default), none, or http://, https:// or socks5://[USER@]HOST:PORT; repeated: one behind the other" },
+	{ .name = "proxy-pac", .type = CONFIG_STRING, .metavar = "URL",
+	  .help = "ask this PAC file (URL or name) which proxy to use; wpad: look for one by DNS" },
 	{ .name = "proxy-password-file", .type = CONFIG_STRING, .metavar = "FILE",
 	  .help = "file with the password of the proxy's USER" },
 	{ .name = "cafile", .type = CONFIG_STRING, .metavar = "FILE",
@@ -57,26 +60,6 @@ const struct config_option options_table[] = {
 
 /* ---- URLs ---- */
 
-/* A host:port of n characters; the port may be missing if there is a default (not 0). */
-static const char *authority_parse(const char *s, size_t n, char host[256], uint16_t *port, uint16_t missing)
-{
-	struct address_hostport hp;
-	char text[320];
-
-	if (n == 0 || n >= sizeof text)
-		return "the host is missing or too long";
-	snprintf(text, sizeof text, "%.*s", (int)n, s);
-	if (address_split(text, false, &hp) < 0)
-		return "not a host name or address with an optional :port";
-	if (!hp.has_port && !missing)
-		return "the port is missing";
-	*port = hp.has_port ? hp.first : missing;
-	if (*port == 0)
-		return "port 0 is no place to connect to";
-	strcpy(host, hp.host);
-	return NULL;
-}
-
 static const char *base_parse(const char *s, char *base, size_t size)
 {
 	size_t n = strlen(s);
@@ -94,16 +77,6 @@ static const char *base_parse(const char *s, char *base, size_t size)
 			return "the base path may hold letters, digits and /-._~% only, no ? or #";
 	snprintf(base, size, "%.*s", (int)n, s);
 	return NULL;
-}
-
-/* "[::1]:443", or without the port when it is the default one. */
-static void authority_text(const char *host, uint16_t port, uint16_t usual, char *out, size_t size)
-{
-	bool v6 = strchr(host, ':') != NULL;
-	int n = snprintf(out, size, "%s%s%s", v6 ? "[" : "", host, v6 ? "]" : "");
-
-	if (port != usual)
-		snprintf(out + n, size - (size_t)n, ":%u", port);
 }
 
 static const char *server_parse(const char *url, struct options_server *s)
@@ -157,63 +130,6 @@ static const char *plain_parse(const char *url, struct options_server *s)
 	return NULL;
 }
 
-/* %40 and the like, in place. False when it is malformed or hides a control character. */
-static bool decode(char *s)
-{
-	char *out = s;
-
-	for (; *s; s++) {
-		unsigned v = (unsigned char)*s;
-		char digits[3];
-
-		if (*s == '%') {
-			if (!isxdigit((unsigned char)s[1]) || !isxdigit((unsigned char)s[2]))
-				return false;
-			snprintf(digits, sizeof digits, "%.2s", s + 1);
-			v = (unsigned)strtoul(digits, NULL, 16);
-			s += 2;
-		}
-		if (v < ' ' || v == 0x7f || v == ':')
-			return false;
-		*out++ = (char)v;
-	}
-	*out = 0;
-	return true;
-}
-
-static const char *proxy_parse(const char *url, struct options_proxy *p)
-{
-	const char *rest = url + strlen("http://");
-	const char *at, *why;
-	size_t n, user;
-
-	if (strncmp(url, "http://", strlen("http://")) != 0)
-		return "must be http://[USER@]HOST:PORT";
-	n = strcspn(rest, "/");
-	if (rest[n] && rest[n + 1])
-		return "has a path; http://[USER@]HOST:PORT is enough";
-	at = memrchr(rest, '@', n);
-	if (at) {
-		user = (size_t)(at - rest);
-		if (memchr(rest, ':', user))
-			return "holds a password, which everybody could see in the list of processes: "
-			       "write it into a file and name that with --proxy-password-file";
-		if (user == 0 || user >= sizeof p->user)
-			return "the user name is empty or too long";
-		memcpy(p->user, rest, user);
-		if (!decode(p->user))
-			return "the user name is malformed";
-		rest = at + 1;
-		n -= user + 1;
-	}
-	why = authority_parse(rest, n, p->host, &p->port, 0);
-	if (why)
-		return why;
-	p->given = true;
-	authority_text(p->host, p->port, 0, p->shown, sizeof p->shown);
-	return NULL;
-}
-
 /* ---- checks ---- */
 
 /* What is said about option `name`, in front of why. */
@@ -237,6 +153,67 @@ static bool need(const struct config *c, const char *name, const char *what, cha
 	return false;
 }
 
+static bool is_word(const char *proxy)
+{
+	return strcmp(proxy, "auto") == 0 || strcmp(proxy, "none") == 0 || strcmp(proxy, "direct") == 0;
+}
+
+static const char *pac_complaint(const char *pac)
+{
+	static const char *const schemes[] = { "http://", "https://", "file:///" };
+
+	if (!*pac)
+		return "is empty: must be a URL, the name of a file, or wpad";
+	if (!strstr(pac, "://"))
+		return NULL;
+	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+		if (strncmp(pac, schemes[i], strlen(schemes[i])) == 0 && pac[strlen(schemes[i])])
+			return NULL;
+	return "must begin with http://, https:// or file:///";
+}
+
+static bool read_chain(struct options *o, size_t n, char *error, size_t size)
+{
+	const struct config *c = o->config;
+
+	if (n > PROXY_HOPS_MAX)
+		return bad(c, "proxy", PROXY_HOPS_MAX, error, size, "more than 4 proxies, one behind the other");
+	for (size_t i = 0; i < n; i++) {
+		const char *url = config_list(c, "proxy", i), *why;
+
+		if (is_word(url))
+			why = "is one of several: auto, none and direct stand alone";
+		else
+			why = proxy_parse(url, true, false, &o->proxy.hop[i]);
+		if (why)
+			return bad(c, "proxy", i, error, size, why);
+	}
+	o->proxy.n = (unsigned)n;
+	return true;
+}
+
+static bool read_proxy(struct options *o, char *error, size_t size)
+{
+	const struct config *c = o->config;
+	size_t n = config_list_size(c, "proxy");
+	const char *word = n == 1 ? config_list(c, "proxy", 0) : "";
+
+	o->proxy_auto = n == 0 || strcmp(word, "auto") == 0;
+	if (n > 0 && !(n == 1 && is_word(word)) && !read_chain(o, n, error, size))
+		return false;
+	o->proxy_pac = config_string(c, "proxy-pac");
+	if (o->proxy_pac && pac_complaint(o->proxy_pac))
+		return bad(c, "proxy-pac", 0, error, size, pac_complaint(o->proxy_pac));
+	if (o->proxy_pac && !o->proxy_auto)
+		return bad(c, "proxy-pac", 0, error, size, "is not asked when proxies are given: leave --proxy out, or say --proxy auto");
+	o->proxy_password_file = config_string(c, "proxy-password-file");
+	if (o->proxy_password_file && !options_proxy_user(o))
+		return bad(c, "proxy-password-file", 0, error, size, "needs a user: --proxy http://USER@HOST:PORT");
+	if (options_proxy_user(o) && !o->proxy_password_file)
+		return bad(c, "proxy", 0, error, size, "names a user: give the password with --proxy-password-file");
+	return true;
+}
+
 /* url: in place of --server, or NULL. */
 static bool read_path(struct options *o, const char *url, char *error, size_t size)
 {
@@ -253,17 +230,9 @@ static bool read_path(struct options *o, const char *url, char *error, size_t si
 	why = plain_parse(config_string(c, "server-http"), &o->server);
 	if (why)
 		return bad(c, "server-http", 0, error, size, why);
-	why = config_given(c, "proxy") ? proxy_parse(config_string(c, "proxy"), &o->proxy) : NULL;
-	if (why)
-		return bad(c, "proxy", 0, error, size, why);
 	o->token_file = config_string(c, "token-file");
 	o->cafile = config_string(c, "cafile");
-	o->proxy_password_file = config_string(c, "proxy-password-file");
-	if (o->proxy_password_file && !o->proxy.user[0])
-		return bad(c, "proxy-password-file", 0, error, size, "needs a user: --proxy http://USER@HOST:PORT");
-	if (o->proxy.user[0] && !o->proxy_password_file)
-		return bad(c, "proxy", 0, error, size, "names a user: give the password with --proxy-password-file");
-	return true;
+	return read_proxy(o, error, size);
 }
 
 static bool read_rung(struct options *o, char *error, size_t size)
@@ -372,6 +341,14 @@ struct options *options_read_as(const struct config_option *own, const char *url
 		return o;
 failed:
 	options_free(o);
+	return NULL;
+}
+
+const char *options_proxy_user(const struct options *o)
+{
+	for (unsigned i = 0; i < o->proxy.n; i++)
+		if (o->proxy.hop[i].user[0])
+			return o->proxy.hop[i].user;
 	return NULL;
 }
 

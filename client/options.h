@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "client/forward.h"
+#include "client/proxy.h"
 #include "tunnel/carrier.h"
 #include "tunnel/config.h"
 #include "tunnel/log.h"
@@ -30,21 +31,15 @@ struct options_server {
 	char plain_authority[264];
 };
 
-struct options_proxy {
-	bool given;
-	char host[256];
-	uint16_t port;
-	char user[256];		/* "": none */
-	char shown[264];	/* "host:port", for messages */
-};
-
 /* Ends with name NULL. */
 extern const struct config_option options_table[];
 
 struct options {
 	bool help, version, check;
 	struct options_server server;
-	struct options_proxy proxy;
+	struct proxy_chain proxy; /* as given; n = 0: none, or proxy_auto */
+	bool proxy_auto;	/* to be found out */
+	const char *proxy_pac;	/* URL or file of a PAC script, "wpad", or NULL */
 	const char *token_file, *cafile, *proxy_password_file; /* NULL: not given */
 	bool seal_always;	/* within TLS to the server, too */
 	const struct rung *rung; /* NULL: automatic */
@@ -66,6 +61,8 @@ struct options *options_read(int argc, char **argv, char *error, size_t size);
  * Only what leads to the server is checked; a token may be missing. url: in place of --server, or NULL. */
 struct options *options_read_as(const struct config_option *, const char *url, int argc, char **argv, char *error,
 				size_t size);
+/* The user of the first proxy given that has one, or NULL. */
+const char *options_proxy_user(const struct options *);
 void options_free(struct options *);
 void options_help(void);
 

@@ -27,7 +27,7 @@ struct path {
 
 static const char *proxy_of(const struct path *p)
 {
-	return p->options->proxy.given ? p->options->proxy.shown : "direct";
+	return p->options->proxy.n ? p->options->proxy.hop[0].shown : "direct";
 }
 
 static void recall(struct path *p)

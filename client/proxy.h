@@ -26,7 +26,7 @@ struct proxy {
 	uint16_t port;
 	char user[PROXY_USER_MAX]; /* "": none. May be DOMAIN\user for NTLM */
 	char password[PROXY_PASSWORD_MAX]; /* only where the environment had it in a URL; "": none */
-	char shown[280];	/* "host:port", with https:// or socks5:// in front where it is one; for messages */
+	char shown[288];	/* "host:port", with https:// or socks5:// in front where it is one; for messages */
 };
 
 /* n = 0: direct. */
@@ -41,14 +41,15 @@ struct proxy_list {
 	char from[300];		/* where it comes from, for people: "--proxy", "HTTPS_PROXY", "PAC http://..."; "" when nothing says anything */
 };
 
-/* http://, https://, socks5:// or socks5h://[USER[:PASSWORD]@]HOST[:PORT][/]; without a scheme it is http. Ports: 8080 for
- * http and none given is an error where strict, else 1080 for http and socks (curl's), 443 for https. password: whether one may
- * be in it. NULL, or why not (a sentence for people without the password). */
+/* http://, https://, socks5:// or socks5h://[USER[:PASSWORD]@]HOST[:PORT][/]; without a scheme it is http. Without a port it is
+ * curl's: 443 for https, else 1080; but for http that is an error where strict, as is a path. password: whether one may be in
+ * it. NULL, or why not (a sentence for people, without the password). */
 const char *proxy_parse(const char *url, bool strict, bool password, struct proxy *);
 /* "direct", or what is shown of each hop, joined by " > ". */
 const char *proxy_chain_text(const struct proxy_chain *, char *out, size_t size);
+void proxy_show(struct proxy *);	/* makes shown from kind, host and port */
 bool proxy_equal(const struct proxy *, const struct proxy *);	/* kind, host, port, user */
 bool proxy_chain_equal(const struct proxy_chain *, const struct proxy_chain *);
-bool proxy_list_equal(const struct proxy_list *, const struct proxy_list *);	/* from included */
+bool proxy_list_equal(const struct proxy_list *, const struct proxy_list *);	/* with from */
 
 #endif

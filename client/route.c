@@ -96,9 +96,9 @@ static int way_load(struct route *r, char *error, size_t size)
 		.resolver = r->resolver,
 		.server_host = o->server.host,
 		.server_port = o->server.port,
-		.proxy_host = o->proxy.given ? o->proxy.host : NULL,
-		.proxy_port = o->proxy.port,
-		.proxy_user = o->proxy.user[0] ? o->proxy.user : NULL,
+		.proxy_host = o->proxy.n ? o->proxy.hop[0].host : NULL,
+		.proxy_port = o->proxy.hop[0].port,
+		.proxy_user = o->proxy.hop[0].user[0] ? o->proxy.hop[0].user : NULL,
 	};
 	char password[PASSWORD_MAX] = "";
 	struct way *w;

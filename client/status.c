@@ -164,7 +164,7 @@ void status_gather(struct status *out, const struct status_source *from)
 	COPY(out->version, CULVERT_VERSION);
 	out->uptime_ms = (now - from->begun_us) / LOOP_MS;
 	COPY(out->server, o->server.url);
-	COPY(out->proxy, o->proxy.given ? o->proxy.shown : "");
+	COPY(out->proxy, o->proxy.n ? o->proxy.hop[0].shown : "");
 	COPY(out->identity, from->identity);
 	COPY(out->state, from->stopping ? "stopping" : connected ? "connected" : "connecting");
 	COPY(out->trouble, from->trouble);

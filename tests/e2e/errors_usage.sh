@@ -44,7 +44,7 @@ wrong '--server: the base path .*no \? or #' "$CULVERT" "${rest[@]}" --server 'h
 wrong '--server: holds a user name' "$CULVERT" "${rest[@]}" --server https://me:SECRET@localhost -L udp://127.0.0.1:0=udp
 
 # The proxy
-for url in '' proxy:3128 https://proxy:3128 socks5://proxy:1080; do
+for url in '' ftp://proxy:3128 wss://proxy; do
 	wrong '--proxy: must be http://\[USER@\]HOST:PORT' "$CULVERT" "${at[@]}" "${rest[@]}" --proxy "$url"
 done
 wrong '--proxy: the port is missing' "$CULVERT" "${at[@]}" "${rest[@]}" --proxy http://proxy

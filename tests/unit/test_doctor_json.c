@@ -54,7 +54,7 @@ static void assert_has(const char *text, const char *part)
 
 static void test_all(void **state)
 {
-	struct options o = { .proxy = { .given = true, .shown = "proxy:3128" }, .server = { .url = "https://h/culvert" } };
+	struct options o = { .proxy = { .n = 1, .hop = { { .shown = "proxy:3128" } } }, .server = { .url = "https://h/culvert" } };
 	struct doctor *d = calloc(1, sizeof *d);
 	char *text;
 

@@ -1,4 +1,4 @@
-/* links: client/options.c client/place.c client/forward.c client/advice.c tunnel/config.c tunnel/config_values.c tunnel/address.c framing/error.c framing/message.c framing/message_channel.c framing/cursor.c framing/varint.c framing/capsule.c framing/ranges.c */
+/* links: client/options.c client/proxy.c client/authority.c client/place.c client/forward.c client/advice.c tunnel/config.c tunnel/config_values.c tunnel/address.c framing/error.c framing/message.c framing/message_channel.c framing/cursor.c framing/varint.c framing/capsule.c framing/ranges.c */
 /* libs: -lconfuse */
 /* Options of the helper: URLs, what must be given, secrets kept off the command line; and the sentences of failures. */
 #include <setjmp.h>
@@ -151,20 +151,23 @@ static void test_proxy(void **state)
 	(void)state;
 	o = READ("--server=https://h", "--proxy", "http://p.example:3128");
 	assert_non_null(o);
-	assert_true(o->proxy.given);
-	assert_string_equal(o->proxy.host, "p.example");
-	assert_int_equal(o->proxy.port, 3128);
-	assert_string_equal(o->proxy.user, "");
-	assert_string_equal(o->proxy.shown, "p.example:3128");
+	assert_int_equal(o->proxy.n, 1);
+	assert_false(o->proxy_auto);
+	assert_int_equal(o->proxy.hop[0].kind, PROXY_HTTP);
+	assert_string_equal(o->proxy.hop[0].host, "p.example");
+	assert_int_equal(o->proxy.hop[0].port, 3128);
+	assert_string_equal(o->proxy.hop[0].user, "");
+	assert_string_equal(o->proxy.hop[0].shown, "p.example:3128");
 	options_free(o);
 	o = READ("--server=https://h", "--proxy=http://me%40corp@[::1]:8080/", "--proxy-password-file=/p");
 	assert_non_null(o);
-	assert_string_equal(o->proxy.user, "me@corp");
-	assert_string_equal(o->proxy.shown, "[::1]:8080");
+	assert_string_equal(o->proxy.hop[0].user, "me@corp");
+	assert_string_equal(o->proxy.hop[0].shown, "[::1]:8080");
 	options_free(o);
 	says(READ("--server=https://h", "--proxy=http://p"), "port is missing");
-	says(READ("--server=https://h", "--proxy=https://p:1"), "must be http://");
-	says(READ("--server=https://h", "--proxy=p:3128"), "must be http://");
+	says(READ("--server=https://h", "--proxy="), "must be http://");
+	says(READ("--server=https://h", "--proxy=ftp://p:1"), "must be http://");
+	says(READ("--server=https://h", "--proxy=socks4://p:1"), "only SOCKS5");
 	says(READ("--server=https://h", "--proxy=http://me@p:1"), "--proxy-password-file");
 	says(READ("--server=https://h", "--proxy=http://p:1", "--proxy-password-file=/p"), "needs a user");
 	says(READ("--server=https://h", "--proxy=http://@p:1"), "user name is empty");
@@ -173,10 +176,57 @@ static void test_proxy(void **state)
 	says(READ("--server=https://h", "--proxy=http://a%4@p:1", "--proxy-password-file=/p"), "malformed");
 }
 
+static void test_proxy_chain(void **state)
+{
+	struct options *o = READ("--server=https://h", "-xhttps://a", "-x", "socks5://b", "-x", "c:8080");
+	char text[200];
+
+	(void)state;
+	if (!o)
+		fail_msg("%s", error);
+	assert_int_equal(o->proxy.n, 3);
+	assert_string_equal(proxy_chain_text(&o->proxy, text, sizeof text), "https://a:443 > socks5://b:1080 > c:8080");
+	options_free(o);
+	says(READ("--server=https://h", "-xa:1", "-xa:2", "-xa:3", "-xa:4", "-xa:5"), "more than 4");
+	says(READ("--server=https://h", "-xa:1", "-xnone"), "stand alone");
+	says(READ("--server=https://h", "-xauto", "-xa:1"), "stand alone");
+}
+
+/* What is to be found out, and what is not. */
+static void test_proxy_auto(void **state)
+{
+	static const struct {
+		const char *args[3];
+		bool found_out;
+	} cases[] = {
+		{ { NULL }, true }, { { "-xauto" }, true }, { { "-xnone" }, false }, { { "--proxy=direct" }, false },
+		{ { "--proxy-pac=http://w/p.pac" }, true }, { { "-xauto", "--proxy-pac=/etc/p.pac" }, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct options *o = READ("--server=https://h", cases[i].args[0] ? cases[i].args[0] : "--log-json",
+					 cases[i].args[1] ? cases[i].args[1] : "--log-json");
+
+		if (!o)
+			fail_msg("%s", error);
+		assert_int_equal(o->proxy.n, 0);
+		assert_int_equal(o->proxy_auto, cases[i].found_out);
+		assert_int_equal(o->proxy_pac != NULL, i >= 4);
+		options_free(o);
+	}
+	says(READ("--server=https://h", "--proxy-pac="), "is empty");
+	says(READ("--server=https://h", "--proxy-pac=ftp://h/p.pac"), "must begin with http://");
+	says(READ("--server=https://h", "--proxy-pac=http://"), "must begin with http://");
+	says(READ("--server=https://h", "--proxy-pac=/p.pac", "-xnone"), "leave --proxy out");
+}
+
 static void test_password_is_refused(void **state)
 {
 	(void)state;
 	says(READ("--server=https://h", "--proxy=http://me:secret@p:1"), "--proxy-password-file");
+	assert_null(strstr(error, "secret"));
+	says(READ("--server=https://h", "-xp:1", "--proxy=socks5://me:secret@p:1"), "--proxy-password-file");
 	assert_null(strstr(error, "secret"));
 	says(READ("--server=https://h", "--token=secret"), "--token-file");
 }
@@ -230,6 +280,7 @@ static void test_file(void **state)
 	char name[] = "/tmp/test_options.XXXXXX", where[64];
 	static const char text[] = "server = https://h.example/base\n"
 				   "token-file = /tok\n"
+				   "proxy = \"http://p:1\"\n"
 				   "local = { \"udp://5004-5005=rtp\",\n"
 				   "          \"tcp://8188=SIG\" }\n";
 	int fd = mkstemp(name);
@@ -242,11 +293,13 @@ static void test_file(void **state)
 	says(READ_BARE("-c", name), "service name");
 	snprintf(where, sizeof where, "%s:", name);
 	assert_ptr_equal(strstr(error, where), error);
-	/* The command line wins. */
-	o = READ_BARE("-c", name, "-L", "udp://1=a", "--server", "https://other");
+	/* The command line wins, chains included. */
+	o = READ_BARE("-c", name, "-L", "udp://1=a", "--server", "https://other", "-xq:2", "-xr:3");
 	if (!o)
 		fail_msg("%s", error);
 	assert_string_equal(o->server.host, "other");
+	assert_int_equal(o->proxy.n, 2);
+	assert_string_equal(o->proxy.hop[0].host, "q");
 	assert_int_equal(o->n_forwards, 1);
 	options_free(o);
 	unlink(name);
@@ -284,7 +337,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_server),	       cmocka_unit_test(test_sealed),
-		cmocka_unit_test(test_proxy),
+		cmocka_unit_test(test_proxy),	       cmocka_unit_test(test_proxy_chain),
+		cmocka_unit_test(test_proxy_auto),
 		cmocka_unit_test(test_password_is_refused), cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_help_needs_nothing), cmocka_unit_test(test_file),
 		cmocka_unit_test(test_advice),
