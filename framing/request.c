@@ -87,7 +87,7 @@ static int mode(struct span s, enum request_mode *m)
 enum parameter {
 	PARAMETER_CARRIER, PARAMETER_X, PARAMETER_MODE, PARAMETER_HOLD, PARAMETER_KEEP, PARAMETER_EPOCH,
 	PARAMETER_KEEPALIVE, PARAMETER_PAD, PARAMETER_EVENT_STREAM, PARAMETER_MARKS, PARAMETER_GAP, PARAMETER_SIZE,
-	PARAMETER_ANSWER, PARAMETER_SEALED, PARAMETERS
+	PARAMETER_ANSWER, PARAMETER_SEAL, PARAMETERS
 };
 
 static const struct {
@@ -107,7 +107,7 @@ static const struct {
 	[PARAMETER_GAP] = { "gap", 0, REQUEST_GAP_MAX },
 	[PARAMETER_SIZE] = { "size", 0, REQUEST_SIZE_MAX },
 	[PARAMETER_ANSWER] = { "a", ANSWER_COMPLETE, ANSWER_EARLY },
-	[PARAMETER_SEALED] = { "s", 0, 1 },
+	[PARAMETER_SEAL] = { "s", 1, UINT32_MAX },
 };
 
 static void set(struct request *r, enum parameter name, uint64_t v)
@@ -146,8 +146,8 @@ static void set(struct request *r, enum parameter name, uint64_t v)
 	case PARAMETER_ANSWER:
 		r->answer = (enum request_answer)v;
 		break;
-	case PARAMETER_SEALED:
-		r->sealed = v;
+	case PARAMETER_SEAL:
+		r->seal = (uint32_t)v;
 		break;
 	default:
 		break;
@@ -191,7 +191,7 @@ static int query(struct request *r, struct span q)
 		if (parameter(r, name, value, &seen) < 0)
 			return ERROR_MALFORMED;
 	}
-	if ((seen & 7) != 7)	/* c, x and m are needed */
+	if ((seen & 7) != 7 || (r->mode == MODE_SEAL && !r->seal))	/* c, x and m are needed */
 		return ERROR_MALFORMED;
 	return r->has_epoch || r->mode == MODE_HELLO || r->mode == MODE_SEAL ? 0 : ERROR_MALFORMED;
 }
@@ -280,7 +280,7 @@ ssize_t request_put(const struct request *r, const char *base, char *out, size_t
 		add_number(out, cap, &n, PARAMETER_GAP, r->gap_ms);
 		add_number(out, cap, &n, PARAMETER_SIZE, r->size);
 	}
-	add_number(out, cap, &n, PARAMETER_SEALED, r->sealed);
+	add_number(out, cap, &n, PARAMETER_SEAL, r->seal);
 	if (r->has_epoch)
 		add(out, cap, &n, "&e=%016" PRIx64, r->epoch);
 	return n < cap ? (ssize_t)n : ERROR_LIMIT;

@@ -44,7 +44,7 @@ struct request {
 	bool event_stream;	/* down, duplex, probe */
 	enum request_answer answer; /* probe, as all below */
 	uint32_t marks, gap_ms, size;
-	bool sealed;		/* the body is SEALED capsules, and the answer's */
+	uint32_t seal;		/* number of the seal that closes the body, and the answer's (mode seal: that is to be made); 0: none */
 	bool has_epoch;
 	uint64_t epoch;
 };

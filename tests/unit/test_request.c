@@ -87,6 +87,7 @@ static void parameters_of_modes(void **state)
 	       "m=down&ka=200&pad=6144&sse=1");
 	put_is(&(struct request){ .mode = MODE_DUPLEX, .keepalive_ms = 60000 }, "m=duplex&ka=60000");
 	put_is(&(struct request){ .mode = MODE_PROBE }, "m=probe");
+	put_is(&(struct request){ .mode = MODE_SEAL, .seal = 7 }, "m=seal&s=7");
 	put_is(&(struct request){ .mode = MODE_PROBE, .pad = 4096, .event_stream = true, .answer = ANSWER_EARLY,
 				  .hold_ms = 60000, .marks = 32, .gap_ms = 600000, .size = 65000 },
 	       "m=probe&pad=4096&sse=1&a=2&hold=60000&n=32&gap=600000&size=65000");
@@ -162,6 +163,11 @@ static void refused(void **state)
 		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&a=3", ERROR_MALFORMED },
 		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&a=-1", ERROR_MALFORMED },
 		{ "/culvert/v1/" SID "?c=0&x=1&m=probe", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=seal", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=seal&s=0", ERROR_MALFORMED },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=seal&s=1", 0 },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&s=4294967295", 0 },
+		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&s=4294967296", ERROR_MALFORMED },
 		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&ka=200&pad=0&sse=0&n=0&gap=0&size=0&a=0", 0 },
 		{ "/culvert/v1/" SID "?c=0&x=1&m=hello&new=thing&&flag", 0 },
 	};
