@@ -23,6 +23,7 @@
 #define EXCHANGE_HEAD_MAX 4096	/* bytes of a head that we send */
 #define EXCHANGE_ROOM 16384	/* usual size of one body portion, about a TLS record */
 #define EXCHANGE_ROOM_MAX 81984	/* the most that exchange_room gives */
+#define EXCHANGE_ROOM_INNER (EXCHANGE_ROOM_MAX + 256) /* what an exchange around another one asks of it */
 
 struct exchange;
 

@@ -18,7 +18,7 @@
 #define LAST_CHUNK "\r\n0\r\n\r\n" /* the end of a chunk, and the last one */
 #define TRAILER (sizeof LAST_CHUNK - 1)
 
-static_assert(EXCHANGE_ROOM_MAX <= 0xfffff, "five hexadecimal digits");
+static_assert(EXCHANGE_ROOM_INNER <= 0xfffff, "five hexadecimal digits");
 static_assert(BIG_CHUNK_HEAD == HTTP1_CHUNK_HEAD + 1, "one digit more");
 
 static void reserve(struct h1 *h, size_t room)
@@ -150,7 +150,7 @@ static uint8_t *output_room(struct exchange *x, size_t want, size_t *cap)
 {
 	struct h1 *h = h1_of(x);
 
-	assert(want <= EXCHANGE_ROOM_MAX);
+	assert(want <= EXCHANGE_ROOM_INNER);
 	if (h->state != H1_BUSY || h->out == H1_COMPLETE || h->out_len > 0 || h->write_error)
 		return NULL;
 	if (want > h->room)
