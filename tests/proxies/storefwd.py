@@ -2,7 +2,7 @@
 """storefwd: a store-and-forward HTTP/1.0 forward proxy that intercepts TLS.
 
 It behaves as an old content scanner does, on purpose:
-* CONNECT is answered 200, then TLS is served with a certificate of the proxy's own CA;
+* CONNECT is answered 200, then TLS is served with a certificate of the proxy's own CA (or 403: --connect deny);
 * one exchange for each connection, the whole request and then the whole response are read before they go on;
 * towards the server HTTP/1.0, a new connection for each exchange, its certificate verified;
 * a chunked request gets 411, an upgrade 426;
@@ -158,6 +158,9 @@ class Connection(threading.Thread):
         if not self.holds_slot:
             self.proxy.log(self.client, "refused", method, target, 503, 0, 0, self.began)
             self.answer(response(503, "Too many connections", "too many connections of this client\n"))
+        elif method == "CONNECT" and self.proxy.options.connect == "deny":
+            self.proxy.log(self.client, "connect", method, target, 403, 0, 0, self.began)
+            self.answer(response(403, "Forbidden", "no tunnels here\n"))
         elif method == "CONNECT":
             self.intercept(target)
         elif target.startswith("http://"):
@@ -266,6 +269,7 @@ def main():
     a.add_argument("--upstream-ca", help="file of CAs for servers (default: the system's)")
     a.add_argument("--per-client", type=int, default=2, help="connections of one client at a time; 0: no limit")
     a.add_argument("--over", choices=("refuse", "queue"), default="refuse", help="what happens beyond that")
+    a.add_argument("--connect", choices=("intercept", "deny"), default="intercept")
     a.add_argument("--idle", type=float, default=60, help="seconds without a byte until 504")
     a.add_argument("--max-body", type=int, default=16 << 20)
     options = a.parse_args()

@@ -1,7 +1,9 @@
-# Apache httpd as a forward proxy, with the modules and time-outs that Debian switches on.
+# Apache httpd as a forward proxy, with the modules and time-outs that Debian switches on. apache-abs: CONNECT to 443 only, as
+# shipped.
 
 _start_apache() { # NAME KIND PORTS CA DIR PORT
-	local module
+	local module ports=$3
+	[ "$2" != apache-abs ] || ports="443 563"
 	{
 		cat <<-CONF
 			ServerRoot $5
@@ -25,7 +27,7 @@ _start_apache() { # NAME KIND PORTS CA DIR PORT
 			CustomLog $5/access.log "%h %m %>s %U"
 			ProxyRequests On
 			ProxyVia On
-			AllowCONNECT $3
+			AllowCONNECT $ports
 			<Proxy "*">
 				Require local
 			</Proxy>

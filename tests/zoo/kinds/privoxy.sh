@@ -1,8 +1,11 @@
-# Privoxy with Debian's default actions and filters, text filtered: a CONNECT tunnel passes it unseen.
+# Privoxy with Debian's default actions and filters, text filtered: a CONNECT tunnel passes it unseen. privoxy-abs: CONNECT denied.
 
 _start_privoxy() { # NAME KIND PORTS CA DIR PORT
+	local ports
+	ports=$(tr -s ' ' , <<<"$3")
+	[ "$2" != privoxy-abs ] || ports=,
 	cat >"$5/ports.action" <<-CONF
-		{+limit-connect{$(tr -s ' ' , <<<"$3")} +filter{js-annoyances} +filter{html-annoyances} +filter{webbugs}}
+		{+limit-connect{$ports} +filter{js-annoyances} +filter{html-annoyances} +filter{webbugs}}
 		/
 	CONF
 	cat >"$5/config" <<-CONF

@@ -1,5 +1,6 @@
-# Squid. squid (or squid-plain): CONNECT to the ports given. squid-strict: the same, to 443 only, as shipped. squid-basic: user
-# alice, password secret. squid-bump: intercepts TLS. squid-hasty: squid-bump with small time-outs.
+# Squid. squid (or squid-plain): CONNECT to the ports given. squid-strict: the same, to 443 only, as shipped. squid-names: CONNECT to
+# names only. squid-bump: intercepts TLS. squid-hasty: squid-bump with small time-outs. squid-SCHEME: wants credentials, see
+# squid_auth.sh; with SQUID_LIFE=SECONDS connections of clients are cut when they are so old. ...-abs: the same, CONNECT denied.
 
 _squid_common() { # DIR PORT-OPTIONS CONNECT-PORTS
 	cat <<-CONF
@@ -7,7 +8,8 @@ _squid_common() { # DIR PORT-OPTIONS CONNECT-PORTS
 		visible_hostname proxy.test
 		pid_filename $1/squid.pid
 		cache_log $1/cache.log
-		access_log stdio:$1/access.log
+		logformat proxy %ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %un %Sh/%<a %mt "%{Proxy-Authorization}>h"
+		access_log stdio:$1/access.log proxy
 		coredump_dir $1
 		cache_mem 8 MB
 		pinger_enable off
@@ -21,24 +23,13 @@ _squid_common() { # DIR PORT-OPTIONS CONNECT-PORTS
 	CONF
 }
 
-_squid_basic() { # DIR
-	printf 'alice:%s\n' "$(openssl passwd -apr1 secret)" >"$1/passwords"
-	cat <<-CONF
-		auth_param basic program /usr/lib/squid/basic_ncsa_auth $1/passwords
-		auth_param basic children 1
-		auth_param basic realm test
-		acl known proxy_auth REQUIRED
-		http_access deny !known
-	CONF
-}
-
 _squid_bump() { # DIR UPSTREAM-CA
 	openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj "/CN=intercepting proxy CA" -addext "basicConstraints=critical,CA:TRUE" \
 		-addext "keyUsage=critical,keyCertSign,cRLSign" -keyout "$1/bump.key" -out "$1/ca.crt" 2>/dev/null
 	cat "$1/ca.crt" "$1/bump.key" >"$1/bump.pem"
-	/usr/lib/squid/security_file_certgen -c -s "$1/certificates" -M 4MB >/dev/null
+	$SQUID_LIB/security_file_certgen -c -s "$1/certificates" -M 4MB >/dev/null
 	cat <<-CONF
-		sslcrtd_program /usr/lib/squid/security_file_certgen -s $1/certificates -M 4MB
+		sslcrtd_program $SQUID_LIB/security_file_certgen -s $1/certificates -M 4MB
 		sslcrtd_children 2
 		tls_outgoing_options cafile=$2
 		acl step1 at_step SslBump1
@@ -57,18 +48,29 @@ _squid_hasty() {
 	CONF
 }
 
+_squid_names() {
+	cat <<-'CONF'
+		acl literal dstdom_regex -n ^[0-9.]+$ ^\[?[0-9a-fA-F]*:[0-9a-fA-F:.]*\]?$
+		http_access deny CONNECT literal
+	CONF
+}
+
 _start_squid() { # NAME KIND PORTS CA DIR PORT
-	local port=$6 ports=$3 extra=
-	case $2 in
+	local port=$6 ports=$3 kind=${2%-abs} extra=
+	case $kind in
+	squid | squid-plain) ;;
 	squid-strict) ports=443 ;;
+	squid-names) extra=$(_squid_names) ;;
 	squid-bump | squid-hasty)
 		port="$6 ssl-bump cert=$5/bump.pem generate-host-certificates=on dynamic_cert_mem_cache_size=4MB"
 		extra=$(_squid_bump "$5" "$4")
 		[ "$2" != squid-hasty ] || extra+=$'\n'$(_squid_hasty)
 		PROXY_CA[$1]=$5/ca.crt
 		;;
-	squid-basic) extra=$(_squid_basic "$5") ;;
+	*) extra=$(_squid_auth "${kind#squid-}" "$5") || return ;;
 	esac
+	[ "$kind" = "$2" ] || extra+=$'\nhttp_access deny CONNECT' # once it is known who asks, as most do
+	[ -z "${SQUID_LIFE:-}" ] || extra+=$'\n'"client_lifetime $SQUID_LIFE seconds"
 	{
 		_squid_common "$5" "$port" "$ports"
 		printf '%s\nhttp_access allow near\nhttp_access deny all\n' "$extra"
