@@ -21,8 +21,6 @@ void seal_handshake_free(struct seal_handshake *);	/* NULL is fine */
  * nothing: n = 0); valid until the next call. Negative: it failed, seal_handshake_reason says why; *out_n > 0: the other end can
  * be told by that. */
 int seal_handshake_take(struct seal_handshake *, const uint8_t *p, size_t n, const uint8_t **out, size_t *out_n);
-/* Server: the flight begins a handshake, and not this one (NULL: none is known). */
-bool seal_handshake_begins(const struct seal_handshake *, const uint8_t *p, size_t n);
 /* The seal, once both ends are done (helper: the server's Finished was verified); else NULL. The caller's reference. */
 struct seal *seal_handshake_seal(struct seal_handshake *);
 const char *seal_handshake_reason(const struct seal_handshake *);

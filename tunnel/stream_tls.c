@@ -13,7 +13,6 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -314,22 +313,6 @@ static struct stream_tls *tls_new(struct loop *loop, struct tls_context *c, stru
 	return t;
 }
 
-/* What must be in the certificate; false when that cannot be said. */
-static bool tls_expect(struct stream_tls *t)
-{
-	X509_VERIFY_PARAM *param = SSL_get0_param(t->ssl);
-	size_t n = strlen(t->peer.host);
-
-	if (n && t->peer.host[n - 1] == '.')
-		t->peer.host[--n] = '\0'; /* a rooted name; certificates have none */
-	if (n == 0)
-		return false;
-	if (X509_VERIFY_PARAM_set1_ip_asc(param, t->peer.host))
-		return true;
-	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return X509_VERIFY_PARAM_set1_host(param, t->peer.host, n) && SSL_set_tlsext_host_name(t->ssl, t->peer.host);
-}
-
 static void tls_refuse(void *ctx)
 {
 	tls_fail(ctx, ERROR_CERTIFICATE);
@@ -341,15 +324,10 @@ struct stream *stream_tls_client(struct loop *loop, struct tls_context *c, struc
 	struct stream_tls *t = tls_new(loop, c, lower, events, ctx);
 
 	SSL_set_connect_state(t->ssl);
-	if (strlen(host) < sizeof t->peer.host)
-		memcpy(t->peer.host, host, strlen(host));
-	ERR_clear_error();
-	if (tls_expect(t)) {
+	if (tls_context_expect(t->ssl, &t->peer, host))
 		tls_context_offer(c, t->ssl, t->peer.host);
-	} else {
-		tls_say(t, "'%s' is no name or address that a certificate could be for", host);
+	else
 		t->later.run = tls_refuse;
-	}
 	return &t->base;
 }
 

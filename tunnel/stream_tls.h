@@ -22,6 +22,9 @@ struct tls_context *tls_context_client(const char *cafile, const char *alpn, cha
 /* Server: certificate chain and key in PEM. Refuses a key that does not match. */
 struct tls_context *tls_context_server(const char *certfile, const char *keyfile, const char *alpn,
 				       char *error, size_t size);
+/* The same for the handshakes of seals (seal_handshake.h): DTLS 1.2 alone, without resumption. */
+struct tls_context *tls_context_client_seal(const char *cafile, char *error, size_t size);
+struct tls_context *tls_context_server_seal(const char *certfile, const char *keyfile, char *error, size_t size);
 /* Reference counted: streams keep theirs alive over a reload. */
 void tls_context_release(struct tls_context *);
 /* Client: what was shown at the last full handshake, also at one that failed for it. */

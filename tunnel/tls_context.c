@@ -1,6 +1,7 @@
 /*
  * TLS contexts: trust, keys, ciphers, ALPN, and the sessions that a client keeps
- * for resumption. Behind tunnel/stream_tls.h; used by stream_tls.
+ * for resumption. Behind tunnel/stream_tls.h; used by stream_tls and, for the contexts
+ * of seals, by seal_handshake.
  */
 #include "tunnel/tls_context.h"
 
@@ -9,6 +10,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -203,37 +205,94 @@ static void tls_remember_given(struct tls_context *c, FILE *f)
 	ERR_clear_error();
 }
 
+/* Whom a client believes. */
+static int tls_believe(struct tls_context *c, const char *cafile, char *error, size_t size)
+{
+	FILE *f;
+
+	SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, tls_verify);
+	/* What --cafile names is trusted as it is, also when it is not a root. */
+	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(c->ctx), X509_V_FLAG_PARTIAL_CHAIN);
+	SSL_CTX_set_default_verify_paths(c->ctx);
+	if (!cafile)
+		return 0;
+	if (!(f = tls_open("CA certificates", cafile, error, size)))
+		return ERROR_CONFIG;
+	tls_remember_given(c, f);
+	fclose(f);
+	if (SSL_CTX_load_verify_file(c->ctx, cafile))
+		return 0;
+	snprintf(error, size, "cannot read CA certificates %s: %s", cafile, tls_cause());
+	return ERROR_CONFIG;
+}
+
 struct tls_context *tls_context_client(const char *cafile, const char *alpn, char *error, size_t size)
 {
 	struct tls_context *c = tls_context_new(TLS_client_method(), alpn, error, size);
-	FILE *f;
 
 	if (!c)
 		return NULL;
 	ERR_clear_error();
 	tls_ciphers(c->ctx, false);
-	SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, tls_verify);
-	/* What --cafile names is trusted as it is, also when it is not a root. */
-	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(c->ctx), X509_V_FLAG_PARTIAL_CHAIN);
-	SSL_CTX_set_default_verify_paths(c->ctx);
 	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(c->ctx, tls_ticket_new);
 	if (c->alpn_len)
 		SSL_CTX_set_alpn_protos(c->ctx, c->alpn, c->alpn_len);
-	if (cafile) {
-		if (!(f = tls_open("CA certificates", cafile, error, size)))
-			goto fail;
-		tls_remember_given(c, f);
-		fclose(f);
-		if (!SSL_CTX_load_verify_file(c->ctx, cafile)) {
-			snprintf(error, size, "cannot read CA certificates %s: %s", cafile, tls_cause());
-			goto fail;
-		}
-	}
-	return c;
-fail:
+	if (tls_believe(c, cafile, error, size) == 0)
+		return c;
 	tls_context_release(c);
 	return NULL;
+}
+
+/* Seals: one version, one kind of key exchange and cipher, every handshake from the beginning. */
+static struct tls_context *tls_context_seal(const SSL_METHOD *method)
+{
+	struct tls_context *c = tls_context_new(method, NULL, NULL, 0);
+
+	if (!SSL_CTX_set_min_proto_version(c->ctx, DTLS1_2_VERSION) ||
+	    !SSL_CTX_set_cipher_list(c->ctx, "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"))
+		abort();
+	SSL_CTX_set_options(c->ctx, SSL_OP_NO_TICKET | SSL_OP_NO_QUERY_MTU);
+	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
+	ERR_clear_error();
+	return c;
+}
+
+struct tls_context *tls_context_client_seal(const char *cafile, char *error, size_t size)
+{
+	struct tls_context *c = tls_context_seal(DTLS_client_method());
+
+	if (tls_believe(c, cafile, error, size) == 0)
+		return c;
+	tls_context_release(c);
+	return NULL;
+}
+
+/* What must be in the certificate; false when that cannot be said. */
+static bool tls_expect(SSL *ssl, struct tls_peer *peer)
+{
+	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+	size_t n = strlen(peer->host);
+
+	if (n && peer->host[n - 1] == '.')
+		peer->host[--n] = '\0'; /* a rooted name; certificates have none */
+	if (n == 0)
+		return false;
+	if (X509_VERIFY_PARAM_set1_ip_asc(param, peer->host))
+		return true;
+	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return X509_VERIFY_PARAM_set1_host(param, peer->host, n) && SSL_set_tlsext_host_name(ssl, peer->host);
+}
+
+bool tls_context_expect(SSL *ssl, struct tls_peer *peer, const char *host)
+{
+	if (strlen(host) < sizeof peer->host)
+		memcpy(peer->host, host, strlen(host));
+	ERR_clear_error();
+	if (tls_expect(ssl, peer))
+		return true;
+	snprintf(peer->reason, sizeof peer->reason, "'%s' is no name or address that a certificate could be for", host);
+	return false;
 }
 
 static int tls_load_key(SSL_CTX *ctx, const char *certfile, const char *keyfile, char *error, size_t size)
@@ -297,6 +356,17 @@ struct tls_context *tls_context_server(const char *certfile, const char *keyfile
 	if (c->alpn_len)
 		SSL_CTX_set_alpn_select_cb(c->ctx, tls_alpn_select, c);
 	return c;
+}
+
+struct tls_context *tls_context_server_seal(const char *certfile, const char *keyfile, char *error, size_t size)
+{
+	struct tls_context *c = tls_context_seal(DTLS_server_method());
+
+	if (tls_load_certificate(c->ctx, certfile, error, size) == 0 &&
+	    tls_load_key(c->ctx, certfile, keyfile, error, size) == 0)
+		return c;
+	tls_context_release(c);
+	return NULL;
 }
 
 const struct certificate_seen *tls_context_seen(const struct tls_context *c)

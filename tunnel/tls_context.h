@@ -1,11 +1,13 @@
 /*
- * The inside of a TLS context: only for stream_tls.c and tls_context.c. Everybody
+ * The inside of a TLS context: only for stream_tls.c, tls_context.c and
+ * seal_handshake.c. Everybody
  * else uses tunnel/stream_tls.h.
  */
 #ifndef TUNNEL_TLS_CONTEXT_H
 #define TUNNEL_TLS_CONTEXT_H
 
 #include <openssl/types.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +40,9 @@ struct tls_peer {
 	char reason[512];	/* why it failed, "" so far */
 };
 
+/* Client: whose certificate it must be (also the name that is asked for), for the callbacks, too. False, with the reason in
+ * peer: nobody's could be. */
+bool tls_context_expect(SSL *, struct tls_peer *, const char *host);
 /* Offers the newest session kept for the host, if there is one. */
 void tls_context_offer(struct tls_context *, SSL *, const char *host);
 
