@@ -118,6 +118,20 @@ def base64():
         write("base64", name, data)
 
 
+def challenge():
+    digest = b'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=SHA-256, nonce="7ypf/xlj", opaque="FQhe/q"'
+    for name, data in {
+        "basic": b'Basic realm="a \\"b\\" \\\\", charset="UTF-8"',
+        "digest": digest + b", stale=TRUE, userhash=true",
+        "list": b"Negotiate, NTLM, " + digest + b", Basic realm=x",
+        "lines": b"Negotiate\n" + digest + b"\nBasic realm=\"p\"\nNTLM",
+        "token": b"NTLM TlRMTVNTUAACAAAA==, Negotiate oYG2+/~.-_=",
+        "bent": b',, @, realm="stray" , Basic realm=two words, NTLM =, Digest nonce="no end, NTLM',
+        "info": b'nextnonce="next, please", qop=auth, rspauth="6629fae4", cnonce="0a4f", nc=00000001',
+    }.items():
+        write("challenge", name, data)
+
+
 # The scripts of fuzz_session.c and fuzz_answer.c, see play.h.
 WAIT = {0: 0, 1: 1, 10: 4, 100: 7, 200: 8, 500: 9, 1000: 10, 10000: 12, 31000: 13, 70000: 14, 340000: 15}
 HELLO, POLL, UP, DOWN, DUPLEX, PROBE = range(6)
@@ -224,5 +238,6 @@ if __name__ == "__main__":
     http1()
     classify()
     base64()
+    challenge()
     session()
     answer()
