@@ -18,6 +18,12 @@ static bool is_known_box(const char *issuer)
 	return box_product(&e) != NULL;
 }
 
+/* The user named the authority. */
+static bool is_given(const struct certificate_seen *seen)
+{
+	return seen->anchor == ANCHOR_FILE || seen->anchor == ANCHOR_FOLDER;
+}
+
 enum signer_kind certificate_judge(const struct certificate_seen *seen, const struct certificate_seen *direct, bool proxied,
 				   const char *issuer)
 {
@@ -25,14 +31,14 @@ enum signer_kind certificate_judge(const struct certificate_seen *seen, const st
 		return SIGNER_SAME;
 	if (seen->itself)
 		return SIGNER_OWN;
-	if (seen->logged && !seen->given)
+	if (seen->logged && !is_given(seen))
 		return SIGNER_PUBLIC;
 	/* Another authority than that of the server itself; several servers may have certificates of one. */
 	if (direct && strcmp(direct->chain[0].issuer, seen->chain[0].issuer) != 0)
 		return SIGNER_INTERCEPTS;
 	if (is_known_box(issuer))
 		return SIGNER_INTERCEPTS;
-	if (!seen->given)
+	if (!is_given(seen))
 		return proxied ? SIGNER_INTERCEPTS : SIGNER_LOCAL;
 	return SIGNER_PRIVATE;
 }

@@ -166,10 +166,12 @@ static void certificate_start(struct check_run *run)
 		.server_port = d->options->server.port,
 		.connect_timeout_us = DIRECT_US, .tls_timeout_us = DIRECT_US,
 	};
+	struct tls_trust trust = options_trust(d->options);
 	const struct pool_dialler *p;
 	char error[DOCTOR_TEXT];
 
-	s->tls = d->options->proxy.n ? tls_context_client(d->options->cafile, "http/1.1", error, sizeof error) : NULL;
+	trust.quiet = true;	/* and with the pins: what is shown to us is looked at in either case */
+	s->tls = d->options->proxy.n ? tls_context_client(&trust, "http/1.1", error, sizeof error) : NULL;
 	if (!s->tls) {
 		certificate_end(run, NULL);
 		return;
@@ -228,10 +230,12 @@ static void alpn_start(struct check_run *run)
 {
 	struct doctor *d = run->doctor;
 	struct handshake *s = handshake_new(run);
+	struct tls_trust trust = options_trust(d->options);
 	char error[DOCTOR_TEXT];
 
 	check_say(run, "offering h2 and http/1.1");
-	s->tls = tls_context_client(d->options->cafile, "h2,http/1.1", error, sizeof error);
+	trust.quiet = true;
+	s->tls = tls_context_client(&trust, "h2,http/1.1", error, sizeof error);
 	if (!s->tls) {
 		check_end(run, OUTCOME_BROKEN, "%s", error);
 		return;

@@ -13,6 +13,7 @@
 #include "client/place.h"
 #include "framing/error.h"
 #include "tunnel/config.h"
+#include "tunnel/pin.h"
 
 #define BASE_DEFAULT "/culvert"
 #define HOLD_DEFAULT 20000
@@ -38,6 +39,10 @@ const struct config_option options_table[] = {
 	  .help = "file with the password of the proxy's USER" },
 	{ .name = "cafile", .type = CONFIG_STRING, .metavar = "FILE",
 	  .help = "trust these CA certificates (PEM), too" },
+	{ .name = "ca-dir", .type = CONFIG_STRING, .metavar = "DIR",
+	  .help = "trust the CA certificates in this directory, too" },
+	{ .name = "pin", .type = CONFIG_LIST, .metavar = "PIN",
+	  .help = "accept no server without this public key: sha256/BASE64; may be repeated" },
 	{ .name = "rung", .type = CONFIG_STRING, .value = "auto", .metavar = "NAME",
 	  .help = "auto, or only one of duplex, split, split+fill, push, push+sse, push+pad, poll" },
 	{ .name = "connections", .type = CONFIG_INT, .min = 2, .max = POOL_LIMIT_MAX, .initial = POOL_LIMIT_DEFAULT,
@@ -231,8 +236,28 @@ static bool read_path(struct options *o, const char *url, char *error, size_t si
 	if (why)
 		return bad(c, "server-http", 0, error, size, why);
 	o->token_file = config_string(c, "token-file");
-	o->cafile = config_string(c, "cafile");
 	return read_proxy(o, error, size);
+}
+
+static bool read_trust(struct options *o, char *error, size_t size)
+{
+	const struct config *c = o->config;
+	size_t n = config_list_size(c, "pin");
+
+	o->cafile = config_string(c, "cafile");
+	o->ca_dir = config_string(c, "ca-dir");
+	if (n > OPTIONS_PINS_MAX)
+		return bad(c, "pin", OPTIONS_PINS_MAX, error, size, "more than 16 pins");
+	for (size_t i = 0; i < n; i++)
+		if (!pin_parse(config_list(c, "pin", i), o->pin[i]))
+			return bad(c, "pin", i, error, size, "must be sha256/BASE64, the SHA-256 of a public key as culvert doctor shows it");
+	o->n_pins = n;
+	return true;
+}
+
+struct tls_trust options_trust(const struct options *o)
+{
+	return (struct tls_trust){ .cafile = o->cafile, .cadir = o->ca_dir, .pins = o->pin, .n_pins = o->n_pins };
 }
 
 static bool read_rung(struct options *o, char *error, size_t size)
@@ -318,7 +343,7 @@ struct options *options_read(int argc, char **argv, char *error, size_t size)
 		return o;
 	if (no_arguments(o, argc, argv, error, size) && read_rest(o, error, size) &&
 	    need(o->config, "token-file", "name the file with your name:token line (culvertd gen-token makes one)", error, size) &&
-	    read_path(o, NULL, error, size) && read_rung(o, error, size) && read_forwards(o, error, size))
+	    read_path(o, NULL, error, size) && read_trust(o, error, size) && read_rung(o, error, size) && read_forwards(o, error, size))
 		return o;
 failed:
 	options_free(o);
@@ -337,7 +362,8 @@ struct options *options_read_as(const struct config_option *own, const char *url
 		goto failed;
 	o->help = config_bool(o->config, "help");
 	if (o->help ||
-	    (no_arguments(o, argc, argv, error, size) && read_rest(o, error, size) && read_path(o, url, error, size)))
+	    (no_arguments(o, argc, argv, error, size) && read_rest(o, error, size) && read_path(o, url, error, size) &&
+	     read_trust(o, error, size)))
 		return o;
 failed:
 	options_free(o);

@@ -14,8 +14,10 @@
 #include "tunnel/carrier.h"
 #include "tunnel/config.h"
 #include "tunnel/log.h"
+#include "tunnel/stream_tls.h"
 
 #define OPTIONS_FORWARDS_MAX 256
+#define OPTIONS_PINS_MAX 16
 
 /* Where the server is. */
 struct options_server {
@@ -42,6 +44,9 @@ struct options {
 	const char *proxy_pac;	/* URL or file of a PAC script, "wpad", or NULL */
 	const char *token_file, *cafile, *proxy_password_file; /* NULL: not given */
 	bool seal_always;	/* within TLS to the server, too */
+	const char *ca_dir;	/* NULL: not given */
+	uint8_t pin[OPTIONS_PINS_MAX][32]; /* SHA-256 of public keys of which the server shows one */
+	size_t n_pins;
 	const struct rung *rung; /* NULL: automatic */
 	unsigned connections, max_flows;
 	uint32_t hold_ms;
@@ -63,6 +68,8 @@ struct options *options_read_as(const struct config_option *, const char *url, i
 				size_t size);
 /* The user of the first proxy given that has one, or NULL. */
 const char *options_proxy_user(const struct options *);
+/* Whom the server's certificate must come from. Good as long as the options. */
+struct tls_trust options_trust(const struct options *);
 void options_free(struct options *);
 void options_help(void);
 

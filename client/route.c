@@ -67,17 +67,16 @@ static int password_read(const char *file, char out[PASSWORD_MAX], char *error, 
 	return 0;
 }
 
-static int tls_load(const char *cafile, struct tls_context **tls, char *error, size_t size)
+static int tls_load(const struct options *o, struct tls_context **tls, char *error, size_t size)
 {
-	char why[512];
+	struct tls_trust trust = options_trust(o);
 
-	if (cafile && access(cafile, R_OK) < 0)
-		return unreadable(error, size, "cafile", cafile);
-	*tls = tls_context_client(cafile, "http/1.1", why, sizeof why);
-	if (*tls)
-		return 0;
-	snprintf(error, size, "%s%s", cafile ? "--cafile: " : "", why);
-	return ERROR_CONFIG;
+	if (o->cafile && access(o->cafile, R_OK) < 0)
+		return unreadable(error, size, "cafile", o->cafile);
+	if (o->ca_dir && access(o->ca_dir, R_OK | X_OK) < 0)
+		return unreadable(error, size, "ca-dir", o->ca_dir);
+	*tls = tls_context_client(&trust, "http/1.1", error, size);
+	return *tls ? 0 : ERROR_CONFIG;
 }
 
 static void way_free(struct way *w)
@@ -107,7 +106,7 @@ static int way_load(struct route *r, char *error, size_t size)
 	if (o->proxy_password_file)
 		rc = password_read(o->proxy_password_file, password, error, size);
 	if (rc == 0)
-		rc = tls_load(o->cafile, &config.tls, error, size);
+		rc = tls_load(o, &config.tls, error, size);
 	if (rc < 0)
 		goto out;
 	w = calloc(1, sizeof *w);

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "tunnel/pin.h"
+
 /* Names of a certificate may hold anything: keep logs and terminals safe. */
 static void clean(char *s, unsigned char last)
 {
@@ -148,22 +150,40 @@ static void organization_name(X509_NAME *name, char *out, size_t size)
 	clean(out, 0xff);
 }
 
+static void pin_of(X509 *cert, uint8_t pin[32])
+{
+	unsigned char *der = NULL;
+	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+
+	memset(pin, 0, 32);
+	if (n > 0)
+		EVP_Digest(der, (size_t)n, pin, NULL, EVP_sha256(), NULL);
+	OPENSSL_free(der);
+}
+
 static void look_at_names(X509 *cert, struct certificate_names *n)
 {
 	common_name(X509_get_subject_name(cert), n->subject, sizeof n->subject);
 	common_name(X509_get_issuer_name(cert), n->issuer, sizeof n->issuer);
 	organization_name(X509_get_issuer_name(cert), n->organization, sizeof n->organization);
+	pin_of(cert, n->pin);
 }
 
-static bool is_among(X509 *cert, const struct stack_st_X509 *given)
+static bool is_among(X509 *cert, const struct stack_st_X509 *list)
 {
-	for (int i = 0; given && i < sk_X509_num(given); i++)
-		if (X509_cmp(cert, sk_X509_value(given, i)) == 0)
+	for (int i = 0; list && i < sk_X509_num(list); i++)
+		if (X509_cmp(cert, sk_X509_value(list, i)) == 0)
 			return true;
 	return false;
 }
 
-void certificate_look(X509_STORE_CTX *store, const struct stack_st_X509 *given, bool ok, struct certificate_seen *seen)
+static enum certificate_anchor anchor_of(X509 *cert, const struct certificate_anchors *a)
+{
+	return is_among(cert, a->file) ? ANCHOR_FILE : is_among(cert, a->folder) ? ANCHOR_FOLDER :
+	       is_among(cert, a->local) ? ANCHOR_LOCAL : ANCHOR_SYSTEM;
+}
+
+void certificate_look(X509_STORE_CTX *store, const struct certificate_anchors *a, bool ok, struct certificate_seen *seen)
 {
 	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store);
 	X509 *leaf = X509_STORE_CTX_get0_cert(store);
@@ -178,9 +198,53 @@ void certificate_look(X509_STORE_CTX *store, const struct stack_st_X509 *given, 
 	if (seen->n == 0)
 		look_at_names(leaf, &seen->chain[seen->n++]);
 	seen->itself = ok && n == 1;
-	seen->given = ok && n > 0 && is_among(sk_X509_value(chain, n - 1), given);
+	if (ok && n > 0) {
+		seen->anchor = anchor_of(sk_X509_value(chain, n - 1), a);
+		pin_of(sk_X509_value(chain, n - 1), seen->anchor_pin);
+	}
 	seen->logged = X509_get_ext_by_NID(leaf, NID_ct_precert_scts, -1) >= 0;
 	time_text(X509_get0_notBefore(leaf), seen->since, sizeof seen->since);
 	time_text(X509_get0_notAfter(leaf), seen->until, sizeof seen->until);
 	X509_digest(leaf, EVP_sha256(), seen->fingerprint, &len);
+}
+
+const char *certificate_anchor_text(enum certificate_anchor a)
+{
+	static const char *const texts[] = {
+		[ANCHOR_NONE] = "which is not trusted",
+		[ANCHOR_SYSTEM] = "in the system's trust store",
+		[ANCHOR_LOCAL] = "added to this machine's trust store",
+		[ANCHOR_FILE] = "which --cafile trusts",
+		[ANCHOR_FOLDER] = "which --ca-dir trusts",
+	};
+
+	return texts[a];
+}
+
+/* ---- pins ---- */
+
+bool certificate_fits(X509_STORE_CTX *store, const uint8_t (*pins)[32], size_t n)
+{
+	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store);
+
+	for (int i = 0; chain && i < sk_X509_num(chain); i++) {
+		uint8_t pin[32];
+
+		pin_of(sk_X509_value(chain, i), pin);
+		for (size_t k = 0; k < n; k++)
+			if (memcmp(pin, pins[k], sizeof pin) == 0)
+				return true;
+	}
+	return false;
+}
+
+void certificate_unpinned(const struct certificate_seen *seen, const char *host, bool sealing, char *out, size_t size)
+{
+	char pin[PIN_TEXT];
+
+	pin_text(seen->chain[0].pin, pin);
+	snprintf(out, size, "no --pin fits the certificate for %s, signed by '%s' (%s): %s, "
+		 "or the server has a new key (then, once its operator confirms it, --pin %s)",
+		 host, seen->chain[0].issuer, certificate_anchor_text(seen->anchor),
+		 sealing ? "somebody answers in its place" : "somebody intercepts TLS (then --seal always keeps him out)", pin);
 }

@@ -14,16 +14,24 @@
 struct tls_context;
 struct certificate_seen;
 
-/* Client: system trust store plus cafile (NULL: none). One per server, it keeps the
+/* Whom a client trusts, beside the system's store. Read when a context is made, and not kept. */
+struct tls_trust {
+	const char *cafile, *cadir;	/* certificates in PEM; a directory with files of them; NULL: none */
+	const uint8_t (*pins)[32];	/* SHA-256 of the public keys (SubjectPublicKeyInfo) of which one must be in the verified chain */
+	size_t n_pins;			/* 0: none is asked for */
+	bool quiet;			/* what is wrong in cadir was told already */
+};
+
+/* Client: the system's store and what trust says (NULL: nothing). One per server, it keeps the
  * sessions for resumption (all tickets of a TLS 1.3 server, used once each).
  * alpn: "http/1.1" or a comma-separated list, NULL for none. On failure NULL and a
  * sentence in error (size bytes). */
-struct tls_context *tls_context_client(const char *cafile, const char *alpn, char *error, size_t size);
+struct tls_context *tls_context_client(const struct tls_trust *trust, const char *alpn, char *error, size_t size);
 /* Server: certificate chain and key in PEM. Refuses a key that does not match. */
 struct tls_context *tls_context_server(const char *certfile, const char *keyfile, const char *alpn,
 				       char *error, size_t size);
 /* The same for the handshakes of seals (seal_handshake.h): DTLS 1.2 alone, without resumption. */
-struct tls_context *tls_context_client_seal(const char *cafile, char *error, size_t size);
+struct tls_context *tls_context_client_seal(const struct tls_trust *, char *error, size_t size);
 struct tls_context *tls_context_server_seal(const char *certfile, const char *keyfile, char *error, size_t size);
 /* Reference counted: streams keep theirs alive over a reload. */
 void tls_context_release(struct tls_context *);

@@ -23,18 +23,28 @@
 #include "framing/error.h"
 #include "tunnel/certificate.h"
 #include "tunnel/stream_tls.h"
+#include "tunnel/tls_trust.h"
 
+/* For each certificate of a chain, from the authority down: the leaf comes last, when all is proven but the pins. */
 static int tls_verify(int ok, X509_STORE_CTX *store)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls_peer *peer = SSL_get_app_data(ssl);
 	struct tls_context *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	bool last = ok && X509_STORE_CTX_get_error_depth(store) == 0;
 
 	if (!ok && !peer->reason[0])
 		certificate_explain(store, peer->host, peer->reason, sizeof peer->reason);
-	if (!ok || X509_STORE_CTX_get_error_depth(store) == 0) /* the leaf comes last */
-		certificate_look(store, c->given, ok, &c->seen);
-	return ok;
+	if (!ok || last)
+		certificate_look(store, &c->anchors, ok, &c->seen);
+	if (!last || !c->n_pins || certificate_fits(store, c->pins, c->n_pins)) {
+		c->seen.pinned = last && c->n_pins;
+		return ok;
+	}
+	c->seen.verified = false;
+	certificate_unpinned(&c->seen, peer->host, c->seals, peer->reason, sizeof peer->reason);
+	X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+	return 0;
 }
 
 /* Sessions kept by a client. */
@@ -158,19 +168,6 @@ static struct tls_context *tls_context_new(const SSL_METHOD *method, const char 
 	return NULL;
 }
 
-/* The cause of the last failure of OpenSSL in a few words. */
-static const char *tls_cause(void)
-{
-	unsigned long e = ERR_peek_error();
-
-	if ((ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE) ||
-	    (ERR_GET_LIB(e) == ERR_LIB_OSSL_DECODER && ERR_GET_REASON(e) == ERR_R_UNSUPPORTED))
-		return "nothing in PEM format of this kind is in it";
-	if (ERR_SYSTEM_ERROR(e))
-		return strerror(ERR_GET_REASON(e));
-	return e && ERR_reason_error_string(e) ? ERR_reason_error_string(e) : "unknown error";
-}
-
 /* Opens a file for its error: OpenSSL does not tell all of them. */
 static FILE *tls_open(const char *what, const char *file, char *error, size_t size)
 {
@@ -191,57 +188,40 @@ static int tls_no_passphrase(char *p, int size, int writing, void *asked)
 	return -1;
 }
 
-static void tls_remember_given(struct tls_context *c, FILE *f)
+/* What every context of a client does with what it trusts: TLS's and that of seals. */
+static int tls_context_trust(struct tls_context *c, const struct tls_trust *trust, char *error, size_t size)
 {
-	STACK_OF(X509) *given = sk_X509_new_null();
-	X509 *cert;
-
-	if (!given)
-		abort();
-	while ((cert = PEM_read_X509(f, NULL, tls_no_passphrase, &(bool){ false })))
-		if (!sk_X509_push(given, cert))
-			abort();
-	c->given = given;
-	ERR_clear_error();
-}
-
-/* Whom a client believes. */
-static int tls_believe(struct tls_context *c, const char *cafile, char *error, size_t size)
-{
-	FILE *f;
-
 	SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, tls_verify);
 	/* What --cafile names is trusted as it is, also when it is not a root. */
 	X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(c->ctx), X509_V_FLAG_PARTIAL_CHAIN);
 	SSL_CTX_set_default_verify_paths(c->ctx);
-	if (!cafile)
-		return 0;
-	if (!(f = tls_open("CA certificates", cafile, error, size)))
-		return ERROR_CONFIG;
-	tls_remember_given(c, f);
-	fclose(f);
-	if (SSL_CTX_load_verify_file(c->ctx, cafile))
-		return 0;
-	snprintf(error, size, "cannot read CA certificates %s: %s", cafile, tls_cause());
-	return ERROR_CONFIG;
+	if (trust && trust->n_pins) {
+		c->n_pins = trust->n_pins;
+		c->pins = calloc(c->n_pins, sizeof *c->pins);
+		if (!c->pins)
+			abort();
+		memcpy(c->pins, trust->pins, c->n_pins * sizeof *c->pins);
+	}
+	return tls_trust_load(SSL_CTX_get_cert_store(c->ctx), trust, &c->anchors, error, size);
 }
 
-struct tls_context *tls_context_client(const char *cafile, const char *alpn, char *error, size_t size)
+struct tls_context *tls_context_client(const struct tls_trust *trust, const char *alpn, char *error, size_t size)
 {
 	struct tls_context *c = tls_context_new(TLS_client_method(), alpn, error, size);
 
 	if (!c)
 		return NULL;
 	ERR_clear_error();
+	if (tls_context_trust(c, trust, error, size) < 0) {
+		tls_context_release(c);
+		return NULL;
+	}
 	tls_ciphers(c->ctx, false);
 	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(c->ctx, tls_ticket_new);
 	if (c->alpn_len)
 		SSL_CTX_set_alpn_protos(c->ctx, c->alpn, c->alpn_len);
-	if (tls_believe(c, cafile, error, size) == 0)
-		return c;
-	tls_context_release(c);
-	return NULL;
+	return c;
 }
 
 /* Seals: one version, one kind of key exchange and cipher, every handshake from the beginning. */
@@ -258,11 +238,12 @@ static struct tls_context *tls_context_seal(const SSL_METHOD *method)
 	return c;
 }
 
-struct tls_context *tls_context_client_seal(const char *cafile, char *error, size_t size)
+struct tls_context *tls_context_client_seal(const struct tls_trust *trust, char *error, size_t size)
 {
 	struct tls_context *c = tls_context_seal(DTLS_client_method());
 
-	if (tls_believe(c, cafile, error, size) == 0)
+	c->seals = true;
+	if (tls_context_trust(c, trust, error, size) == 0)
 		return c;
 	tls_context_release(c);
 	return NULL;
@@ -309,7 +290,7 @@ static int tls_load_key(SSL_CTX *ctx, const char *certfile, const char *keyfile,
 	fclose(f);
 	if (!key) {
 		snprintf(error, size, "cannot read key %s: %s", keyfile,
-			 encrypted ? "it is protected by a passphrase; give one without" : tls_cause());
+			 encrypted ? "it is protected by a passphrase; give one without" : tls_trust_cause());
 		return ERROR_CONFIG;
 	}
 	ok = SSL_CTX_use_PrivateKey(ctx, key) && SSL_CTX_check_private_key(ctx);
@@ -330,7 +311,7 @@ static int tls_load_certificate(SSL_CTX *ctx, const char *certfile, char *error,
 	ERR_clear_error();
 	if (SSL_CTX_use_certificate_chain_file(ctx, certfile))
 		return 0;
-	snprintf(error, size, "cannot read certificate %s: %s", certfile, tls_cause());
+	snprintf(error, size, "cannot read certificate %s: %s", certfile, tls_trust_cause());
 	return ERROR_CONFIG;
 }
 
@@ -381,7 +362,8 @@ void tls_context_release(struct tls_context *c)
 	for (size_t i = 0; i < c->ticket_count; i++)
 		SSL_SESSION_free(c->tickets[i].session);
 	SSL_CTX_free(c->ctx);
-	sk_X509_pop_free(c->given, X509_free);
+	tls_trust_forget(&c->anchors);
+	free(c->pins);
 	BIO_meth_free(c->bio);
 	free(c);
 }

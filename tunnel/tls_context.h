@@ -30,14 +30,17 @@ struct tls_context {
 	unsigned alpn_len;
 	struct tls_ticket tickets[TLS_TICKETS]; /* oldest first */
 	size_t ticket_count;
-	struct stack_st_X509 *given;	/* what cafile has; NULL: none */
+	struct certificate_anchors anchors; /* client: what is trusted, by where it comes from */
+	uint8_t (*pins)[32];		/* client: one of them must be in the chain; NULL: any chain will do */
+	size_t n_pins;
+	bool seals;			/* for the handshakes of seals */
 	struct certificate_seen seen;	/* client: the last one that was looked at */
 };
 
 /* What the callbacks of a context must know of a connection: the application data of its SSL. */
 struct tls_peer {
 	char host[TLS_HOST_MAX]; /* client: whom we want to reach; "" at a server */
-	char reason[512];	/* why it failed, "" so far */
+	char reason[800];	/* why it failed, "" so far */
 };
 
 /* Client: whose certificate it must be (also the name that is asked for), for the callbacks, too. False, with the reason in

@@ -163,7 +163,7 @@ int caller_make_contexts(void **state)
 	log_setup(LOG_LEVEL_ERROR, false);
 	cert_make(&ca, "ca", "Dial CA", NULL, -DAY, 30 * DAY, NULL, true);
 	cert_make(&cert, "server", "ignored", "DNS:a.test,IP:127.0.0.1,IP:::1", -DAY, 30 * DAY, &ca, false);
-	caller.client_tls = tls_context_client(ca.file, "http/1.1", error, sizeof error);
+	caller.client_tls = tls_context_client(&(struct tls_trust){ .cafile = ca.file }, "http/1.1", error, sizeof error);
 	caller.distrusting_tls = tls_context_client(NULL, NULL, error, sizeof error);
 	caller.server_tls = tls_context_server(cert.file, cert.keyfile, "http/1.1", error, sizeof error);
 	assert_true(caller.client_tls && caller.distrusting_tls && caller.server_tls);

@@ -93,7 +93,7 @@ const struct stream_events pair_events = { on_ready, on_readable, on_writable, o
 
 void pair_contexts(const struct cert *show, const char *cafile, int version, const char *alpn, const char *server_alpn)
 {
-	pair.client_ctx = tls_context_client(cafile, alpn, pair.error, sizeof pair.error);
+	pair.client_ctx = tls_context_client(&(struct tls_trust){ .cafile = cafile }, alpn, pair.error, sizeof pair.error);
 	assert_non_null(pair.client_ctx);
 	pair.server_ctx = tls_context_server(show->file, show->keyfile, server_alpn, pair.error, sizeof pair.error);
 	assert_non_null(pair.server_ctx);

@@ -1,4 +1,4 @@
-/* links: client/dial.c client/happy.c client/proxy_connect.c tunnel/stream_tls.c tunnel/tls_context.c tunnel/certificate.c tunnel/stream_tcp.c tunnel/address.c tunnel/loop.c tunnel/log.c tunnel/counters.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/base64.c framing/error.c tests/lib/caller.c tests/lib/names.c tests/lib/there.c tests/lib/sockets.c tests/lib/turns.c tests/lib/certs.c */
+/* links: client/dial.c client/happy.c client/proxy_connect.c tunnel/stream_tls.c tunnel/tls_context.c tunnel/tls_trust.c tunnel/certificate.c tunnel/pin.c tunnel/stream_tcp.c tunnel/address.c tunnel/loop.c tunnel/log.c tunnel/counters.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/base64.c framing/error.c tests/lib/caller.c tests/lib/names.c tests/lib/there.c tests/lib/sockets.c tests/lib/turns.c tests/lib/certs.c */
 /* libs: -lev -lssl -lcrypto -lhttp_parser */
 /* The dialler through a scripted proxy on the loopback interface: what it asks, every answer that opens the tunnel, every
  * refusal and its sentence. */

@@ -40,16 +40,17 @@ static void test_signers(void **state)
 	(void)state;
 	public.logged = true;
 	assert_int_equal(certificate_judge(&public, NULL, true, "R11, Let's Encrypt"), SIGNER_PUBLIC);
-	own.itself = own.given = true;
+	own.itself = true;
+	own.anchor = ANCHOR_FILE;
 	assert_int_equal(certificate_judge(&own, NULL, true, "calls.example.com"), SIGNER_OWN);
-	corporate.given = true;
+	corporate.anchor = ANCHOR_FILE;
 	assert_int_equal(certificate_judge(&corporate, NULL, true, "Corp CA"), SIGNER_PRIVATE);
 	assert_int_equal(certificate_judge(&corporate, &public, true, "Corp CA"), SIGNER_INTERCEPTS);
 	assert_int_equal(certificate_judge(&corporate, &corporate, true, "Corp CA"), SIGNER_SAME);
-	zscaler.given = true;
+	zscaler.anchor = ANCHOR_FILE;
 	assert_int_equal(certificate_judge(&zscaler, NULL, true, "Zscaler Intermediate Root CA, Zscaler Inc."), SIGNER_INTERCEPTS);
 	/* Trusted by the machine, but nobody's public certificate. */
-	corporate.given = false;
+	corporate.anchor = ANCHOR_SYSTEM;
 	assert_int_equal(certificate_judge(&corporate, NULL, true, "Corp CA"), SIGNER_INTERCEPTS);
 	assert_int_equal(certificate_judge(&corporate, NULL, false, "Corp CA"), SIGNER_LOCAL);
 	/* A server behind two addresses may show two certificates of one authority. */

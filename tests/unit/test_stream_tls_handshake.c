@@ -1,4 +1,4 @@
-/* links: tunnel/stream_tls.c tunnel/tls_context.c tunnel/certificate.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c tests/lib/pair.c tests/lib/stream_mem.c tests/lib/certs.c */
+/* links: tunnel/stream_tls.c tunnel/tls_context.c tunnel/tls_trust.c tunnel/certificate.c tunnel/pin.c framing/base64.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c tests/lib/pair.c tests/lib/stream_mem.c tests/lib/certs.c */
 /* libs: -lev -lssl -lcrypto */
 /* TLS handshakes over a stream in memory, in both versions: names, protocols, certificates that must be refused, peers
  * that do not do their part, and cuts at every byte. */

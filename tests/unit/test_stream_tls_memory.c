@@ -1,4 +1,4 @@
-/* links: tunnel/stream_tls.c tunnel/tls_context.c tunnel/certificate.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c tests/lib/pair.c tests/lib/stream_mem.c tests/lib/certs.c */
+/* links: tunnel/stream_tls.c tunnel/tls_context.c tunnel/tls_trust.c tunnel/certificate.c tunnel/pin.c framing/base64.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c tests/lib/pair.c tests/lib/stream_mem.c tests/lib/certs.c */
 /* libs: -lev -lssl -lcrypto */
 /* An open TLS stream allocates nothing per record: OpenSSL is given an allocator that counts. */
 #include <setjmp.h>

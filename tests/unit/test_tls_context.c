@@ -1,4 +1,4 @@
-/* links: tunnel/stream_tls.c tunnel/tls_context.c tunnel/certificate.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c tests/lib/pair.c tests/lib/stream_mem.c tests/lib/certs.c */
+/* links: tunnel/stream_tls.c tunnel/tls_context.c tunnel/tls_trust.c tunnel/certificate.c tunnel/pin.c framing/base64.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c tests/lib/pair.c tests/lib/stream_mem.c tests/lib/certs.c */
 /* libs: -lev -lssl -lcrypto */
 /* What a TLS context does beyond one stream: sessions are resumed, each ticket once and for its host only, and files
  * that cannot be used are refused with a sentence. */
@@ -135,6 +135,11 @@ static const char *encrypted_key(void)
 	return path;
 }
 
+static struct tls_context *client_with(const char *cafile)
+{
+	return tls_context_client(&(struct tls_trust){ .cafile = cafile }, NULL, pair.error, sizeof pair.error);
+}
+
 static void test_bad_files(void **state)
 {
 	char want[400];
@@ -155,11 +160,11 @@ static void test_bad_files(void **state)
 		expect_no_server(pair_cert.file, pair_cert.keyfile, "Permission denied");
 		chmod(pair_cert.keyfile, 0600);
 	}
-	assert_null(tls_context_client("/nonexistent/ca.pem", NULL, pair.error, sizeof pair.error));
+	assert_null(client_with("/nonexistent/ca.pem"));
 	assert_string_equal(pair.error, "cannot read CA certificates /nonexistent/ca.pem: No such file or directory");
-	assert_null(tls_context_client(file_with("empty.pem", ""), NULL, pair.error, sizeof pair.error));
+	assert_null(client_with(file_with("empty.pem", "")));
 	assert_non_null(strstr(pair.error, "empty.pem"));
-	assert_null(tls_context_client(certs_dir(), NULL, pair.error, sizeof pair.error));
+	assert_null(client_with(certs_dir()));
 	tls_context_release(NULL);
 }
 
