@@ -38,6 +38,7 @@ struct proxy_chain {
 struct proxy_list {
 	unsigned n;		/* at least 1 */
 	struct proxy_chain chain[PROXY_CANDIDATES_MAX];
+	bool named;		/* by the person or her environment, not found by PAC, WPAD or the desktop: these may have Basic credentials */
 	char from[300];		/* where it comes from, for people: "--proxy", "HTTPS_PROXY", "PAC http://..."; "" when nothing says anything */
 };
 

@@ -414,6 +414,11 @@ void pool_claim(struct pool_user *u, bool on)
 	u->claims = on;
 }
 
+bool pool_is_standing(const struct pool *p)
+{
+	return pool_standing(p) > 0;
+}
+
 bool pool_is_dialling(const struct pool *p)
 {
 	return pool_count(p, MEMBER_DIALLING) > 0;
