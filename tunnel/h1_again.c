@@ -11,7 +11,7 @@
 #include "tunnel/h1_internal.h"
 #include "tunnel/log.h"
 
-#define REPEATS_MAX 2		/* another challenge, and one that was stale */
+#define REPEATS_MAX 4		/* others use a word up meanwhile; what is wrong is the dress's to know */
 
 /* The texts that a head points to live only for the call that sends it. */
 void h1_keep_request(struct h1 *h, const struct exchange_head *head, size_t body)

@@ -151,6 +151,7 @@ static void dial_end(struct waiting *d, int error, bool muted)
 	}
 	r->counts.made++;
 	s = way_new(r, muted);
+	s->dress = relay_dress_new(r);
 	count(r);
 	done(ctx, s, 0, "");
 }

@@ -40,6 +40,9 @@ struct relay_behaviour {
 	unsigned repeat_each;		/* the request goes to the server once more */
 	unsigned page_each;		/* a page with status 200, the server is not asked */
 	unsigned damage_up_each, damage_down_each; /* the last byte of the body's first portion is altered */
+	/* Each request must name a word of the relay's, which is good for so many and then another one: 407 with the new word, on a
+	 * connection that stays unless the request was chunked. 0: no such thing. Its dials give streams with a dress. */
+	unsigned nonce_uses;
 	bool dead;			/* nothing passes at all, new connections wait in vain */
 };
 
@@ -52,6 +55,7 @@ struct relay_counts {
 	unsigned open, peak;	/* connections that the helper has, those being opened included */
 	unsigned made, refused, waited; /* waited: were one too many, with QUEUE and MUTE */
 	unsigned exchanges;	/* begun */
+	unsigned unauthorized;	/* answered 407 */
 	unsigned cut;		/* in the middle of an exchange, by the relay's own doing */
 };
 

@@ -1,4 +1,5 @@
-/* What the files of the relay share: relay.c (connections), relay_way.c (exchanges on one), relay_flow.c (one message). */
+/* What the files of the relay share: relay.c (connections), relay_way.c (exchanges on one), relay_flow.c (one message),
+ * relay_dress.c (what it wants of each request). */
 #ifndef TESTS_SIM_RELAY_INTERNAL_H
 #define TESTS_SIM_RELAY_INTERNAL_H
 
@@ -50,7 +51,9 @@ struct way {
 	struct bytes to_client, to_server, early; /* early: came while muted */
 	struct bytes request, answer;	/* what went on, for repeats and replays */
 	struct flow up, down;
-	const char *own;		/* to be answered by the relay itself */
+	const char *own;		/* to be answered by the relay itself, */
+	bool own_keeps;			/* and the connection stays */
+	char refusal[160];
 	bool muted, busy, keep, closing, lost;
 	bool asked, page, replay, repeat;	/* of the exchange; asked: the server is, or was */
 	int64_t born, heard_up, heard_down, server_at;
@@ -86,11 +89,17 @@ struct relay {
 	void *ctx;
 	struct bytes stored;	/* the newest complete answer */
 	struct later places;	/* looks who may have a free place */
+	unsigned nonce, nonce_used;	/* the word of today; how often */
+	unsigned nonce_known;		/* to the helper */
 	struct relay_counts counts;
 };
 
 struct stream *relay_server(struct relay *);	/* our end of a new connection to the server */
 void relay_echo(struct relay *, const struct bytes *);
+/* NULL: it wants nothing. */
+struct dress *relay_dress_new(struct relay *);
+/* Whether a request may pass; else the head of its refusal is written. */
+bool relay_authorized(struct relay *, const struct http1_head *, char *refusal, size_t size);
 struct stream *way_new(struct relay *, bool muted);	/* returns the helper's end */
 void way_unmute(struct way *);
 void way_pump(struct way *);	/* after the behaviour changed */

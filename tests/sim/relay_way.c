@@ -156,7 +156,7 @@ static int on_request_head(void *ctx, const struct http1_head *h)
 
 	w->relay->counts.exchanges++;
 	w->busy = true;
-	w->asked = false;
+	w->asked = w->own_keeps = false;
 	w->keep = h->keep_alive && !b->one_exchange && !b->http10;
 	flow_reset(&w->up, true);
 	flow_reset(&w->down, false);
@@ -166,6 +166,10 @@ static int on_request_head(void *ctx, const struct http1_head *h)
 	w->page = each(w, b->page_each);
 	w->replay = each(w, b->replay_each) && w->relay->stored.n;
 	w->repeat = each(w, b->repeat_each);
+	if (!relay_authorized(w->relay, h, w->refusal, sizeof w->refusal)) {
+		w->own = w->refusal;
+		w->own_keeps = w->keep && !h->chunked;
+	}
 	if (h->chunked && (b->refuse_chunked || (b->http10 && !b->hold_up)))
 		w->own = OWN("411 Length Required");
 	return 0;
@@ -242,13 +246,15 @@ static void answer_own(struct way *w, const char *text)
 		bytes_add(&w->to_client, text, strlen(text));
 	else
 		bytes_add(&w->to_client, w->relay->stored.p, w->relay->stored.n);
-	w->closing |= text != NULL;
+	w->closing |= text != NULL && !w->own_keeps;
 	w->own = NULL;
 }
 
 static void answer_by_itself(struct way *w)
 {
 	if (!w->busy || w->down.done)
+		return;
+	if (w->own && w->own_keeps && !w->up.ended)
 		return;
 	if (w->own && !w->down.begun)
 		answer_own(w, w->own);

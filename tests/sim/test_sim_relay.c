@@ -1,4 +1,4 @@
-// links: tests/sim/relay.c tests/sim/relay_way.c tests/sim/relay_flow.c tests/sim/relay_rig.c tests/lib/stream_mem.c framing/*.c tunnel/h1*.c tunnel/loop.c tunnel/log.c tunnel/counters.c
+// links: tests/sim/relay.c tests/sim/relay_way.c tests/sim/relay_flow.c tests/sim/relay_dress.c tests/sim/relay_rig.c tests/lib/stream_mem.c framing/*.c tunnel/h1*.c tunnel/loop.c tunnel/log.c tunnel/counters.c
 /* libs: -lev -lhttp_parser -lm */
 /*
  * The relay does what its switches say: the real HTTP engines on both sides, bodies in pieces,

@@ -1,4 +1,4 @@
-// links: tests/sim/world.c tests/sim/world_flow.c tests/sim/proxy.c tests/sim/relay.c tests/sim/relay_way.c tests/sim/relay_flow.c tests/lib/stream_mem.c framing/*.c tunnel/*.c
+// links: tests/sim/world.c tests/sim/world_flow.c tests/sim/proxy.c tests/sim/relay.c tests/sim/relay_way.c tests/sim/relay_flow.c tests/sim/relay_dress.c tests/lib/stream_mem.c framing/*.c tunnel/*.c
 /* libs: -lev -lhttp_parser -lssl -lcrypto -lconfuse -lcares -lm */
 /*
  * Each rung through a proxy that understands HTTP: those whose needs it meets carry, those that it
@@ -146,12 +146,55 @@ static void few_connections(void **state)
 	assert_true(in_vain > 0);	/* the limit was met */
 }
 
+/* A proxy whose word changes in mid-call. Complete requests go again as they are: nothing of them is lost. A streamed one is
+ * begun anew, and what it held of datagrams is gone. */
+static void the_word_changes(const char *rung, const struct relay_behaviour *b, unsigned limit, unsigned lost_each)
+{
+	struct world *w = begin(rung, b, limit);
+	struct stream_flow *f;
+	struct datagram_flow *d;
+	struct relay_counts n;
+
+	if (!world_connect(w, 5 * LOOP_SECOND)) {
+		print_message("%s: %s\n", rung, w->lane[0].why);
+		fail();
+	}
+	f = world_stream(w, 100000, 200000);
+	d = world_datagram(w);
+	world_call(w, d, 300, 20 * LOOP_MS, 172);
+	world_run(w, 10 * LOOP_SECOND);
+	relay_counts(w->lane[0].relay, &n);
+	assert_true(n.unauthorized > 1);
+	assert_true(world_stream_right(f));
+	assert_true(world_stream_done(f));
+	assert_int_equal(d->far.wrong + d->near.wrong + d->far.repeated + d->near.repeated, 0);
+	assert_in_range(d->far.received, 300 - lost_each * n.unauthorized, 300);
+	assert_in_range(d->near.received, 290 - lost_each * n.unauthorized, 300);
+	assert_true(d->far.gap_us < 500 * LOOP_MS && d->near.gap_us < 500 * LOOP_MS);
+	assert_int_equal(w->lane[0].failed, 0);
+	world_free(w);
+}
+
+static void words_that_change(void **state)
+{
+	struct relay_behaviour often = { .nonce_uses = 7 }, old = { .nonce_uses = 20, .hold_up = true, .hold_down = true, .one_exchange = true };
+	struct relay_behaviour aged = { .nonce_uses = 2, .cut_age_us = 2 * LOOP_SECOND };
+
+	(void)state;
+	the_word_changes("poll", &often, 6, 0);
+	the_word_changes("push", &often, 6, 0);
+	the_word_changes("poll", &old, 2, 10);	/* the connection ends with the refusal, and what it asked with is lost */
+	the_word_changes("split", &aged, 6, 10);
+	the_word_changes("duplex", &aged, 6, 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(clean_path),
 		cmocka_unit_test(paths_that_hold),
 		cmocka_unit_test(old_proxies),
+		cmocka_unit_test(words_that_change),
 		cmocka_unit_test(repeated_requests),
 		cmocka_unit_test(few_connections),
 	};
