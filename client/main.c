@@ -111,6 +111,7 @@ static void unknown_command(const char *name)
 
 int main(int argc, char **argv)
 {
+	daemon_protect();
 	if (argc < 2 || *argv[1] == '-')
 		return start(argc, argv);
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)

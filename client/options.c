@@ -255,9 +255,17 @@ static bool read_trust(struct options *o, char *error, size_t size)
 	return true;
 }
 
-struct tls_trust options_trust(const struct options *o)
+struct tls_trust options_trust_seal(const struct options *o)
 {
 	return (struct tls_trust){ .cafile = o->cafile, .cadir = o->ca_dir, .pins = o->pin, .n_pins = o->n_pins };
+}
+
+struct tls_trust options_trust(const struct options *o)
+{
+	struct tls_trust t = options_trust_seal(o);
+
+	t.n_pins = o->seal_always ? 0 : t.n_pins;
+	return t;
 }
 
 static bool read_rung(struct options *o, char *error, size_t size)

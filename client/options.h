@@ -68,8 +68,10 @@ struct options *options_read_as(const struct config_option *, const char *url, i
 				size_t size);
 /* The user of the first proxy given that has one, or NULL. */
 const char *options_proxy_user(const struct options *);
-/* Whom the server's certificate must come from. Good as long as the options. */
+/* Whom the server's certificate must come from: that of TLS, and that of seals. Where everything is sealed the pins are the seal's:
+ * a box that intercepts TLS is no harm then. Good as long as the options. */
 struct tls_trust options_trust(const struct options *);
+struct tls_trust options_trust_seal(const struct options *);
 void options_free(struct options *);
 void options_help(void);
 

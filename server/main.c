@@ -74,6 +74,7 @@ static int serve(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	daemon_protect();
 	tls_memory_setup();
 	if (argc < 2 || *argv[1] == '-')
 		return serve(argc, argv);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -208,9 +209,12 @@ static void test_chores(void **state)
 	char secret[16] = "secret";
 
 	(void)state;
-	daemon_setup();
+	daemon_protect();
 	assert_int_equal(getrlimit(RLIMIT_CORE, &r), 0);
 	assert_int_equal(r.rlim_cur, 0);
+	assert_int_equal(r.rlim_max, 0);
+	assert_int_equal(prctl(PR_GET_DUMPABLE), 0);
+	daemon_setup();
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &r), 0);
 	assert_true(r.rlim_cur == r.rlim_max);
 	daemon_wipe(secret, sizeof secret);

@@ -231,6 +231,50 @@ static void test_password_is_refused(void **state)
 	says(READ("--server=https://h", "--token=secret"), "--token-file");
 }
 
+#define PIN_A "sha256/d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmM="
+#define PIN_B "sha256/E9CZ9INDbd+2eRQozYqqbQ2yXLVKB9+xcprMF+44U1g="
+
+static void test_trust(void **state)
+{
+	struct options *o = READ("--server", "https://h", "--ca-dir", "/etc/ca", "--cafile", "/ca.pem", "--pin", PIN_A, "--pin", PIN_B);
+	struct tls_trust t;
+
+	(void)state;
+	assert_non_null(o);
+	t = options_trust(o);
+	assert_string_equal(t.cadir, "/etc/ca");
+	assert_string_equal(t.cafile, "/ca.pem");
+	assert_int_equal(t.n_pins, 2);
+	assert_int_equal(t.pins[0][0], 0x77);
+	assert_int_equal(t.pins[1][0], 0x13);
+	options_free(o);
+	o = READ("--server", "https://h", "--seal", "always", "--pin", PIN_A);
+	assert_int_equal(options_trust(o).n_pins, 0);	/* they are the seal's */
+	assert_int_equal(options_trust_seal(o).n_pins, 1);
+	options_free(o);
+	o = READ("--server", "https://h");
+	assert_int_equal(options_trust(o).n_pins, 0);
+	assert_null(options_trust(o).cadir);
+	options_free(o);
+	says(READ("--server", "https://h", "--pin", "sha256/abc"), "--pin: must be sha256/BASE64");
+	says(READ("--server", "https://h", "--pin", PIN_A, "--pin", "sha1/" PIN_A), "must be sha256/BASE64");
+}
+
+static void test_pins_too_many(void **state)
+{
+	const char *args[2 * 17 + 3] = { "--server", "https://h" };
+	struct options *o;
+
+	(void)state;
+	for (size_t i = 0; i < 16; i++)
+		args[2 + i] = "--pin=" PIN_A;
+	o = read_args(args, false);
+	assert_int_equal(o->n_pins, 16);
+	options_free(o);
+	args[18] = "--pin=" PIN_B;
+	says(read_args(args, false), "more than 16 pins");
+}
+
 static void test_rest(void **state)
 {
 	struct options *o = READ("--server=https://h");
@@ -340,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_proxy),	       cmocka_unit_test(test_proxy_chain),
 		cmocka_unit_test(test_proxy_auto),
 		cmocka_unit_test(test_password_is_refused), cmocka_unit_test(test_rest),
+		cmocka_unit_test(test_trust),	       cmocka_unit_test(test_pins_too_many),
 		cmocka_unit_test(test_help_needs_nothing), cmocka_unit_test(test_file),
 		cmocka_unit_test(test_advice),
 	};
