@@ -7,6 +7,7 @@
 #include "server/commands.h"
 #include "server/server.h"
 #include "tunnel/config.h"
+#include "tunnel/daemon.h"
 #include "tunnel/log.h"
 #include "tunnel/tls_memory.h"
 
