@@ -239,7 +239,11 @@ void carrier_helper_ended(struct carrier_helper *h, struct leg *leg, int error)
 		error = ERROR_RESET;
 	if (leg->ops->mode == MODE_POLL && leg->hold_ms && (leg->heard || leg->spoke))
 		h->busy_us = loop_now(s->loop);
-	if (leg->replaced || leg->given_up) {
+	if (error == 0)
+		h->refused = 0;
+	if (error == ERROR_AGAIN && ++h->refused > CARRIER_REFUSED_MAX)
+		error = ERROR_PROXY_AUTH;
+	if (leg->replaced || leg->given_up || error == ERROR_AGAIN) {
 		if (!h->pausing)
 			timer_in(&h->retry, 0);
 		return;

@@ -26,6 +26,7 @@ struct method {
 extern const struct leg_ops method_post_leg, method_poll_leg; /* a post answered at once, a poll that is held */
 extern const struct method method_duplex, method_up_stream, method_up_post, method_down_stream, method_down_poll;
 
+#define CARRIER_REFUSED_MAX 4	/* exchanges in a row that a proxy wants other credentials for */
 #define STALL_SLOTS 8		/* ticks of 250 ms */
 
 struct carrier_helper {
@@ -54,6 +55,7 @@ struct carrier_helper {
 	/* failures */
 	struct timer retry;	/* pause after a failure */
 	unsigned up_failures, down_failures; /* in a row */
+	unsigned refused;	/* exchanges in a row that a proxy refused though it may take the next */
 	unsigned empty_polls;	/* answered early with nothing, in a row */
 	uint64_t last_poll;	/* number of the newest poll */
 	int64_t poll_not_before;

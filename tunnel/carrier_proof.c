@@ -108,6 +108,10 @@ static void hello_closed(struct leg *leg, int error)
 		loop_later(h->base.session->loop, &h->again);
 		return;
 	}
+	if (error == ERROR_AGAIN && ++h->refused <= CARRIER_REFUSED_MAX) {
+		loop_later(h->base.session->loop, &h->again);
+		return;
+	}
 	carrier_helper_fail(h, error, "%s", carrier_helper_why(leg, error, why, sizeof why));
 }
 

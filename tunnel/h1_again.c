@@ -47,7 +47,7 @@ int h1_look_at_answer(struct h1 *h, const struct http1_head *head)
 	if (!h->dress->ops->refused(h->dress, head) || h->repeats >= REPEATS_MAX)
 		return ERROR_PROXY_AUTH;
 	if (!h->repeatable || !h->keep)
-		return ERROR_RESET;	/* on a new connection it may go */
+		return ERROR_AGAIN;	/* on a new connection it may go */
 	h->repeats++;
 	h->again = true;
 	return 0;

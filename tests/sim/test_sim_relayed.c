@@ -178,7 +178,7 @@ static void the_word_changes(const char *rung, const struct relay_behaviour *b, 
 static void words_that_change(void **state)
 {
 	struct relay_behaviour often = { .nonce_uses = 7 }, old = { .nonce_uses = 20, .hold_up = true, .hold_down = true, .one_exchange = true };
-	struct relay_behaviour aged = { .nonce_uses = 2, .cut_age_us = 2 * LOOP_SECOND };
+	struct relay_behaviour aged = { .nonce_uses = 5, .cut_age_us = 2 * LOOP_SECOND };
 
 	(void)state;
 	the_word_changes("poll", &often, 6, 0);

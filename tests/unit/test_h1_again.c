@@ -188,7 +188,7 @@ static void test_connection_ends(void **state)
 	talk_say(REFUSAL_CLOSE);
 	assert_int_equal(fake.refused, 1);
 	assert_int_equal(talk.client.heads, 0);
-	assert_int_equal(talk.client.error, ERROR_RESET);
+	assert_int_equal(talk.client.error, ERROR_AGAIN);
 	tear_down();
 }
 
@@ -202,7 +202,7 @@ static void test_streamed(void **state)
 	talk_say(REFUSAL);
 	assert_int_equal(fake.refused, 1);
 	assert_int_equal(talk.client.heads, 0);
-	assert_int_equal(talk.client.error, ERROR_RESET);
+	assert_int_equal(talk.client.error, ERROR_AGAIN);
 	tear_down();
 }
 
