@@ -9,6 +9,8 @@ PROXIES=$TOP/tests/proxies MEDIA=$TOP/tests/media
 BUILD=${BUILD:-$TOP/build/gcc}
 TOOLS=$BUILD/tests/tools CULVERT=$BUILD/culvert CULVERTD=$BUILD/culvertd
 export PYTHONDONTWRITEBYTECODE=1
+# What this machine's own network needs is nothing to the networks that tests make.
+unset HTTPS_PROXY https_proxy HTTP_PROXY http_proxy ALL_PROXY all_proxy NO_PROXY no_proxy
 PATH=$PATH:/usr/sbin:/sbin
 
 declare -A PID=()
