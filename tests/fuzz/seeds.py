@@ -132,6 +132,17 @@ def challenge():
         write("challenge", name, data)
 
 
+def pac_result():
+    for name, data in {
+        "usual": b"PROXY a.example:3128; PROXY b.example:3128; DIRECT",
+        "kinds": b"HTTPS c; SOCKS5 [2001:db8::1]:1081; SOCKS 192.0.2.1;HTTP d:8080",
+        "junk": b"SOCKS4 a:1;; PROXY me:pw@b:1 ;\tdirect\r\n; QUIC x; PROXY a:0",
+        "many": b";".join(b"PROXY a:%d" % i for i in range(1, 12)),
+        "undefined": b"undefined",
+    }.items():
+        write("pac_result", name, data)
+
+
 # The scripts of fuzz_session.c and fuzz_answer.c, see play.h.
 WAIT = {0: 0, 1: 1, 10: 4, 100: 7, 200: 8, 500: 9, 1000: 10, 10000: 12, 31000: 13, 70000: 14, 340000: 15}
 HELLO, POLL, UP, DOWN, DUPLEX, PROBE = range(6)
@@ -239,5 +250,6 @@ if __name__ == "__main__":
     classify()
     base64()
     challenge()
+    pac_result()
     session()
     answer()
