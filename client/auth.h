@@ -33,6 +33,9 @@ void auth_forget(struct auth *);
 /* For status: the scheme in use, and the user as shown to people ("" unknown). */
 enum auth_scheme auth_scheme(const struct auth *);
 const char *auth_scheme_name(enum auth_scheme);
+const char *auth_user(const struct auth *);
+/* For SOCKS5 (RFC 1929), which has no challenges. NULL: none. Never to be logged. */
+const char *auth_password(const struct auth *);
 /* The scheme in use binds credentials to the connection (NTLM, Negotiate): each is authenticated on an exchange without body. */
 bool auth_is_bound(const struct auth *);
 
@@ -53,7 +56,8 @@ void auth_accepted(struct auth_dialogue *, const struct http1_head *);
  * ERROR_PROXY_AUTH: there are none, or they were rejected (auth_why). And how that ended: 0, or, rejected, as auth_challenged. */
 int auth_login(struct auth_dialogue *, const char **user, const char **password);
 int auth_login_answered(struct auth_dialogue *, bool accepted);
-/* Why it is hopeless: a sentence for people that names the proxy, the scheme, the user and what to do. */
+/* Why it is hopeless: a sentence for people that names the proxy, the scheme, the user and what to do. After ERROR_AGAIN: what
+ * is waited for, should a deadline of the caller's pass. */
 const char *auth_why(const struct auth_dialogue *);
 /* Nothing may be sent to that proxy any more until something changes: the same sentence; NULL while there is hope. */
 const char *auth_hopeless(const struct auth *);

@@ -1,0 +1,507 @@
+// links: tests/lib/challenges.c client/auth.c client/auth_*.c client/digest.c framing/challenge.c framing/cursor.c framing/varint.c framing/http1_head.c framing/base64.c framing/error.c tunnel/loop.c tunnel/log.c
+/* libs: -lev -lcrypto -lgssapi_krb5 */
+/* Which scheme, who may try it, and that a wrong password is tried twice at most over all connections. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "client/auth.h"
+#include "framing/error.h"
+#include "tests/lib/challenges.h"
+
+#define ALL 0x1eu
+#define BASIC (1u << AUTH_BASIC)
+#define DIGEST (1u << AUTH_DIGEST)
+#define NONCE(n) "Digest realm=\"p\", qop=\"auth\", nonce=\"" n "\""
+#define STALE(n) NONCE(n) ", stale=true"
+
+static struct loop *loop;
+static struct auth *auth;
+static struct talker a, b, c;
+
+static struct auth *make(const char *user, const char *password, unsigned allowed)
+{
+	struct proxy p = { .host = "proxy.example", .port = 3128, .shown = "proxy.example:3128" };
+	struct auth_config config = { .loop = loop, .proxy = &p, .password = password, .allowed = allowed };
+
+	snprintf(p.user, sizeof p.user, "%s", user);
+	return auth_new(&config);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	loop = loop_new_virtual(1000 * LOOP_SECOND, 1700000000);
+	auth = make("alice", "secret", BASIC | DIGEST);
+	memset(&a, 0, sizeof a);
+	memset(&b, 0, sizeof b);
+	memset(&c, 0, sizeof c);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	talker_end(&a);
+	talker_end(&b);
+	talker_end(&c);
+	auth_free(auth);
+	loop_free(loop);
+	return 0;
+}
+
+static void turn(void)
+{
+	loop_advance(loop, loop_now(loop));
+}
+
+static void says(const struct talker *t, const char *what)
+{
+	if (!strstr(auth_why(t->dialogue), what))
+		fail_msg("expected '%s' in: %s", what, auth_why(t->dialogue));
+	assert_null(strstr(auth_why(t->dialogue), "secret"));
+}
+
+/* The password was accepted by that challenge, on a connection of its own. */
+static void prove(const char *challenge)
+{
+	struct talker t;
+
+	talker_begin(&t, auth);
+	assert_int_equal(talker_line(&t), 0);
+	assert_int_equal(TALKER_CHALLENGED(&t, NULL, challenge), 0);
+	assert_true(talker_line(&t) > 0);
+	talker_accepted(&t);
+	talker_end(&t);
+}
+
+static void test_nothing_is_wanted(void **state)
+{
+	(void)state;
+	talker_begin(&a, auth);
+	assert_int_equal(talker_line(&a), 0);
+	assert_string_equal(a.line, "");
+	talker_accepted(&a);
+	assert_int_equal(talker_line(&a), 0);
+	assert_int_equal(auth_scheme(auth), AUTH_NONE);
+	assert_string_equal(auth_scheme_name(auth_scheme(auth)), "none");
+	assert_string_equal(auth_user(auth), "alice");
+	assert_false(auth_is_bound(auth));
+}
+
+static void test_basic(void **state)
+{
+	bool on_new = false;
+
+	(void)state;
+	talker_begin(&a, auth);
+	talker_line(&a);
+	assert_int_equal(TALKER_CHALLENGED(&a, &on_new, "Basic realm=\"x\""), 0);
+	assert_true(on_new);
+	talker_line(&a);
+	assert_string_equal(a.line, "Proxy-Authorization: Basic YWxpY2U6c2VjcmV0\r\n");
+	talker_accepted(&a);
+	assert_int_equal(auth_scheme(auth), AUTH_BASIC);
+	assert_string_equal(auth_scheme_name(AUTH_BASIC), "Basic");
+	/* At once from now on, on any connection and for each request. */
+	talker_begin(&b, auth);
+	assert_true(talker_line(&b) > 0);
+	talker_accepted(&b);
+	assert_true(talker_line_for(&b, "POST", "http://calls.example/culvert") > 0);
+	assert_true(talker_line(&a) > 0);
+}
+
+static void test_strongest_first(void **state)
+{
+	(void)state;
+	talker_begin(&a, auth);
+	talker_line(&a);
+	TALKER_CHALLENGED(&a, NULL, "Basic realm=x, " NONCE("n1") ", algorithm=MD5", NONCE("n2") ", algorithm=SHA-256",
+			  NONCE("n3") ", algorithm=MD5", "Other");
+	assert_true(talker_line(&a) > 0);
+	assert_string_equal(talker_value(&a, "algorithm"), "SHA-256");
+	assert_string_equal(talker_value(&a, "nonce"), "n2");
+	assert_string_equal(talker_value(&a, "uri"), "calls.example:443");
+	assert_int_equal(auth_scheme(auth), AUTH_DIGEST);
+}
+
+static void test_what_cannot_be_answered_is_passed_over(void **state)
+{
+	(void)state;
+	talker_begin(&a, auth);
+	talker_line(&a);
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, NONCE("n") ", algorithm=NEW", "Basic realm=x"), 0);
+	assert_true(talker_line(&a) > 0);
+	assert_int_equal(auth_scheme(auth), AUTH_BASIC);
+}
+
+static void test_basic_only_where_allowed(void **state)
+{
+	(void)state;
+	auth_free(auth);
+	auth = make("alice", "secret", ALL & ~BASIC);
+	talker_begin(&a, auth);
+	talker_line(&a);
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, "Basic realm=x"), ERROR_PROXY_AUTH);
+	says(&a, "wants credentials (it offers: Basic): Basic: not allowed here");
+	says(&a, "--proxy-auth");
+	assert_int_equal(talker_line(&a), ERROR_PROXY_AUTH);
+}
+
+static void test_sentences(void **state)
+{
+	(void)state;
+	auth_free(auth);
+	auth = make("", NULL, ALL);
+	talker_begin(&a, auth);
+	talker_line(&a);
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, NONCE("n"), "Basic realm=x, digest realm=y"), ERROR_PROXY_AUTH);
+	says(&a, "the proxy proxy.example:3128 wants credentials (it offers: Digest, Basic): give a name and password by "
+		 "--proxy-user NAME and --proxy-password-file FILE");
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, "Bearer, Hawk x=y"), ERROR_PROXY_AUTH);
+	says(&a, "(it offers: Bearer, Hawk): none of a kind that is supported");
+	assert_int_equal(talker_challenged(&a, NULL, (const char *const[]){ NULL }), ERROR_PROXY_AUTH);
+	says(&a, "(it offers: nothing)");
+	talker_end(&a);
+	auth_free(auth);
+	auth = make("bob", NULL, ALL);
+	talker_begin(&a, auth);
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, "Basic realm=x"), ERROR_PROXY_AUTH);
+	says(&a, "give the password of user 'bob' by --proxy-password-file FILE");
+}
+
+static void test_two_attempts_in_all(void **state)
+{
+	unsigned attempts = 0;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		talker_begin(&a, auth);
+		while (talker_line(&a) >= 0) {
+			attempts += a.n > 0;
+			if (TALKER_CHALLENGED(&a, NULL, "Basic realm=x") < 0)
+				break;
+		}
+		says(&a, "rejected the user name or password (user 'alice', by Basic)");
+		talker_end(&a);
+		loop_advance(loop, loop_now(loop) + 100 * LOOP_SECOND);
+	}
+	assert_int_equal(attempts, 2);
+	/* Other credentials were given. */
+	auth_forget(auth);
+	talker_begin(&a, auth);
+	talker_line(&a);
+	TALKER_CHALLENGED(&a, NULL, "Basic realm=x");
+	assert_true(talker_line(&a) > 0);
+	talker_accepted(&a);
+}
+
+static void test_after_a_stop_requests_go_without(void **state)
+{
+	(void)state;
+	talker_begin(&a, auth);
+	while (talker_line(&a) >= 0 && TALKER_CHALLENGED(&a, NULL, "Basic realm=x") == 0)
+		;
+	talker_end(&a);
+	/* The proxy may have come to want nothing. */
+	talker_begin(&a, auth);
+	assert_int_equal(talker_line(&a), 0);
+	talker_accepted(&a);
+	assert_int_equal(talker_line(&a), 0);
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, "Basic realm=x"), ERROR_PROXY_AUTH);
+}
+
+static void test_connections_on_which_the_proxy_ends(void **state)
+{
+	unsigned attempts = 0;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) { /* each 407 ends the connection */
+		talker_begin(&a, auth);
+		attempts += talker_line(&a) > 0;
+		TALKER_CHALLENGED(&a, NULL, NONCE("n"), "Basic realm=x");
+		talker_end(&a);
+	}
+	assert_int_equal(attempts, 2);
+}
+
+static void test_one_at_a_time(void **state)
+{
+	struct talker *all[] = { &a, &b, &c };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		talker_begin(all[i], auth);
+		talker_line(all[i]);
+	}
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(TALKER_CHALLENGED(all[i], NULL, "Basic realm=x"), 0);
+	assert_true(talker_line(&a) > 0);
+	assert_int_equal(talker_line(&b), ERROR_AGAIN);
+	assert_int_equal(talker_line(&c), ERROR_AGAIN);
+	says(&b, "has not answered another connection's credentials");
+	loop_advance(loop, loop_now(loop) + 20 * LOOP_SECOND);
+	assert_int_equal(b.ready + c.ready, 0);
+	talker_accepted(&a);
+	assert_int_equal(b.ready + c.ready, 0);	/* never from within */
+	turn();
+	assert_int_equal(b.ready, 1);
+	assert_int_equal(c.ready, 1);
+	assert_true(talker_line(&b) > 0);
+	assert_true(talker_line(&c) > 0);
+}
+
+static void test_those_who_wait_hear_of_a_rejection(void **state)
+{
+	(void)state;
+	talker_begin(&a, auth);
+	talker_begin(&b, auth);
+	TALKER_CHALLENGED(&a, NULL, "Basic realm=x");
+	TALKER_CHALLENGED(&b, NULL, "Basic realm=x");
+	assert_true(talker_line(&a) > 0);
+	assert_int_equal(talker_line(&b), ERROR_AGAIN);
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, "Basic realm=x"), 0);
+	turn();
+	assert_int_equal(b.ready, 0); /* the retry is of the same dialogue */
+	assert_true(talker_line(&a) > 0);
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, "Basic realm=x"), ERROR_PROXY_AUTH);
+	turn();
+	assert_int_equal(b.ready, 1);
+	assert_int_equal(talker_line(&b), ERROR_PROXY_AUTH);
+	says(&b, "rejected the user name or password");
+}
+
+static void test_a_lost_connection_is_no_rejection(void **state)
+{
+	(void)state;
+	prove("Basic realm=x");
+	for (int i = 0; i < 5; i++) {
+		talker_begin(&a, auth);
+		assert_true(talker_line(&a) > 0);
+		talker_end(&a);
+	}
+	/* Neither is one while nothing is proven; the next one tries then. */
+	auth_forget(auth);
+	talker_begin(&a, auth);
+	talker_begin(&b, auth);
+	assert_true(talker_line(&a) > 0);
+	assert_int_equal(talker_line(&b), ERROR_AGAIN);
+	talker_end(&a);
+	turn();
+	assert_int_equal(b.ready, 1);
+	assert_true(talker_line(&b) > 0);
+	talker_accepted(&b);
+}
+
+static void test_rejections_of_one_round_count_once(void **state)
+{
+	struct talker *all[] = { &a, &b, &c };
+
+	(void)state;
+	prove("Basic realm=x");
+	for (size_t i = 0; i < 3; i++) {
+		talker_begin(all[i], auth);
+		assert_true(talker_line(all[i]) > 0);
+	}
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(TALKER_CHALLENGED(all[i], NULL, "Basic realm=x"), 0);
+	assert_true(talker_line(&a) > 0);
+	assert_int_equal(talker_line(&b), ERROR_AGAIN);
+	talker_accepted(&a);
+	turn();
+	assert_true(talker_line(&b) > 0);
+}
+
+static void test_patience_with_what_was_proven(void **state)
+{
+	(void)state;
+	prove("Basic realm=x");
+	talker_begin(&a, auth);
+	talker_begin(&b, auth);
+	talker_line(&a);
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, "Basic realm=x"), 0);
+	assert_true(talker_line(&a) > 0); /* a poll whose answer is held */
+	assert_int_equal(talker_line(&b), ERROR_AGAIN);
+	loop_advance(loop, loop_now(loop) + 2 * LOOP_SECOND);
+	assert_int_equal(b.ready, 1);
+	assert_true(talker_line(&b) > 0);
+}
+
+static void test_digest_counts_by_nonce(void **state)
+{
+	(void)state;
+	prove(NONCE("n1"));
+	talker_begin(&a, auth);
+	talker_begin(&b, auth);
+	talker_line(&a);
+	assert_string_equal(talker_value(&a, "nc"), "00000002");
+	talker_line(&b);
+	assert_string_equal(talker_value(&b, "nc"), "00000003");
+	talker_accepted(&a);
+	talker_line(&a);
+	assert_string_equal(talker_value(&a, "nc"), "00000004");
+	/* The proxy is through with that nonce: each goes on with its own. */
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, STALE("n2")), 0);
+	assert_int_equal(TALKER_CHALLENGED(&b, NULL, STALE("n3")), 0);
+	talker_line(&b);
+	assert_string_equal(talker_value(&b, "nonce"), "n3");
+	assert_string_equal(talker_value(&b, "nc"), "00000001");
+	talker_accepted(&b);
+	talker_line(&b);
+	assert_string_equal(talker_value(&b, "nc"), "00000002");
+	talker_begin(&c, auth);
+	talker_line(&c);
+	assert_string_equal(talker_value(&c, "nonce"), "n3");
+	assert_string_equal(talker_value(&c, "nc"), "00000003");
+}
+
+static void test_digest_stale_is_no_rejection(void **state)
+{
+	char text[100];
+
+	(void)state;
+	prove(NONCE("n"));
+	talker_begin(&a, auth);
+	for (int i = 0; i < 20; i++) {
+		assert_true(talker_line(&a) > 0);
+		snprintf(text, sizeof text, STALE("s%d"), i);
+		assert_int_equal(TALKER_CHALLENGED(&a, NULL, text), 0);
+		assert_true(talker_line(&a) > 0);
+		assert_string_equal(talker_value(&a, "nc"), "00000001");
+		talker_accepted(&a);
+	}
+	/* A proxy that forgets to say so: the nonce had served. */
+	talker_line(&a);
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, NONCE("fresh")), 0);
+	assert_true(talker_line(&a) > 0);
+	talker_begin(&b, auth);
+	assert_true(talker_line(&b) > 0); /* still proven */
+}
+
+static void test_digest_wrong_password(void **state)
+{
+	char text[100];
+	unsigned attempts = 0;
+
+	(void)state;
+	talker_begin(&a, auth);
+	for (int i = 0; i < 20 && talker_line(&a) >= 0; i++) {
+		attempts += a.n > 0;
+		snprintf(text, sizeof text, NONCE("n%d"), i);
+		if (TALKER_CHALLENGED(&a, NULL, text) < 0)
+			break;
+	}
+	assert_int_equal(attempts, 2);
+	says(&a, "by Digest");
+}
+
+static void test_digest_stale_for_ever(void **state)
+{
+	char text[100];
+	int i = 0;
+
+	(void)state;
+	talker_begin(&a, auth);
+	for (; i < 100 && talker_line(&a) >= 0; i++) {
+		snprintf(text, sizeof text, STALE("n%d"), i);
+		if (TALKER_CHALLENGED(&a, NULL, text) < 0)
+			break;
+	}
+	assert_in_range(i, 3, 20);
+}
+
+static void test_digest_nextnonce(void **state)
+{
+	struct http1_head head;
+
+	(void)state;
+	talker_begin(&a, auth);
+	TALKER_CHALLENGED(&a, NULL, NONCE("n1"));
+	talker_line(&a);
+	CHALLENGES(&head, 200, "Proxy-Authentication-Info: nextnonce=\"n2\", qop=auth");
+	auth_accepted(a.dialogue, &head);
+	talker_line(&a);
+	assert_string_equal(talker_value(&a, "nonce"), "n2");
+	assert_string_equal(talker_value(&a, "nc"), "00000001");
+	CHALLENGES(&head, 200, "Proxy-Authentication-Info: nextnonce=\"\"", "Proxy-Authentication-Info: nextnonce=\"n2\"");
+	auth_accepted(a.dialogue, &head);
+	talker_line(&a);
+	assert_string_equal(talker_value(&a, "nonce"), "n2");
+	assert_string_equal(talker_value(&a, "nc"), "00000002");
+}
+
+static void test_digest_same_nonce_again(void **state)
+{
+	(void)state;
+	prove(NONCE("n1"));
+	talker_begin(&a, auth);
+	talker_line(&a);
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, NONCE("n1")), 0);
+	talker_line(&a);
+	assert_string_equal(talker_value(&a, "nc"), "00000003");
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, NONCE("n1")), ERROR_PROXY_AUTH);
+}
+
+static void test_the_proxy_changes_its_mind(void **state)
+{
+	(void)state;
+	prove("Basic realm=x");
+	talker_begin(&a, auth);
+	talker_line(&a);
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, NONCE("n")), 0);
+	assert_true(talker_line(&a) > 0);
+	assert_int_equal(auth_scheme(auth), AUTH_DIGEST);
+	talker_accepted(&a);
+	talker_begin(&b, auth);
+	assert_true(talker_line(&b) > 0);
+	assert_string_equal(talker_value(&b, "nc"), "00000002");
+}
+
+static void test_no_room(void **state)
+{
+	char line[64] = "x";
+
+	(void)state;
+	talker_begin(&a, auth);
+	TALKER_CHALLENGED(&a, NULL, NONCE("n"));
+	assert_int_equal(auth_line(a.dialogue, "CONNECT", "h:1", line, sizeof line), ERROR_PROXY_AUTH);
+	says(&a, "too long");
+	assert_string_equal(line, "");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_nothing_is_wanted),
+		TEST(test_basic),
+		TEST(test_strongest_first),
+		TEST(test_what_cannot_be_answered_is_passed_over),
+		TEST(test_basic_only_where_allowed),
+		TEST(test_sentences),
+		TEST(test_two_attempts_in_all),
+		TEST(test_after_a_stop_requests_go_without),
+		TEST(test_connections_on_which_the_proxy_ends),
+		TEST(test_one_at_a_time),
+		TEST(test_those_who_wait_hear_of_a_rejection),
+		TEST(test_a_lost_connection_is_no_rejection),
+		TEST(test_rejections_of_one_round_count_once),
+		TEST(test_patience_with_what_was_proven),
+		TEST(test_digest_counts_by_nonce),
+		TEST(test_digest_stale_is_no_rejection),
+		TEST(test_digest_wrong_password),
+		TEST(test_digest_stale_for_ever),
+		TEST(test_digest_nextnonce),
+		TEST(test_digest_same_nonce_again),
+		TEST(test_the_proxy_changes_its_mind),
+		TEST(test_no_room),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
