@@ -254,6 +254,7 @@ struct doctor *doctor_new(struct loop *loop, const struct doctor_options *how, c
 	later_init(&d->next, on_next, d);
 	d->path = (struct carrier_path){ .host = o->server.authority, .base = o->server.base, .user_agent = "culvert/" CULVERT_VERSION,
 					 .sign = on_sign, .clock = on_clock, .ctx = d, .hold_ms = o->hold_ms };
+	d->memory = memory_open(loop, o->state, error, size);	/* without it nothing is compared */
 	d->packets = packet_pool_new(PACKETS_SMALL, PACKETS_LARGE);
 	if (load_token(d, error, size) && (d->route = route_new(loop, o, error, size))) {
 		d->pool = pool_new(loop, route_dialler(d->route), o->connections, &d->cuts);
@@ -274,6 +275,7 @@ void doctor_free(struct doctor *d)
 	session_free(d->session);
 	if (d->pool)
 		pool_free(d->pool);
+	memory_free(d->memory);
 	route_free(d->route);
 	signer_fini(&d->signer);
 	packet_pool_free(d->packets);

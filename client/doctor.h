@@ -13,6 +13,8 @@
 
 #include "client/doctor_box.h"
 #include "client/doctor_call.h"
+#include "client/issuer.h"
+#include "client/memory.h"
 #include "client/options.h"
 #include "client/route.h"
 #include "client/signer.h"
@@ -20,6 +22,7 @@
 #include "tunnel/address.h"
 #include "tunnel/carrier.h"
 #include "tunnel/loop.h"
+#include "tunnel/pin.h"
 #include "tunnel/pool.h"
 #include "tunnel/probe.h"
 #include "tunnel/resolve.h"
@@ -115,7 +118,9 @@ struct doctor {
 	struct box_evidence outer, inner; /* the proxy's answers to CONNECT; what came from within TLS */
 	bool own_certificate;	/* what is shown is the server's */
 	bool intercepted, reverse; /* somebody reads HTTP inside TLS: with a certificate of his own; in front of culvertd */
-	char issuer[BOX_TEXT];
+	char issuer[ISSUER_TEXT], pin[PIN_TEXT]; /* of what the server shows */
+	enum signer_kind issued;
+	struct memory *memory;	/* of the helper: only looked at */
 	struct cuts cuts;
 	struct pool *pool;
 	struct session *session;

@@ -10,11 +10,12 @@
 
 #include "client/dial.h"
 #include "client/doctor.h"
-#include "client/doctor_certificate.h"
 #include "client/doctor_checks.h"
 #include "client/doctor_reach.h"
+#include "client/issuer.h"
 #include "framing/error.h"
 #include "tunnel/certificate.h"
+#include "tunnel/pin.h"
 #include "tunnel/stream_tls.h"
 
 #define DIRECT_US (1500 * LOOP_MS)
@@ -53,10 +54,8 @@ static void note_issuer(struct doctor *d)
 {
 	const struct certificate_seen *seen = tls_context_seen(route_tls(d->route));
 
-	if (!seen->n)
-		return;
-	snprintf(d->issuer, sizeof d->issuer, "%.100s%s%.50s", seen->chain[0].issuer, seen->chain[0].organization[0] ? ", " : "",
-		 seen->chain[0].organization);
+	if (seen->n)
+		issuer_name(seen, d->issuer);
 }
 
 static bool is_self_signed(const struct doctor *d)
@@ -64,6 +63,14 @@ static bool is_self_signed(const struct doctor *d)
 	const struct certificate_seen *seen = tls_context_seen(route_tls(d->route));
 
 	return seen->n && strcmp(seen->chain[0].subject, seen->chain[0].issuer) == 0;
+}
+
+static enum obstacle obstacle_of(const struct doctor *d, int error)
+{
+	/* Trusted, were there no pins: */
+	if (error == ERROR_CERTIFICATE && tls_context_seen(route_tls(d->route))->anchor != ANCHOR_NONE)
+		return OBSTACLE_INTERCEPTED;
+	return error == ERROR_CERTIFICATE ? OBSTACLE_TRUST : error == ERROR_PROXY ? OBSTACLE_CONNECT : OBSTACLE_REACH;
 }
 
 static void tls_done(struct check_run *run, struct stream *stream, int error, const char *why)
@@ -79,8 +86,7 @@ static void tls_done(struct check_run *run, struct stream *stream, int error, co
 	if (error) {
 		if (error == ERROR_CERTIFICATE && !is_self_signed(d))
 			snprintf(d->inner.issuer, sizeof d->inner.issuer, "%s", d->issuer);
-		check_blame(run, error == ERROR_CERTIFICATE ? OBSTACLE_TRUST : error == ERROR_PROXY ? OBSTACLE_CONNECT : OBSTACLE_REACH,
-			    error != ERROR_CERTIFICATE);
+		check_blame(run, obstacle_of(d, error), error != ERROR_CERTIFICATE);
 		check_end(run, OUTCOME_BROKEN, "%s", why);
 		return;
 	}
@@ -106,19 +112,25 @@ static void certificate_end(struct check_run *run, const struct certificate_seen
 {
 	struct doctor *d = run->doctor;
 	const struct certificate_seen *seen = tls_context_seen(route_tls(d->route));
-	enum signer_kind kind = certificate_judge(seen, direct, d->options->proxy.n, d->issuer);
-	char text[DOCTOR_TEXT];
+	struct verdict_issuer known;
+	bool was = memory_issuer(d->memory, d->options->server.url, &known);
+	enum signer_kind kind = issuer_judge(seen, direct, was ? &known : NULL, d->options->proxy.n);
+	char text[ISSUER_WORDS], pin[PIN_TEXT];
 
-	certificate_words(kind, seen, d->issuer, text, sizeof text);
-	d->intercepted = kind == SIGNER_INTERCEPTS;
-	d->own_certificate = kind == SIGNER_PUBLIC || kind == SIGNER_OWN || kind == SIGNER_SAME;
+	issuer_words(kind, seen, &known, text);
+	pin_text(seen->chain[0].pin, pin);
+	snprintf(d->pin, sizeof d->pin, "%s", pin);
+	d->issued = kind;
+	d->intercepted = issuer_is_foreign(kind);
+	d->own_certificate = strcmp(issuer_expected(kind), "yes") == 0;
 	if (d->intercepted)
 		snprintf(d->inner.issuer, sizeof d->inner.issuer, "%s", d->issuer);
 	check_figure(run, "intercepted", d->intercepted);
 	check_figure(run, "compared", direct != NULL);
 	if (d->intercepted)
 		check_blame(run, OBSTACLE_INTERCEPTED, false);
-	check_end(run, d->intercepted ? OUTCOME_LIMITED : OUTCOME_OK, "%s", text);
+	check_end(run, d->intercepted ? OUTCOME_LIMITED : OUTCOME_OK, "%s; its pin is %s%s", text, pin,
+		  d->intercepted ? "; what goes through can be sealed (--seal always), then the box reads none of it" : "");
 }
 
 void certificate_amend(struct doctor *d)

@@ -17,10 +17,12 @@
 #include "client/place.h"
 #include "client/route.h"
 #include "client/status.h"
+#include "client/witness.h"
 #include "framing/capsule.h"
 #include "framing/error.h"
 #include "tunnel/control.h"
 #include "tunnel/daemon.h"
+#include "tunnel/stream_tls.h"
 
 #define ATTACHED_MAX 4			/* sessions at a time */
 #define PACKETS_SMALL 8192
@@ -50,6 +52,7 @@ struct helper {
 	bool connected;			/* said so, and nothing else since */
 	struct advice_said said;
 	char trouble[ADVICE_MAX];	/* said last; "": it works */
+	struct witness witness;
 	struct control *control;	/* NULL: none */
 	int64_t begun_us;
 
@@ -73,6 +76,19 @@ static void status(const char *fmt, ...)
 	vsnprintf(text + n, sizeof text - n, fmt, ap);
 	va_end(ap);
 	daemon_notify(text);
+}
+
+/* Who signed what the server shows: told, kept for other visits. */
+static void look_who_signed(struct helper *h)
+{
+	const struct certificate_seen *seen = tls_context_seen(route_tls(h->route));
+	struct verdict_issuer known, now;
+	bool was = path_issuer(h->path, &known);
+
+	if (!witness_look(&h->witness, seen, was ? &known : NULL, h->options->proxy.n > 0, h->options->server.authority))
+		return;
+	issuer_note(seen, loop_wall(h->loop), &now);
+	path_signed(h->path, &now);
 }
 
 static void say_connected(struct helper *h, const struct carrier *c, const struct rung *before, const char *why)
@@ -204,6 +220,7 @@ static void on_proven(void *ctx, struct attachment *a, struct carrier *c, const 
 	ladder_status(attachment_ladder(a), &ladder);
 	advice_forget(&h->said);
 	h->trouble[0] = 0;
+	look_who_signed(h);
 	say_connected(h, c, before, ladder.why);
 }
 
@@ -258,6 +275,7 @@ static void on_path_changed(void *ctx)
 {
 	struct helper *h = ctx;
 
+	witness_forget(&h->witness);
 	for (unsigned i = 0; i < h->n_attached && !h->stopping; i++)
 		ladder_network_changed(attachment_ladder(h->attached[i]));
 }

@@ -47,6 +47,14 @@ static void make_key(char key[FINGERPRINT], const char *network, const char *pro
 	fingerprint(key, text, n < KEY_TEXT ? (size_t)n : KEY_TEXT - 1);
 }
 
+static void make_server(char key[FINGERPRINT], const char *server)
+{
+	char text[KEY_TEXT];
+	int n = snprintf(text, sizeof text, "server\n%s", server);
+
+	fingerprint(key, text, n < KEY_TEXT ? (size_t)n : KEY_TEXT - 1);
+}
+
 static size_t find(const struct memory *m, const char *key)
 {
 	size_t i = 0;
@@ -233,6 +241,27 @@ bool memory_get(const struct memory *m, const char *network, const char *proxy, 
 	return true;
 }
 
+static bool is_better(const struct verdict_issuer *a, const struct verdict_issuer *b)
+{
+	return a->is_public != b->is_public ? a->is_public : a->when > b->when;
+}
+
+bool memory_issuer(const struct memory *m, const char *server, struct verdict_issuer *out)
+{
+	char key[FINGERPRINT];
+
+	*out = (struct verdict_issuer){ .when = 0 };
+	make_server(key, server);
+	for (size_t i = 0; i < m->count; i++) {
+		const struct verdict_issuer *is = &m->entry[i].verdict.issuer;
+
+		if (is->when && !m->entry[i].forgotten && strcmp(m->entry[i].server, key) == 0 &&
+		    llabs((long long)(loop_wall(m->loop) - is->when)) <= MEMORY_AGE_MAX && (!out->when || is_better(is, out)))
+			*out = *is;
+	}
+	return out->when != 0;
+}
+
 /* Is there something in it that the file should know now? */
 static bool is_news(const struct memory_entry *e, const struct memory_entry *fresh)
 {
@@ -242,6 +271,7 @@ static bool is_news(const struct memory_entry *e, const struct memory_entry *fre
 	       a->cuts.wrong != b->cuts.wrong ||
 	       memcmp(&a->cuts.seen, &b->cuts.seen, sizeof a->cuts.seen) != 0 ||
 	       memcmp(&a->cuts.survived, &b->cuts.survived, sizeof a->cuts.survived) != 0 ||
+	       strcmp(a->issuer.leaf, b->issuer.leaf) != 0 || strcmp(a->issuer.anchor, b->issuer.anchor) != 0 ||
 	       llabs((long long)(b->when - a->when)) >= RENEW_S;
 }
 
@@ -250,6 +280,7 @@ void memory_put(struct memory *m, const char *network, const char *proxy, const 
 	struct memory_entry fresh = { .verdict = *v, .own = true }, *e;
 
 	make_key(fresh.key, network, proxy, server);
+	make_server(fresh.server, server);
 	to_unix(m, &fresh);
 	e = entry_for(m, fresh.key);
 	if (!is_news(e, &fresh))

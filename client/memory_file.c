@@ -2,7 +2,7 @@
  * The file of the memory. What is read is checked value by value: an entry that makes no sense
  * is left out, the others count.
  *
- *   {"culvert-paths": 1, "paths": [{"key": HEX, "rung": "push" or null, "when": UNIX-TIME, "limit": N,
+ *   {"culvert-paths": 1, "paths": [{"key": HEX, "server": HEX, "issuer": {"when", "public", "name", "leaf": HEX, "anchor": HEX}, "rung": "push" or null, "when": UNIX-TIME, "limit": N,
  *     "cuts": {"seen": {"age_us", "idle_us", "bytes", "answer_us"}, "survived": {...}, "learned": UNIX-TIME, "count": N, "wrong": N}}, ...]}
  */
 #include "client/memory_file.h"
@@ -95,9 +95,9 @@ static bool rung_from(const json_t *entry, const struct rung **out)
 	return *out || !v || json_is_null(v);
 }
 
-static bool key_from(const json_t *entry, char key[FINGERPRINT])
+static bool hash_from(const json_t *entry, const char *name, char key[FINGERPRINT])
 {
-	const char *s = json_string_value(json_object_get(entry, "key"));
+	const char *s = json_string_value(json_object_get(entry, name));
 
 	if (!s || strlen(s) != FINGERPRINT - 1 || strspn(s, "0123456789abcdef") != FINGERPRINT - 1)
 		return false;
@@ -105,12 +105,33 @@ static bool key_from(const json_t *entry, char key[FINGERPRINT])
 	return true;
 }
 
+/* What is there must make sense; older files have none. */
+static bool issuer_from(const json_t *entry, struct memory_entry *e)
+{
+	const json_t *o = json_object_get(entry, "issuer");
+	struct verdict_issuer *is = &e->verdict.issuer;
+	const char *name = json_string_value(json_object_get(o, "name"));
+
+	if (!json_object_get(entry, "server"))
+		return !o;
+	if (!hash_from(entry, "server", e->server))
+		return false;
+	if (!o || json_is_null(o))
+		return true;
+	is->is_public = json_is_true(json_object_get(o, "public"));
+	snprintf(is->name, sizeof is->name, "%s", name ? name : "");
+	for (char *c = is->name; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	return number(o, "when", TIME_MAX, &is->when) && is->when && hash_from(o, "leaf", is->leaf) && hash_from(o, "anchor", is->anchor);
+}
+
 static bool entry_from(const json_t *o, struct memory_entry *e)
 {
 	int64_t limit;
 
 	memset(e, 0, sizeof *e);
-	if (!key_from(o, e->key) || !rung_from(o, &e->verdict.rung) || !cuts_from(o, e) ||
+	if (!hash_from(o, "key", e->key) || !issuer_from(o, e) || !rung_from(o, &e->verdict.rung) || !cuts_from(o, e) ||
 	    !number(o, "when", TIME_MAX, &e->verdict.when) || !number(o, "limit", POOL_LIMIT_MAX, &limit))
 		return false;
 	e->verdict.limit = (unsigned)limit;
@@ -231,15 +252,34 @@ static json_t *cut_to(const struct cut *c)
 			 "bytes", (json_int_t)c->bytes, "answer_us", (json_int_t)c->answer_us);
 }
 
+static json_t *issuer_to(const struct verdict_issuer *is)
+{
+	json_t *name = json_string(is->name);
+
+	if (!name)
+		name = json_string("");	/* cut within a character */
+	if (is->when)
+		return json_pack("{s:I, s:b, s:o, s:s, s:s}", "when", (json_int_t)is->when, "public", is->is_public, "name", name, "leaf",
+				 is->leaf, "anchor", is->anchor);
+	json_decref(name);
+	return json_null();
+}
+
 static json_t *entry_to(const struct memory_entry *e)
 {
 	const struct verdict *v = &e->verdict;
 
-	return json_pack("{s:s, s:s?, s:I, s:i, s:{s:o, s:o, s:I, s:I, s:I}}", "key", e->key, "rung",
+	json_t *o = json_pack("{s:s, s:s?, s:I, s:i, s:{s:o, s:o, s:I, s:I, s:I}}", "key", e->key, "rung",
 			 v->rung ? v->rung->name : NULL, "when", (json_int_t)v->when, "limit", (int)v->limit, "cuts",
 			 "seen", cut_to(&v->cuts.seen), "survived", cut_to(&v->cuts.survived),
 			 "learned", (json_int_t)e->learned, "count", (json_int_t)v->cuts.count,
 			 "wrong", (json_int_t)v->cuts.wrong);
+
+	if (e->server[0]) {
+		json_object_set_new(o, "server", json_string(e->server));
+		json_object_set_new(o, "issuer", issuer_to(&v->issuer));
+	}
+	return o;
 }
 
 char *memory_file_text(const struct memory_entry *list, size_t count)

@@ -11,6 +11,7 @@
 
 struct memory_entry {
 	char key[FINGERPRINT];
+	char server[FINGERPRINT]; /* "": not known, from an older file */
 	struct verdict verdict;	/* cuts.learned_us is not used: */
 	int64_t learned;	/* Unix time of the last cut, 0: none */
 	bool own, forgotten;	/* put or forgotten by this process; not in the file */

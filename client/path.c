@@ -132,3 +132,18 @@ void path_learned(struct path *p)
 	if (p->verdict.rung)
 		memory_put(p->memory, p->id, proxy_of(p), p->options->server.url, &p->verdict);
 }
+
+void path_signed(struct path *p, const struct verdict_issuer *now)
+{
+	struct verdict_issuer *is = &p->verdict.issuer;
+
+	if (is->when && is->is_public && !now->is_public)
+		return;
+	*is = *now;
+	path_learned(p);
+}
+
+bool path_issuer(const struct path *p, struct verdict_issuer *out)
+{
+	return memory_issuer(p->memory, p->options->server.url, out);
+}

@@ -6,6 +6,8 @@
 #ifndef CLIENT_PATH_H
 #define CLIENT_PATH_H
 
+#include <stdbool.h>
+
 #include "client/options.h"
 #include "client/route.h"
 #include "client/verdict.h"
@@ -21,6 +23,11 @@ struct path *path_new(struct loop *, const struct options *, struct route *, voi
 void path_free(struct path *);
 struct pool *path_pool(const struct path *);
 struct verdict *path_verdict(struct path *);
+/* Who signed the server's certificate on this network now: for other visits. A public authority that was seen before is not
+ * forgotten for one that is none. */
+void path_signed(struct path *, const struct verdict_issuer *);
+/* Who signed it on other visits. False: nothing is known. */
+bool path_issuer(const struct path *, struct verdict_issuer *);
 /* The verdict has something new that is worth remembering. */
 void path_learned(struct path *);
 

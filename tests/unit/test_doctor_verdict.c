@@ -1,5 +1,5 @@
-/* links: client/doctor_verdict.c client/doctor_certificate.c client/doctor_box.c framing/http1_head.c framing/cursor.c framing/varint.c */
-/* Judgements of culvert doctor: who signed the certificate, which call counts, and whether it is usable. */
+/* links: client/doctor_verdict.c */
+/* Judgements of culvert doctor: which call counts, and whether it is usable. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "client/doctor_certificate.h"
 #include "client/doctor_verdict.h"
 
 /* ---- fakes ---- */
@@ -19,48 +18,6 @@ const struct rung rungs[] = {
 	{ .name = "duplex" }, { .name = "split" }, { .name = "split+fill", .fill = 16384 }, { .name = "push" },
 	{ .name = "push+sse", .event_stream = true }, { .name = "push+pad", .pad = 4096 }, { .name = "poll" }, { .name = NULL },
 };
-
-/* ---- certificates ---- */
-
-static struct certificate_seen seen(const char *issuer, uint8_t leaf)
-{
-	struct certificate_seen s = { .n = 2, .verified = true, .fingerprint = { leaf } };
-
-	strcpy(s.chain[0].issuer, issuer);
-	strcpy(s.chain[0].subject, "calls.example.com");
-	return s;
-}
-
-static void test_signers(void **state)
-{
-	struct certificate_seen public = seen("R11", 1), own = seen("calls.example.com", 2), corporate = seen("Corp CA", 3),
-				zscaler = seen("Zscaler Intermediate Root CA", 4);
-	char text[300];
-
-	(void)state;
-	public.logged = true;
-	assert_int_equal(certificate_judge(&public, NULL, true, "R11, Let's Encrypt"), SIGNER_PUBLIC);
-	own.itself = true;
-	own.anchor = ANCHOR_FILE;
-	assert_int_equal(certificate_judge(&own, NULL, true, "calls.example.com"), SIGNER_OWN);
-	corporate.anchor = ANCHOR_FILE;
-	assert_int_equal(certificate_judge(&corporate, NULL, true, "Corp CA"), SIGNER_PRIVATE);
-	assert_int_equal(certificate_judge(&corporate, &public, true, "Corp CA"), SIGNER_INTERCEPTS);
-	assert_int_equal(certificate_judge(&corporate, &corporate, true, "Corp CA"), SIGNER_SAME);
-	zscaler.anchor = ANCHOR_FILE;
-	assert_int_equal(certificate_judge(&zscaler, NULL, true, "Zscaler Intermediate Root CA, Zscaler Inc."), SIGNER_INTERCEPTS);
-	/* Trusted by the machine, but nobody's public certificate. */
-	corporate.anchor = ANCHOR_SYSTEM;
-	assert_int_equal(certificate_judge(&corporate, NULL, true, "Corp CA"), SIGNER_INTERCEPTS);
-	assert_int_equal(certificate_judge(&corporate, NULL, false, "Corp CA"), SIGNER_LOCAL);
-	/* A server behind two addresses may show two certificates of one authority. */
-	assert_int_equal(certificate_judge(&public, &(struct certificate_seen){ .n = 1, .fingerprint = { 9 } }, true, "R11"), SIGNER_PUBLIC);
-	for (enum signer_kind k = SIGNER_PUBLIC; k <= SIGNER_INTERCEPTS; k++) {
-		certificate_words(k, &corporate, "Corp CA", text, sizeof text);
-		assert_true(strstr(text, "Corp CA") || k == SIGNER_OWN);
-		assert_int_equal(strstr(text, "TLS is intercepted") != NULL, k == SIGNER_INTERCEPTS);
-	}
-}
 
 /* ---- calls ---- */
 
@@ -154,7 +111,6 @@ static void test_why(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_signers),
 		cmocka_unit_test(test_usable),
 		cmocka_unit_test(test_choice),
 		cmocka_unit_test(test_may_pass),

@@ -66,6 +66,62 @@ static void test_round_trip(void **state)
 	life_end(&l);
 }
 
+static struct verdict_issuer signer(const char *name, bool is_public, char key, int64_t when)
+{
+	struct verdict_issuer is = { .when = when, .is_public = is_public };
+
+	snprintf(is.name, sizeof is.name, "%s", name);
+	memset(is.leaf, key, FINGERPRINT - 1);
+	memset(is.anchor, key, FINGERPRINT - 1);
+	return is;
+}
+
+static void put_signed(const struct life *l, const char *network, const char *server, struct verdict_issuer is)
+{
+	struct verdict v = life_verdict("push", NOW, 0);
+
+	v.issuer = is;
+	memory_put(l->memory, network, "direct", server, &v);
+}
+
+/* Who signed a server's certificate: of that server alone, from all networks, public ones first, then the newest. */
+static void test_issuers(void **state)
+{
+	struct life l = life_begin(NOW, 1, lives_file);
+	struct verdict_issuer is;
+
+	(void)state;
+	life_put(&l, "home", "push", NOW);
+	assert_false(memory_issuer(l.memory, "https://s/culvert", &is));
+	assert_int_equal(is.when, 0);
+	put_signed(&l, "home", "https://s/culvert", signer("R11", true, 'a', NOW - 100));
+	put_signed(&l, "office", "https://s/culvert", signer("", false, 'b', NOW - 50));
+	put_signed(&l, "cafe", "https://s/culvert", signer("", false, 'c', NOW - 40));
+	put_signed(&l, "cafe", "https://t/culvert", signer("E6", true, 'd', NOW));
+	life_end(&l);
+	assert_null(strstr(lives_read(&(size_t){ 0 }), "s/culvert"));
+	l = life_begin(NOW + 3600, 1, lives_file);
+	assert_string_equal(lives_warning, "");
+	assert_true(memory_issuer(l.memory, "https://s/culvert", &is));
+	assert_string_equal(is.name, "R11");
+	assert_true(is.is_public);
+	assert_int_equal(is.when, NOW - 100);
+	assert_int_equal(is.leaf[0], 'a');
+	assert_int_equal(is.anchor[63], 'a');
+	memory_forget(l.memory, "home", "direct", "https://s/culvert");
+	assert_true(memory_issuer(l.memory, "https://s/culvert", &is));
+	assert_int_equal(is.leaf[0], 'c');
+	assert_true(memory_issuer(l.memory, "https://t/culvert", &is));
+	assert_string_equal(is.name, "E6");
+	assert_false(memory_issuer(l.memory, "https://u/culvert", &is));
+	life_end(&l);
+	/* Too long ago, though the entry itself is in use. */
+	l = life_begin(NOW + 15 * DAY, 1, lives_file);
+	put_signed(&l, "cafe", "https://t/culvert", signer("E6", true, 'd', NOW));
+	assert_false(memory_issuer(l.memory, "https://t/culvert", &is));
+	life_end(&l);
+}
+
 static void test_forget(void **state)
 {
 	struct life l = life_begin(NOW, 1, lives_file);
@@ -248,7 +304,7 @@ static void test_shared(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_round_trip), TEST(test_forget), TEST(test_age), TEST(test_cap), TEST(test_private), TEST(test_delay),
+		TEST(test_round_trip), TEST(test_issuers), TEST(test_forget), TEST(test_age), TEST(test_cap), TEST(test_private), TEST(test_delay),
 		TEST(test_shared),
 	};
 

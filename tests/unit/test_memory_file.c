@@ -31,6 +31,9 @@ static void test_corruption(void **state)
 
 	(void)state;
 	v.cuts = (struct cuts){ .seen = { 3 * LOOP_SECOND, 2 * LOOP_SECOND, 300000, 0 }, .survived = { 4, 5, 6, 0 }, .count = 7 };
+	v.issuer = (struct verdict_issuer){ .when = NOW, .is_public = true, .name = "R11" };
+	memset(v.issuer.leaf, 'a', FINGERPRINT - 1);
+	memset(v.issuer.anchor, 'b', FINGERPRINT - 1);
 	memory_put(l.memory, "a", "direct", "https://s/culvert", &v);
 	life_end(&l);
 	memcpy(good, lives_read(&n), n = strlen(lives_read(&n)));
@@ -47,6 +50,7 @@ static void test_corruption(void **state)
 			warned += lives_warning[0] != 0;
 			if (strcmp(life_got(&l, "a"), "-") != 0 && memory_get(l.memory, "a", "direct", "https://s/culvert", &v)) {
 				assert_true(v.limit <= POOL_LIMIT_MAX);
+				assert_true(!v.issuer.when || strspn(v.issuer.leaf, "0123456789abcdef") == FINGERPRINT - 1);
 				assert_true(v.cuts.seen.age_us >= 0 && v.cuts.seen.idle_us >= 0);
 			}
 			life_end(&l);

@@ -128,6 +128,12 @@ struct memory *memory_open(struct loop *l, const char *file, char *warning, size
 	return (struct memory *)entry;
 }
 void memory_free(struct memory *m) { (void)m; }
+bool memory_issuer(const struct memory *m, const char *server, struct verdict_issuer *out)
+{
+	(void)m;
+	*out = (struct verdict_issuer){ .when = strcmp(server, "https://s") == 0 ? 7 : 0 };
+	return out->when;
+}
 bool memory_get(const struct memory *m, const char *network, const char *proxy, const char *server, struct verdict *out)
 {
 	const struct verdict *v = &entry[entry_of(network)].verdict;
