@@ -27,7 +27,7 @@ void signer_replace(struct signer *s, struct credentials *credentials)
 
 size_t signer_sign(const struct signer *s, char *out, size_t cap, const char *method, const char *target)
 {
-	return credentials_sign(s->credentials, out, cap, method, target, loop_wall(s->loop) + s->offset);
+	return credentials_sign(s->credentials, out, cap, method, target, (struct span){ 0 }, loop_wall(s->loop) + s->offset);
 }
 
 bool signer_correct(struct signer *s, int64_t date)

@@ -80,7 +80,7 @@ static const char *authenticate(struct front_visitor *v, const struct http1_head
 	struct span value = http1_find(head, "authorization");
 	int64_t skew = 0;
 	const char *identity = credentials_verify(v->front->credentials, value, head->method, path_query,
-						  loop_wall(v->front->loop), &skew);
+						  (struct span){ 0 }, loop_wall(v->front->loop), &skew);
 	char name[CREDENTIAL_NAME_MAX + 1];
 
 	if (identity)

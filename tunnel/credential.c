@@ -5,6 +5,7 @@
  */
 #include "tunnel/credential.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +31,8 @@
 #define TOKEN_MAX 256
 #define MAC_BYTES 32
 #define MAC_TEXT 43
+#define BINDING_BYTES 32
+#define BINDING_TEXT 43
 #define TOKEN_BYTES 32		/* of a generated token */
 #define LABEL "culvert v1 request"
 
@@ -118,13 +121,16 @@ static void target_split(struct span target, struct span *path, struct span *que
 		*query = (struct span){ mark + 1, (size_t)(end - mark - 1) };
 }
 
-static void request_mac(const struct entry *e, struct span method, struct span target, int64_t seconds, uint8_t *out)
+/* binding: what a seal's handshake came to; n = 0: the request is in none. */
+static void request_mac(const struct entry *e, struct span method, struct span target, struct span binding, int64_t seconds,
+			uint8_t *out)
 {
 	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(e->keyed);
 	struct span path, query;
 	char text[24];
 	int n = snprintf(text, sizeof text, "%lld", (long long)seconds);
 
+	assert(binding.n == 0 || binding.n == BINDING_BYTES);
 	if (!ctx)
 		abort();
 	target_split(target, &path, &query);
@@ -135,6 +141,12 @@ static void request_mac(const struct entry *e, struct span method, struct span t
 	mac_part(ctx, query.p, query.n);
 	mac_part(ctx, "\n", 1);
 	mac_part(ctx, text, (size_t)n);
+	if (binding.n > 0) {
+		char line[1 + BINDING_TEXT + 1] = "\n";
+
+		base64_encode(line + 1, binding.p, BINDING_BYTES, true);
+		mac_part(ctx, line, sizeof line - 1);
+	}
 	mac_end(ctx, out);
 	EVP_MAC_CTX_free(ctx);
 }
@@ -315,7 +327,7 @@ const char *credentials_first(const struct credentials *c)
 }
 
 size_t credentials_sign(const struct credentials *c, char *out, size_t cap, const char *method, const char *target,
-			int64_t unix_seconds)
+			struct span binding, int64_t unix_seconds)
 {
 	struct span m = { (const uint8_t *)method, strlen(method) };
 	struct span t = { (const uint8_t *)target, strlen(target) };
@@ -323,7 +335,7 @@ size_t credentials_sign(const struct credentials *c, char *out, size_t cap, cons
 	uint8_t mac[MAC_BYTES];
 	int n;
 
-	request_mac(c->entry[0], m, t, unix_seconds, mac);
+	request_mac(c->entry[0], m, t, binding, unix_seconds, mac);
 	base64_encode(text, mac, sizeof mac, true);
 	n = snprintf(out, cap, "Culvert id=%s, ts=%lld, mac=%s", c->entry[0]->name, (long long)unix_seconds, text);
 	return n > 0 && (size_t)n < cap ? (size_t)n : 0;
@@ -422,7 +434,7 @@ static bool parse_header(struct span s, struct claim *claim)
 }
 
 const char *credentials_verify(const struct credentials *c, struct span value, struct span method, struct span target,
-			       int64_t unix_seconds, int64_t *skew)
+			       struct span binding, int64_t unix_seconds, int64_t *skew)
 {
 	struct claim claim;
 	const char *name = NULL;
@@ -438,12 +450,12 @@ const char *credentials_verify(const struct credentials *c, struct span value, s
 		if (strlen(e->name) != claim.id.n || memcmp(e->name, claim.id.p, claim.id.n) != 0)
 			continue;
 		known = true;
-		request_mac(e, method, target, claim.seconds, mac);
+		request_mac(e, method, target, binding, claim.seconds, mac);
 		if (CRYPTO_memcmp(mac, claim.mac, MAC_BYTES) == 0)
 			name = e->name;
 	}
 	if (!known)	/* takes as long as a known name */
-		request_mac(c->entry[0], method, target, claim.seconds, mac);
+		request_mac(c->entry[0], method, target, binding, claim.seconds, mac);
 	daemon_wipe(mac, sizeof mac);
 	return *skew >= -CREDENTIAL_WINDOW && *skew <= CREDENTIAL_WINDOW ? name : NULL;
 }

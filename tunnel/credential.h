@@ -27,13 +27,13 @@ size_t credentials_count(const struct credentials *);
 const char *credentials_first(const struct credentials *);
 
 /* Writes the value of the Authorization header for one request of the first identity. path and
- * query as sent. Returns its length. */
+ * query as sent. binding: seal_binding of the seal that the request travels in, n = 0: in none. Returns its length. */
 size_t credentials_sign(const struct credentials *, char *out, size_t cap, const char *method, const char *target,
-			int64_t unix_seconds);
+			struct span binding, int64_t unix_seconds);
 /* Checks a header value; the canonical name of the identity (it lives as long as the credentials),
  * or NULL. *skew is set to ts - now where the header could be read. Constant time over the MAC. */
 const char *credentials_verify(const struct credentials *, struct span value, struct span method, struct span target,
-			       int64_t unix_seconds, int64_t *skew);
+			       struct span binding, int64_t unix_seconds, int64_t *skew);
 /* A fresh "name:token" line (token: 32 random bytes, base64url); 0 or ERROR_CONFIG for a bad name. */
 int credentials_generate(const char *name, char *out, size_t cap);
 

@@ -110,9 +110,9 @@ void credentials_free(struct credentials *c)
 }
 
 size_t credentials_sign(const struct credentials *c, char *out, size_t cap, const char *method, const char *target,
-			int64_t unix_seconds)
+			struct span binding, int64_t unix_seconds)
 {
-	(void)c;
+	(void)c, (void)binding;
 	return (size_t)snprintf(out, cap, "%s %s %lld", method, target, (long long)unix_seconds);
 }
 

@@ -21,9 +21,11 @@
 #define TARGET "/culvert/v1/AAAAAAAAAAAAAAAAAAAAAA?c=1&x=2&m=poll"
 #define MAC "Fw4XUkZNFtSg0DbHhcYJqEeLWTyvRMggeFBBowgPNGE"
 #define MAC_GET_X "NyrtG8hp2QP7s81m0gsiNVv-qHAwtFukEllKvQRgjwY"
+#define MAC_BOUND "UwZh7zKkgLLNIbcX5VhSGtPKgW6rcwuKSQV0ak7D5I4" /* the binding is 0, 1, ... 31 */
 #define TOKENS "# tokens\n\nanna:0123456789abcdef-token\r\nbob:another-token-of-bob\nanna:rotated-token-of-anna"
 
 static char file[64], error[256];
+static const struct span none;
 
 static struct span span(const char *s)
 {
@@ -56,7 +58,7 @@ static const char *verify(const struct credentials *c, const char *header, const
 			  int64_t now, int64_t *skew)
 {
 	*skew = 12345;
-	return credentials_verify(c, span(header), span(method), span(target), now, skew);
+	return credentials_verify(c, span(header), span(method), span(target), none, now, skew);
 }
 
 static void test_golden(void **state)
@@ -70,14 +72,38 @@ static void test_golden(void **state)
 	assert_non_null(c);
 	assert_int_equal(credentials_count(c), 3);
 	assert_string_equal(credentials_first(c), "anna");
-	n = credentials_sign(c, header, sizeof header, "POST", TARGET, NOW);
+	n = credentials_sign(c, header, sizeof header, "POST", TARGET, none, NOW);
 	assert_string_equal(header, "Culvert id=anna, ts=1700000000, mac=" MAC);
 	assert_int_equal(n, strlen(header));
 	assert_ptr_equal(verify(c, header, "POST", TARGET, NOW, &skew), credentials_first(c));
 	assert_int_equal(skew, 0);
-	credentials_sign(c, header, sizeof header, "GET", "/x", NOW);
+	credentials_sign(c, header, sizeof header, "GET", "/x", none, NOW);
 	assert_string_equal(header, "Culvert id=anna, ts=1700000000, mac=" MAC_GET_X);
-	assert_int_equal(credentials_sign(c, header, 20, "GET", "/x", NOW), 0);
+	assert_int_equal(credentials_sign(c, header, 20, "GET", "/x", none, NOW), 0);
+	credentials_free(c);
+}
+
+/* In a seal: the MAC covers what its handshake came to, and is good nowhere else. */
+static void test_binding(void **state)
+{
+	struct credentials *c = load(TOKENS);
+	char header[CREDENTIAL_HEADER_MAX];
+	uint8_t octets[32];
+	struct span binding = { octets, sizeof octets };
+	int64_t skew;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof octets; i++)
+		octets[i] = (uint8_t)i;
+	credentials_sign(c, header, sizeof header, "POST", TARGET, binding, NOW);
+	assert_string_equal(header, "Culvert id=anna, ts=1700000000, mac=" MAC_BOUND);
+	assert_ptr_equal(credentials_verify(c, span(header), span("POST"), span(TARGET), binding, NOW, &skew),
+			 credentials_first(c));
+	assert_null(verify(c, header, "POST", TARGET, NOW, &skew));
+	octets[31] ^= 1;
+	assert_null(credentials_verify(c, span(header), span("POST"), span(TARGET), binding, NOW, &skew));
+	credentials_sign(c, header, sizeof header, "POST", TARGET, none, NOW);
+	assert_null(credentials_verify(c, span(header), span("POST"), span(TARGET), binding, NOW, &skew));
 	credentials_free(c);
 }
 
@@ -116,8 +142,8 @@ static void test_forms(void **state)
 		assert_null(verify(c, bad[i], "POST", TARGET, NOW, &skew));
 		assert_int_equal(skew, 12345);
 	}
-	assert_null(credentials_verify(c, (struct span){ NULL, 0 }, span("POST"), span(TARGET), NOW, &skew));
-	assert_null(credentials_verify(c, span(good[0]), (struct span){ NULL, 0 }, (struct span){ NULL, 0 }, NOW, &skew));
+	assert_null(credentials_verify(c, (struct span){ NULL, 0 }, span("POST"), span(TARGET), none, NOW, &skew));
+	assert_null(credentials_verify(c, span(good[0]), (struct span){ NULL, 0 }, (struct span){ NULL, 0 }, none, NOW, &skew));
 	credentials_free(c);
 }
 
@@ -168,11 +194,11 @@ static void test_rotation(void **state)
 	int64_t skew;
 
 	(void)state;
-	credentials_sign(helper, header, sizeof header, "POST", TARGET, NOW);
+	credentials_sign(helper, header, sizeof header, "POST", TARGET, none, NOW);
 	assert_ptr_equal(verify(server, header, "POST", TARGET, NOW, &skew), credentials_first(server));
-	credentials_sign(other, header, sizeof header, "POST", TARGET, NOW);
+	credentials_sign(other, header, sizeof header, "POST", TARGET, none, NOW);
 	assert_string_equal(verify(server, header, "POST", TARGET, NOW, &skew), "bob");
-	credentials_sign(wrong, header, sizeof header, "POST", TARGET, NOW);
+	credentials_sign(wrong, header, sizeof header, "POST", TARGET, none, NOW);
 	assert_null(verify(server, header, "POST", TARGET, NOW, &skew));
 	credentials_free(server);
 	credentials_free(helper);
@@ -194,14 +220,14 @@ static void test_mutations(void **state)
 		char *cut = malloc(i + 1);	/* exact, so that sanitizers see a read behind it */
 
 		memcpy(cut, header, i);
-		assert_null(credentials_verify(c, (struct span){ (uint8_t *)cut, i }, span("POST"), span(TARGET), NOW,
+		assert_null(credentials_verify(c, (struct span){ (uint8_t *)cut, i }, span("POST"), span(TARGET), none, NOW,
 					       &skew));
 		for (int bit = 0; bit < 8; bit++) {
 			char *copy = strdup(header);
 			struct span value = { (uint8_t *)copy, n };
 
 			copy[i] = (char)(copy[i] ^ (1 << bit));
-			if (credentials_verify(c, value, span("POST"), span(TARGET), NOW, &skew))
+			if (credentials_verify(c, value, span("POST"), span(TARGET), none, NOW, &skew))
 				assert_int_equal(copy[i] ^ header[i], copy[i] == '\t' ? 0x29 : 0x20);
 			free(copy);
 		}
@@ -267,7 +293,7 @@ static void test_generate(void **state)
 	assert_int_equal(strlen(line), strlen("new.name_1-x:") + 43);
 	c = load(line);
 	assert_non_null(c);
-	credentials_sign(c, header, sizeof header, "POST", TARGET, NOW);
+	credentials_sign(c, header, sizeof header, "POST", TARGET, none, NOW);
 	assert_string_equal(verify(c, header, "POST", TARGET, NOW, &skew), "new.name_1-x");
 	credentials_free(c);
 	assert_int_equal(credentials_generate("", line, sizeof line), ERROR_CONFIG);
@@ -279,6 +305,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_binding),
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_what_is_signed),
 		cmocka_unit_test(test_clock),

@@ -115,7 +115,7 @@ static void request(const char *method, const char *target, const char *signed_t
 	int n = snprintf(text, sizeof text, "%s %s HTTP/1.1\r\nHost: h\r\n", method, target);
 
 	if (signed_target) {
-		assert_true(credentials_sign(credentials, value, sizeof value, method, signed_target, at) > 0);
+		assert_true(credentials_sign(credentials, value, sizeof value, method, signed_target, (struct span){ 0 }, at) > 0);
 		n += snprintf(text + n, sizeof text - (size_t)n, "Authorization: %s\r\n", value);
 	}
 	n += snprintf(text + n, sizeof text - (size_t)n, "Content-Length: 3\r\n\r\nabc");

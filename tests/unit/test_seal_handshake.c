@@ -1,5 +1,5 @@
-// links: tunnel/seal_handshake.c tunnel/seal.c tunnel/tls_context.c tunnel/certificate.c tunnel/loop.c tunnel/log.c tests/lib/certs.c
-// links: framing/capsule.c framing/cursor.c framing/varint.c framing/error.c
+// links: tunnel/seal_handshake.c tunnel/seal.c tunnel/tls_context.c tunnel/tls_trust.c tunnel/certificate.c tunnel/pin.c tunnel/loop.c tunnel/log.c
+// links: framing/base64.c framing/capsule.c framing/cursor.c framing/varint.c framing/error.c tests/lib/certs.c
 /* libs: -lev -lssl -lcrypto */
 /* Handshakes of seals between both ends in memory: in order, lost, repeated, damaged, and with certificates that are not to be
  * believed. */
@@ -213,7 +213,7 @@ static void test_certificates(void **state)
 	end();
 	assert_null(tls_context_server_seal("/nonexistent", cert.keyfile, error, sizeof error));
 	assert_non_null(strstr(error, "/nonexistent"));
-	assert_null(tls_context_client_seal("/nonexistent", error, sizeof error));
+	assert_null(tls_context_client_seal(&(struct tls_trust){ .cafile = "/nonexistent" }, error, sizeof error));
 	assert_non_null(strstr(error, "/nonexistent"));
 }
 
@@ -324,7 +324,7 @@ static int set_up(void **state)
 	cert_make(&ca, "ca", "Test CA", NULL, -DAY, 300 * DAY, NULL, true);
 	cert_make(&cert, "server", "ignored", "DNS:a.test,IP:127.0.0.1", -DAY, 30 * DAY, &ca, false);
 	cert_make(&stranger, "stranger", "a.test", "DNS:a.test", -DAY, 30 * DAY, NULL, false);
-	client_ctx = tls_context_client_seal(ca.file, error, sizeof error);
+	client_ctx = tls_context_client_seal(&(struct tls_trust){ .cafile = ca.file }, error, sizeof error);
 	server_ctx = tls_context_server_seal(cert.file, cert.keyfile, error, sizeof error);
 	return client_ctx && server_ctx ? 0 : -1;
 }
