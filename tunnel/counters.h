@@ -28,6 +28,10 @@
 	X(records_lost, "records found lost, whose reliable capsules were sent again") \
 	X(probe_timeouts, "probe time-outs") \
 	X(malformed, "malformed bodies") \
+	X(sealed_out, "sealed capsules sent") \
+	X(sealed_in, "sealed capsules opened") \
+	X(sealed_refused, "sealed bodies dropped: altered or replayed on the way, or not sealed") \
+	X(seals_lost, "seals that the other end did not know any more, or that were used up") \
 	X(datagrams_out, "datagrams sent into the tunnel") \
 	X(datagrams_in, "datagrams delivered from the tunnel") \
 	X(datagram_bytes_out, "bytes of datagrams sent into the tunnel") \

@@ -17,6 +17,7 @@
 #include "framing/capsule.h"
 #include "framing/error.h"
 #include "framing/varint.h"
+#include "tunnel/counters.h"
 
 #define KEY 16
 #define IV 12
@@ -171,6 +172,7 @@ void seal_lose(struct seal *s)
 	if (s->is_lost)
 		return;
 	s->is_lost = true;
+	count(seals_lost);
 	if (s->lost)
 		loop_later(s->loop, &s->tell);
 }

@@ -11,12 +11,17 @@
 #include "tunnel/loop.h"
 #include "tunnel/seal.h"
 
-/* Helper: wraps an exchange that has not begun; its events and ctx are taken over. The seal is kept as long as needed. */
+#define SEALED_WAIT (30 * LOOP_SECOND)	/* server: for the first capsule of a request */
+
+/* Helper: wraps an exchange that has not begun; its events and ctx are taken over. The seal is kept as long as needed. An
+ * answer with another status than 200 is handed on as it is; one that is not sealed fails with ERROR_HTTP, UNSEALED with
+ * ERROR_AUTH and seal_lose. */
 struct exchange *sealed_helper(struct loop *, struct seal *, struct exchange *inner);
 
 struct sealed_events {
-	/* The first capsule of the request was opened: takes plain over (sets its events) and answers on it.
-	 * authorization: what stands for the Authorization header, valid during the call. */
+	/* The first capsule of the request was opened: takes plain over (sets its events) and answers on it, or aborts it.
+	 * authorization: what stands for the Authorization header, n = 0 when there is none; valid during the call. The rest of
+	 * what came follows when it returns. */
 	void (*opened)(void *ctx, struct exchange *plain, struct span authorization);
 	/* It could not be: inner is the callee's again (its events are to be set), nothing was answered. */
 	void (*failed)(void *ctx, struct exchange *inner, const char *why);

@@ -1,4 +1,4 @@
-// links: tunnel/seal.c tunnel/loop.c tunnel/log.c framing/capsule.c framing/cursor.c framing/varint.c framing/error.c
+// links: tunnel/seal.c tunnel/counters.c tunnel/loop.c tunnel/log.c framing/capsule.c framing/cursor.c framing/varint.c framing/error.c
 /* libs: -lev -lcrypto */
 /* Seals without a network: what is closed can be opened, by the other end, in its place, and nothing else can. */
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-// links: tunnel/seal_handshake.c tunnel/seal.c tunnel/tls_context.c tunnel/tls_trust.c tunnel/certificate.c tunnel/pin.c tunnel/loop.c tunnel/log.c
+// links: tunnel/seal_handshake.c tunnel/seal.c tunnel/counters.c tunnel/tls_context.c tunnel/tls_trust.c tunnel/certificate.c tunnel/pin.c tunnel/loop.c tunnel/log.c
 // links: framing/base64.c framing/capsule.c framing/cursor.c framing/varint.c framing/error.c tests/lib/certs.c
 /* libs: -lev -lssl -lcrypto */
 /* Handshakes of seals between both ends in memory: in order, lost, repeated, damaged, and with certificates that are not to be
