@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "client/commands.h"
+#include "client/environment.h"
 #include "client/helper.h"
 #include "framing/error.h"
 #include "tunnel/daemon.h"
@@ -112,6 +113,7 @@ static void unknown_command(const char *name)
 int main(int argc, char **argv)
 {
 	daemon_protect();
+	environment_take();
 	if (argc < 2 || *argv[1] == '-')
 		return start(argc, argv);
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)

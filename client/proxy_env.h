@@ -9,7 +9,7 @@
 
 #include "client/proxy.h"
 
-/* get: getenv. plain: the server is reached by http://. 1: it is in the list; 0: nothing is said; ERROR_CONFIG: a variable is
+/* get: environment_get. plain: the server is reached by http://. 1: it is in the list; 0: nothing is said; ERROR_CONFIG: a variable is
  * malformed, and error says which. */
 int proxy_env_find(char *(*get)(const char *name), bool plain, const char *host, uint16_t port, struct proxy_list *, char *error,
 		   size_t size);
