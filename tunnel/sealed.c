@@ -39,6 +39,7 @@ struct sealed {
 	void *ctx;
 	struct seal_bond out, in;
 	struct hold *hold;	/* came and was not opened yet; NULL: nothing */
+	struct hold *rest;	/* was opened, and waits for the end of a pause that began with it */
 	uint8_t *room;		/* the engine's */
 	struct later later;	/* goes on after a pause, or tells a failure of our own */
 	struct timer timer;	/* server: for the first capsule */
@@ -126,7 +127,8 @@ static void end(struct sealed *s)
 	timer_stop(&s->timer);
 	later_cancel(s->loop, &s->later);
 	hold_free(s->hold);
-	s->hold = NULL;
+	hold_free(s->rest);
+	s->hold = s->rest = NULL;
 	seal_release(s->seal);
 	loop_free_later(s->loop, s);
 }
@@ -183,11 +185,17 @@ static struct span take_authorization(struct span *plain)
 	return value;
 }
 
+static int give_body(struct sealed *s, struct span plain)
+{
+	int rc = plain.n > 0 ? s->x.events->body(s->x.ctx, plain.p, plain.n) : 0;
+
+	return s->dead ? ERROR_CLOSED : rc;
+}
+
 /* Genuine bytes go up: 0 or a code. */
 static int deliver(struct sealed *s, struct span plain)
 {
 	const struct sealed_events *events = s->events;
-	int rc = 0;
 
 	s->begun = true;
 	if (events) {
@@ -199,9 +207,23 @@ static int deliver(struct sealed *s, struct span plain)
 	}
 	if (s->dead || !s->x.events)
 		return ERROR_CLOSED;
-	if (plain.n > 0)
-		rc = s->x.events->body(s->x.ctx, plain.p, plain.n);
-	return s->dead ? ERROR_CLOSED : rc;
+	if (!s->paused)
+		return give_body(s, plain);
+	s->rest = hold_new();
+	memcpy(s->rest->p, plain.p, s->rest->n = plain.n);
+	return 0;
+}
+
+/* What waited for the end of the pause that opened() began. */
+static int deliver_rest(struct sealed *s)
+{
+	struct hold *rest = s->rest;
+	int rc;
+
+	s->rest = NULL;
+	rc = give_body(s, (struct span){ rest->p, rest->n });
+	hold_free(rest);
+	return rc;
 }
 
 static int open_one(struct sealed *s, const uint8_t *p, size_t n)
@@ -338,6 +360,8 @@ static void on_later(void *ctx)
 	struct sealed *s = ctx;
 	int rc = s->error;
 
+	if (rc == 0 && s->rest && !s->paused)
+		rc = deliver_rest(s);
 	if (rc == 0 && s->hold && !s->paused)
 		rc = drain(s);
 	if (s->dead)

@@ -144,21 +144,29 @@ static void begin(struct party *p)
 	p->paused = false;
 }
 
-static void on_request(void *ctx, struct exchange *x, const struct http1_head *head)
+void talk_take(struct party *p, struct exchange *x, int minor)
 {
-	struct party *p = ctx;
-
 	assert_null(p->x);
 	begin(p);
 	p->x = x;
 	x->events = &talk_exchange_events;
 	x->ctx = p;
 	p->requests++;
-	p->minor = head->minor;
+	p->minor = minor;
 	if (act(p, AT_HEAD))
 		exchange_abort(x), p->x = NULL;
 	if (p->x)
 		talk_pump(p);
+}
+
+static void on_request(void *ctx, struct exchange *x, const struct http1_head *head)
+{
+	struct party *p = ctx;
+
+	if (p->taken)
+		p->taken(x, head);
+	else
+		talk_take(p, x, head->minor);
 }
 
 static void on_idle(void *ctx)
@@ -185,6 +193,8 @@ void talk_ask(struct party *p)
 	begin(p);
 	p->x = h1_exchange(p->h, &talk_exchange_events, p);
 	assert_non_null(p->x);
+	if (p->around)
+		p->x = p->around(p->x);
 	talk_pump(p);
 }
 

@@ -39,6 +39,10 @@ struct party {
 
 	enum moment when;
 	enum action what;
+
+	/* Another exchange around the engine's; NULL: none. The server's comes by talk_take. */
+	struct exchange *(*around)(struct exchange *);
+	void (*taken)(struct exchange *, const struct http1_head *);
 };
 
 extern struct talk {
@@ -59,6 +63,7 @@ void talk_run(int64_t us);
 void talk_settle(void);			/* long enough for everything to settle, shorter than all limits */
 void talk_say(const char *);		/* from the raw end; and everything settles */
 void talk_ask(struct party *);		/* begins an exchange */
+void talk_take(struct party *, struct exchange *, int minor); /* a request is the server's to answer */
 void talk_pump(struct party *);		/* sends as much as there is room for */
 
 #endif

@@ -485,7 +485,7 @@ static void test_each_bit(void **state)
 	answer(20, 2, true);
 	memcpy(request, up.out, request_n = up.n);
 	memcpy(reply, down.out, reply_n = down.n);
-	cut(&down);
+	cut_both();
 	for (size_t bit = 0; bit < 8 * request_n; bit++) {
 		unsigned refused = (unsigned)counted(sealed_refused);
 
