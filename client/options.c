@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/auth_list.h"
 #include "client/authority.h"
 #include "client/place.h"
+#include "client/secret.h"
 #include "framing/error.h"
 #include "tunnel/config.h"
 #include "tunnel/pin.h"
@@ -35,8 +37,11 @@ const struct config_option options_table[] = {
 	  .help = "auto (default), none, or http://, https:// or socks5://[USER@]HOST:PORT; repeated: one behind the other" },
 	{ .name = "proxy-pac", .type = CONFIG_STRING, .metavar = "URL",
 	  .help = "ask this PAC file (URL or name) which proxy to use; wpad: look for one by DNS" },
+	{ .name = "proxy-user", .type = CONFIG_STRING, .metavar = "NAME", .help = "who we are to proxies whose URL does not say; DOMAIN\\NAME for NTLM" },
 	{ .name = "proxy-password-file", .type = CONFIG_STRING, .metavar = "FILE",
-	  .help = "file with the password of the proxy's USER" },
+	  .help = "file with the password for the proxy" },
+	{ .name = "proxy-auth", .type = CONFIG_STRING, .metavar = "LIST",
+	  .help = "which of negotiate,ntlm,digest,basic may be used with proxies" },
 	{ .name = "cafile", .type = CONFIG_STRING, .metavar = "FILE",
 	  .help = "trust these CA certificates (PEM), too" },
 	{ .name = "ca-dir", .type = CONFIG_STRING, .metavar = "DIR",
@@ -197,6 +202,34 @@ static bool read_chain(struct options *o, size_t n, char *error, size_t size)
 	return true;
 }
 
+/* Does a password come from somewhere? See secret.h. */
+static bool has_password(const struct options *o)
+{
+	return o->proxy_password_file || getenv(SECRET_FD) || getenv("CREDENTIALS_DIRECTORY");
+}
+
+static bool read_proxy_credentials(struct options *o, char *error, size_t size)
+{
+	const struct config *c = o->config;
+	const char *list = config_string(c, "proxy-auth");
+
+	o->proxy_password_file = config_string(c, "proxy-password-file");
+	o->proxy_user = config_string(c, "proxy-user");
+	if (o->proxy_user && (!o->proxy_user[0] || strlen(o->proxy_user) >= PROXY_USER_MAX))
+		return bad(c, "proxy-user", 0, error, size, "is empty or too long");
+	for (const char *p = o->proxy_user ? o->proxy_user : ""; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f || *p == ':')
+			return bad(c, "proxy-user", 0, error, size, "has a colon or a control character in it");
+	if (list && !(o->proxy_auth = auth_list_parse(list)))
+		return bad(c, "proxy-auth", 0, error, size, "must be a list of negotiate, ntlm, digest and basic, with commas in between");
+	if (o->proxy_password_file && !o->proxy_auto && !options_proxy_user(o))
+		return bad(c, "proxy-password-file", 0, error, size, "needs a user: --proxy-user NAME, or --proxy http://USER@HOST:PORT");
+	if (options_proxy_user(o) && !has_password(o))
+		return bad(c, o->proxy_user ? "proxy-user" : "proxy", 0, error, size,
+			   "names a user: give the password with --proxy-password-file");
+	return true;
+}
+
 static bool read_proxy(struct options *o, char *error, size_t size)
 {
 	const struct config *c = o->config;
@@ -211,12 +244,7 @@ static bool read_proxy(struct options *o, char *error, size_t size)
 		return bad(c, "proxy-pac", 0, error, size, pac_complaint(o->proxy_pac));
 	if (o->proxy_pac && !o->proxy_auto)
 		return bad(c, "proxy-pac", 0, error, size, "is not asked when proxies are given: leave --proxy out, or say --proxy auto");
-	o->proxy_password_file = config_string(c, "proxy-password-file");
-	if (o->proxy_password_file && !options_proxy_user(o))
-		return bad(c, "proxy-password-file", 0, error, size, "needs a user: --proxy http://USER@HOST:PORT");
-	if (options_proxy_user(o) && !o->proxy_password_file)
-		return bad(c, "proxy", 0, error, size, "names a user: give the password with --proxy-password-file");
-	return true;
+	return read_proxy_credentials(o, error, size);
 }
 
 /* url: in place of --server, or NULL. */
@@ -383,7 +411,14 @@ const char *options_proxy_user(const struct options *o)
 	for (unsigned i = 0; i < o->proxy.n; i++)
 		if (o->proxy.hop[i].user[0])
 			return o->proxy.hop[i].user;
-	return NULL;
+	return o->proxy_user;
+}
+
+unsigned options_proxy_auth(const struct options *o, bool named)
+{
+	unsigned usual = AUTH_LIST_ALL & ~(1u << AUTH_BASIC);
+
+	return o->proxy_auth ? o->proxy_auth : usual | (named ? 1u << AUTH_BASIC : 0);
 }
 
 void options_free(struct options *o)

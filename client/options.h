@@ -43,6 +43,8 @@ struct options {
 	bool proxy_auto;	/* to be found out */
 	const char *proxy_pac;	/* URL or file of a PAC script, "wpad", or NULL */
 	const char *token_file, *cafile, *proxy_password_file; /* NULL: not given */
+	const char *proxy_user;	/* for proxies that are named without one, or NULL */
+	unsigned proxy_auth;	/* bits 1 << enum auth_scheme; 0: as usual */
 	bool seal_always;	/* within TLS to the server, too */
 	const char *ca_dir;	/* NULL: not given */
 	uint8_t pin[OPTIONS_PINS_MAX][32]; /* SHA-256 of public keys of which the server shows one */
@@ -66,8 +68,11 @@ struct options *options_read(int argc, char **argv, char *error, size_t size);
  * Only what leads to the server is checked; a token may be missing. url: in place of --server, or NULL. */
 struct options *options_read_as(const struct config_option *, const char *url, int argc, char **argv, char *error,
 				size_t size);
-/* The user of the first proxy given that has one, or NULL. */
+/* The user of the first proxy given that has one, that of --proxy-user, or NULL. */
 const char *options_proxy_user(const struct options *);
+/* The schemes that may be used with a proxy (bits 1 << enum auth_scheme): Basic, which shows the password, only with those that
+ * were named by the person or her environment, unless --proxy-auth says otherwise. */
+unsigned options_proxy_auth(const struct options *, bool named);
 /* Whom the server's certificate must come from: that of TLS, and that of seals. Where everything is sealed the pins are the seal's:
  * a box that intercepts TLS is no harm then. Good as long as the options. */
 struct tls_trust options_trust(const struct options *);

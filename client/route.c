@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 #include "client/dial.h"
+#include "client/secret.h"
 #include "framing/error.h"
 #include "tunnel/daemon.h"
 #include "tunnel/log.h"
 
-#define PASSWORD_MAX 512	/* bytes of the password file that are read */
 #define RETIRE_US (60 * LOOP_SECOND) /* longer than all deadlines of a dial together */
 
 /* A dialler and what it uses. */
@@ -41,30 +41,6 @@ static int unreadable(char *error, size_t size, const char *option, const char *
 {
 	snprintf(error, size, "--%s: cannot read %s: %s", option, file, strerror(errno));
 	return ERROR_SYSTEM;
-}
-
-/* The first line of the file, without its end. */
-static int password_read(const char *file, char out[PASSWORD_MAX], char *error, size_t size)
-{
-	int fd = open(file, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	ssize_t n;
-
-	if (fd < 0)
-		return unreadable(error, size, "proxy-password-file", file);
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IROTH | S_IWOTH)))
-		log_warn("config", "", "%s can be read by everybody: chmod 600 it", file);
-	n = read(fd, out, PASSWORD_MAX - 1);
-	close(fd);
-	if (n < 0)
-		return unreadable(error, size, "proxy-password-file", file);
-	out[n] = 0;
-	if (out[strcspn(out, "\r\n")] == 0 && n == PASSWORD_MAX - 1) {
-		snprintf(error, size, "--proxy-password-file: the first line of %s is too long for a password", file);
-		return ERROR_CONFIG;
-	}
-	out[strcspn(out, "\r\n")] = 0;
-	return 0;
 }
 
 static int tls_load(const struct options *o, struct tls_context **tls, char *error, size_t size)
@@ -97,15 +73,13 @@ static int way_load(struct route *r, char *error, size_t size)
 		.server_port = o->server.port,
 		.proxy_host = o->proxy.n ? o->proxy.hop[0].host : NULL,
 		.proxy_port = o->proxy.hop[0].port,
-		.proxy_user = o->proxy.hop[0].user[0] ? o->proxy.hop[0].user : NULL,
+		.proxy_user = options_proxy_user(o),
 	};
-	char password[PASSWORD_MAX] = "";
+	char password[PROXY_PASSWORD_MAX] = "";
 	struct way *w;
-	int rc = 0;
+	int rc = secret_read(o, password, error, size);
 
-	if (o->proxy_password_file)
-		rc = password_read(o->proxy_password_file, password, error, size);
-	if (rc == 0)
+	if (rc >= 0)
 		rc = tls_load(o, &config.tls, error, size);
 	if (rc < 0)
 		goto out;

@@ -51,7 +51,7 @@ wrong '--proxy: the port is missing' "$CULVERT" "${at[@]}" "${rest[@]}" --proxy 
 wrong '--proxy: has a path' "$CULVERT" "${at[@]}" "${rest[@]}" --proxy http://proxy:3128/proxy.pac
 wrong '--proxy: holds a password.*--proxy-password-file' "$CULVERT" "${at[@]}" "${rest[@]}" --proxy http://me:SECRET@proxy:3128
 wrong '--proxy: names a user' "$CULVERT" "${at[@]}" "${rest[@]}" --proxy http://me@proxy:3128
-wrong '--proxy-password-file: needs a user' "$CULVERT" "${at[@]}" "${rest[@]}" --proxy-password-file "$W/token"
+wrong '--proxy-password-file: needs a user' "$CULVERT" "${at[@]}" "${rest[@]}" --proxy http://proxy:3128 --proxy-password-file "$W/token"
 
 # Forwards
 wrong '--local .-L. is missing' "$CULVERT" "${rest[@]}" --server https://localhost

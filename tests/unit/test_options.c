@@ -1,4 +1,4 @@
-/* links: client/options.c tunnel/pin.c framing/base64.c client/proxy.c client/authority.c client/place.c client/forward.c client/advice.c tunnel/config.c tunnel/config_values.c tunnel/address.c framing/error.c framing/message.c framing/message_channel.c framing/cursor.c framing/varint.c framing/capsule.c framing/ranges.c */
+/* links: client/options.c tunnel/pin.c framing/base64.c client/proxy.c client/authority.c client/auth_list.c client/place.c client/forward.c client/advice.c tunnel/config.c tunnel/config_values.c tunnel/address.c framing/error.c framing/message.c framing/message_channel.c framing/cursor.c framing/varint.c framing/capsule.c framing/ranges.c */
 /* libs: -lconfuse */
 /* Options of the helper: URLs, what must be given, secrets kept off the command line; and the sentences of failures. */
 #include <setjmp.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "client/advice.h"
+#include "client/auth.h"
 #include "client/options.h"
 #include "framing/error.h"
 
@@ -221,6 +222,43 @@ static void test_proxy_auto(void **state)
 	says(READ("--server=https://h", "--proxy-pac=/p.pac", "-xnone"), "leave --proxy out");
 }
 
+static void test_proxy_credentials(void **state)
+{
+	struct options *o;
+
+	(void)state;
+	o = READ("--server=https://h", "--proxy=http://p:1");
+	assert_null(o->proxy_user);
+	assert_int_equal(o->proxy_auth, 0);
+	assert_int_equal(options_proxy_auth(o, true), 0x1e);
+	assert_int_equal(options_proxy_auth(o, false), 0x1c);
+	options_free(o);
+	o = READ("--server=https://h", "--proxy-user", "CORP\\me", "--proxy-password-file=/p", "--proxy-auth= NTLM, basic");
+	assert_non_null(o);
+	assert_string_equal(o->proxy_user, "CORP\\me");
+	assert_string_equal(options_proxy_user(o), "CORP\\me");
+	assert_int_equal(options_proxy_auth(o, false), 1u << AUTH_NTLM | 1u << AUTH_BASIC);
+	options_free(o);
+	o = READ("--server=https://h", "--proxy=http://you@p:1", "--proxy-user=me", "--proxy-password-file=/p");
+	assert_string_equal(options_proxy_user(o), "you");
+	options_free(o);
+	o = READ("--server=https://h", "--proxy-password-file=/p"); /* the environment may name the user */
+	assert_non_null(o);
+	options_free(o);
+	setenv("CULVERT_PROXY_PASSWORD_FD", "7", 1);
+	o = READ("--server=https://h", "--proxy-user=me");
+	assert_non_null(o);
+	options_free(o);
+	unsetenv("CULVERT_PROXY_PASSWORD_FD");
+	says(READ("--server=https://h", "--proxy-user=me"), "--proxy-user: names a user: give the password");
+	says(READ("--server=https://h", "--proxy-user="), "--proxy-user: is empty");
+	says(READ("--server=https://h", "--proxy-user=a:b"), "--proxy-user: has a colon");
+	says(READ("--server=https://h", "--proxy-user=a\nb"), "--proxy-user: has a colon or a control");
+	says(READ("--server=https://h", "--proxy-auth="), "--proxy-auth: must be a list of");
+	says(READ("--server=https://h", "--proxy-auth=basic,kerberos"), "--proxy-auth: must be a list of");
+	says(READ("--server=https://h", "--proxy-auth=,"), "--proxy-auth: must be a list of");
+}
+
 static void test_password_is_refused(void **state)
 {
 	(void)state;
@@ -383,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_server),	       cmocka_unit_test(test_sealed),
 		cmocka_unit_test(test_proxy),	       cmocka_unit_test(test_proxy_chain),
 		cmocka_unit_test(test_proxy_auto),
+		cmocka_unit_test(test_proxy_credentials),
 		cmocka_unit_test(test_password_is_refused), cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_trust),	       cmocka_unit_test(test_pins_too_many),
 		cmocka_unit_test(test_help_needs_nothing), cmocka_unit_test(test_file),
