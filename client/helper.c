@@ -295,11 +295,14 @@ static void on_control(void *ctx, FILE *out, size_t n, char *const *words)
 		.session = h->current ? attachment_session(h->current) : NULL,
 		.ladder = h->current ? attachment_ladder(h->current) : NULL,
 		.pool = path_pool(h->path),
+		.route = h->route,
+		.witness = &h->witness,
 		.ingress = h->ingress,
 		.n_ingress = h->n_ingress,
 	};
 	struct status s;
 
+	look_who_signed(h);
 	if (n != 1 || strcmp(words[0], "status") != 0) {
 		fputs("error: say 'status'\n", out);
 		return;

@@ -10,6 +10,8 @@
 #include "client/ingress.h"
 #include "client/ladder.h"
 #include "client/options.h"
+#include "client/route.h"
+#include "client/witness.h"
 #include "tunnel/carrier.h"
 #include "tunnel/channel.h"
 #include "tunnel/pool.h"
@@ -154,6 +156,51 @@ static void of_session(struct status *out, const struct session *s)
 	session_each_channel(s, channel, out);
 }
 
+/* The way to the server: which proxies, as whom, and what is shown at its end. */
+static void way(struct status *out, const struct status_source *from)
+{
+	const struct proxy_chain *chain = route_chain(from->route);
+	const struct proxy_list *list = route_list(from->route);
+	const char *text = route_text(from->route);
+
+	if (!chain)
+		chain = &from->options->proxy;
+	COPY(out->proxy, text[0] && strcmp(text, "direct") != 0 ? text : "");
+	if (chain->n && !out->proxy[0])
+		proxy_chain_text(chain, out->proxy, sizeof out->proxy);
+	COPY(out->proxy_from, list ? list->from : "");
+	out->candidates = list ? list->n : 0;
+	out->candidate = several(out->candidates, sizeof *out->candidate);
+	for (size_t i = 0; i < out->candidates; i++) {
+		proxy_chain_text(&list->chain[i], out->candidate[i].proxy, sizeof out->candidate[i].proxy);
+		out->candidate[i].used = proxy_chain_equal(&list->chain[i], chain);
+	}
+	out->login = several(PROXY_HOPS_MAX, sizeof *out->login);
+	for (unsigned i = 0; i < chain->n; i++) {
+		const struct auth *auth = route_auth(from->route, i);
+		struct status_login *l = &out->login[out->logins];
+
+		if (!auth || auth_scheme(auth) == AUTH_NONE)
+			continue;
+		out->logins++;
+		COPY(l->proxy, chain->hop[i].shown);
+		COPY(l->scheme, auth_scheme_name(auth_scheme(auth)));
+		COPY(l->user, auth_user(auth));
+	}
+	out->sealed = route_is_plain(from->route) || from->options->seal_always;
+}
+
+static void certificate(struct status_certificate *out, const struct witness *w)
+{
+	if (!w->seen.n)
+		return;
+	out->there = true;
+	issuer_name(&w->seen, out->issuer);
+	COPY(out->words, w->words);
+	COPY(out->expected, issuer_expected(w->kind));
+	pin_text(w->seen.chain[0].pin, out->pin);
+}
+
 void status_gather(struct status *out, const struct status_source *from)
 {
 	const struct options *o = from->options;
@@ -164,7 +211,8 @@ void status_gather(struct status *out, const struct status_source *from)
 	COPY(out->version, CULVERT_VERSION);
 	out->uptime_ms = (now - from->begun_us) / LOOP_MS;
 	COPY(out->server, o->server.url);
-	COPY(out->proxy, o->proxy.n ? o->proxy.hop[0].shown : "");
+	way(out, from);
+	certificate(&out->certificate, from->witness);
 	COPY(out->identity, from->identity);
 	COPY(out->state, from->stopping ? "stopping" : connected ? "connected" : "connecting");
 	COPY(out->trouble, from->trouble);

@@ -14,9 +14,11 @@
 #include <stdio.h>
 
 #include "tunnel/counters.h"
+#include "tunnel/pin.h"
 
 #define STATUS_NAME 80
 #define STATUS_URL 600
+#define STATUS_PROXY 300
 #define STATUS_SENTENCE 900
 
 struct status_session {
@@ -80,10 +82,34 @@ struct status_channel {
 	int64_t queue;		/* bytes waiting to be sent */
 };
 
+/* One of the ways that were found, in the order in which they are tried. */
+struct status_candidate {
+	char proxy[STATUS_URL];	/* "direct", or its hops */
+	bool used;
+};
+
+/* What a proxy of the chain in use was told. */
+struct status_login {
+	char proxy[STATUS_PROXY], scheme[16], user[STATUS_PROXY]; /* user "": not known */
+};
+
+/* What the server, or a box in its place, shows. */
+struct status_certificate {
+	bool there;
+	char issuer[STATUS_PROXY], words[500], expected[8], pin[PIN_TEXT]; /* expected: "yes", "no", "unknown" */
+};
+
 struct status {
 	char version[32];
 	int64_t uptime_ms;
 	char server[STATUS_URL], proxy[STATUS_URL]; /* proxy "": none */
+	char proxy_from[STATUS_PROXY]; /* where the candidates come from; "": nobody names any */
+	struct status_candidate *candidate;
+	size_t candidates;
+	struct status_login *login;
+	size_t logins;
+	bool sealed;
+	struct status_certificate certificate;
 	char identity[STATUS_NAME];
 	char state[16];		/* "connecting", "connected", "stopping" */
 	char trouble[STATUS_SENTENCE]; /* "": none since it last worked */
@@ -108,7 +134,9 @@ struct ladder;
 struct loop;
 struct options;
 struct pool;
+struct route;
 struct session;
+struct witness;
 
 /* What there is to gather from; NULL: there is none now. */
 struct status_source {
@@ -120,6 +148,8 @@ struct status_source {
 	const struct session *session;
 	const struct ladder *ladder;
 	const struct pool *pool;
+	const struct route *route;
+	const struct witness *witness;
 	struct ingress *const *ingress;
 	size_t n_ingress;
 };

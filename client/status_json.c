@@ -101,9 +101,26 @@ static const struct field channel[] = {
 	SUB(struct status_channel, OBJECT, dropped, dropped), FIELD(struct status_channel, INT, queue), LAST,
 };
 
+static const struct field candidate[] = {
+	FIELD(struct status_candidate, TEXT, proxy), FIELD(struct status_candidate, BOOL, used), LAST,
+};
+
+static const struct field login[] = {
+	FIELD(struct status_login, TEXT, proxy), FIELD(struct status_login, TEXT, scheme),
+	FIELD(struct status_login, TEXT_OR_NULL, user), LAST,
+};
+
+static const struct field certificate[] = {
+	FIELD(struct status_certificate, TEXT, issuer), FIELD(struct status_certificate, TEXT, words),
+	FIELD(struct status_certificate, TEXT, expected), FIELD(struct status_certificate, TEXT, pin), LAST,
+};
+
 static const struct field whole[] = {
 	FIELD(struct status, TEXT, version), FIELD(struct status, INT, uptime_ms), FIELD(struct status, TEXT, server),
-	FIELD(struct status, TEXT_OR_NULL, proxy), FIELD(struct status, TEXT, identity), FIELD(struct status, TEXT, state),
+	FIELD(struct status, TEXT_OR_NULL, proxy), FIELD(struct status, TEXT_OR_NULL, proxy_from),
+	ELEMENTS(struct status, candidate, "candidates", candidate), ELEMENTS(struct status, login, "logins", login),
+	FIELD(struct status, BOOL, sealed), SUB(struct status, OBJECT_OR_NULL, certificate, certificate),
+	FIELD(struct status, TEXT, identity), FIELD(struct status, TEXT, state),
 	FIELD(struct status, TEXT_OR_NULL, trouble), SUB(struct status, OBJECT_OR_NULL, session, session),
 	SUB(struct status, OBJECT, path, path), ELEMENTS(struct status, carrier, "carriers", carrier),
 	ELEMENTS(struct status, forward, "forwards", forward), ELEMENTS(struct status, channel, "channels", channel),
@@ -112,6 +129,8 @@ static const struct field whole[] = {
 
 void status_fini(struct status *s)
 {
+	free(s->candidate);
+	free(s->login);
 	free(s->carrier);
 	free(s->forward);
 	free(s->channel);

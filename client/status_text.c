@@ -100,6 +100,20 @@ static void put_traffic_title(FILE *out, bool rates)
 
 /* ---- parts ---- */
 
+/* The proxies, as whom, and whether what goes through them is sealed. */
+static void put_way(FILE *out, const struct status *s)
+{
+	if (s->proxy[0] || s->proxy_from[0])
+		fprintf(out, "proxy     %s%s%s%s\n", s->proxy[0] ? s->proxy : "none", s->proxy_from[0] ? " (" : "", s->proxy_from,
+			s->proxy_from[0] ? ")" : "");
+	for (size_t i = 0; i < s->candidates && s->candidates > 1; i++)
+		fprintf(out, "          %zu. %s%s\n", i + 1, s->candidate[i].proxy, s->candidate[i].used ? ", in use" : "");
+	for (size_t i = 0; i < s->logins; i++)
+		fprintf(out, "login     %s%s%s at %s\n", s->login[i].scheme, s->login[i].user[0] ? " as " : "", s->login[i].user, s->login[i].proxy);
+	if (s->sealed)
+		fprintf(out, "sealed    yes: proxies and boxes that intercept TLS read and alter nothing\n");
+}
+
 static void put_head(FILE *out, const struct status *s)
 {
 	char text[CELL];
@@ -107,6 +121,9 @@ static void put_head(FILE *out, const struct status *s)
 	fprintf(out, "culvert %s: %s%s%s%s%s, up %s\n", s->version, s->state, s->path.rung[0] ? " by " : "", s->path.rung,
 		s->proxy[0] ? " through " : "", s->proxy, duration(text, s->uptime_ms));
 	fprintf(out, "server    %s as %s\n", s->server, s->identity);
+	if (s->certificate.there)
+		fprintf(out, "          certificate %s; pin %s\n", s->certificate.words, s->certificate.pin);
+	put_way(out, s);
 	if (s->trouble[0])
 		fprintf(out, "trouble   %s\n", s->trouble);
 }

@@ -74,6 +74,31 @@ static void fill_forwards(struct status *s, size_t n)
 	}
 }
 
+static void fill_way(struct status *s)
+{
+	WORDS(s->proxy, "proxy.example:3128 > https://inner.example:443");
+	WORDS(s->proxy_from, "PAC http://wpad/wpad.dat");
+	s->candidate = array(3, sizeof *s->candidate);
+	s->candidates = 3;
+	WORDS(s->candidate[0].proxy, "gone.example:3128");
+	WORDS(s->candidate[1].proxy, "proxy.example:3128 > https://inner.example:443");
+	s->candidate[1].used = true;
+	WORDS(s->candidate[2].proxy, "direct");
+	s->login = array(2, sizeof *s->login);
+	s->logins = 2;
+	WORDS(s->login[0].proxy, "proxy.example:3128");
+	WORDS(s->login[0].scheme, "Negotiate");
+	WORDS(s->login[0].user, "alice@EXAMPLE");
+	WORDS(s->login[1].proxy, "https://inner.example:443");
+	WORDS(s->login[1].scheme, "Digest");
+	s->sealed = true;
+	s->certificate.there = true;
+	WORDS(s->certificate.issuer, "Corp CA");
+	WORDS(s->certificate.words, "signed by 'Corp CA' (which --cafile trusts): TLS is intercepted");
+	WORDS(s->certificate.expected, "no");
+	WORDS(s->certificate.pin, "sha256/d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmM=");
+}
+
 static void fill(struct status *s, size_t forwards, size_t channels)
 {
 	memset(s, 0, sizeof *s);
@@ -81,7 +106,7 @@ static void fill(struct status *s, size_t forwards, size_t channels)
 	WORDS(s->version, "1.2.3");
 	s->uptime_ms = 7384000;
 	WORDS(s->server, "https://tunnel.example/culvert");
-	WORDS(s->proxy, "proxy.example:3128");
+	fill_way(s);
 	WORDS(s->identity, "alice");
 	WORDS(s->state, "connected");
 	WORDS(s->trouble, "a \"quoted\" \\ trouble\nwith a line");
@@ -144,6 +169,12 @@ static void has_not(const char *text, const char *what)
 
 static void same_lists(const struct status *a, const struct status *b)
 {
+	assert_int_equal(a->candidates, b->candidates);
+	for (size_t i = 0; i < a->candidates; i++)
+		assert_memory_equal(&a->candidate[i], &b->candidate[i], sizeof *a->candidate);
+	assert_int_equal(a->logins, b->logins);
+	for (size_t i = 0; i < a->logins; i++)
+		assert_memory_equal(&a->login[i], &b->login[i], sizeof *a->login);
 	assert_int_equal(a->carriers, b->carriers);
 	assert_int_equal(a->forwards, b->forwards);
 	assert_int_equal(a->channels, b->channels);
@@ -174,6 +205,12 @@ static void test_json_and_back(void **state)
 	free(s.carrier);
 	s.carrier = NULL;
 	s.carriers = 0;
+	free(s.candidate);
+	s.candidate = NULL;
+	s.candidates = 0;
+	free(s.login);
+	s.login = NULL;
+	s.logins = 0;
 	free(s.forward);
 	free(s.channel);
 	s.forward = NULL;
@@ -195,6 +232,11 @@ static void test_nulls(void **state)
 	s.path.connected_after_ms = s.path.rung_after_ms = s.path.next_probe_ms = -1;
 	text = written(&s);
 	has(text, "\"proxy\":null");
+	has(text, "\"proxy_from\":null");
+	has(text, "\"certificate\":null");
+	has(text, "\"candidates\":[]");
+	has(text, "\"logins\":[]");
+	has(text, "\"sealed\":false");
 	has(text, "\"trouble\":null");
 	has(text, "\"session\":null");
 	has(text, "\"rung\":null");
@@ -274,8 +316,13 @@ static void test_text(void **state)
 	WORDS(s.trouble, "the proxy said no");
 	s.forward[0] = (struct status_forward){ "udp", "127.0.0.1:5004", "rtp", 1, 12345, 23456, 3456789, 4567890, 17 };
 	text = shown(&s, NULL);
-	has(text, "culvert 1.2.3: connected by split through proxy.example:3128, up 2 h 3 min\n");
+	has(text, "culvert 1.2.3: connected by split through proxy.example:3128 > https://inner.example:443, up 2 h 3 min\n");
 	has(text, "https://tunnel.example/culvert as alice\n");
+	has(text, "          certificate signed by 'Corp CA' (which --cafile trusts): TLS is intercepted; pin sha256/d6qz");
+	has(text, "proxy     proxy.example:3128 > https://inner.example:443 (PAC http://wpad/wpad.dat)\n");
+	has(text, "          1. gone.example:3128\n          2. proxy.example:3128 > https://inner.example:443, in use\n          3. direct\n");
+	has(text, "login     Negotiate as alice@EXAMPLE at proxy.example:3128\nlogin     Digest at https://inner.example:443\n");
+	has(text, "sealed    yes: ");
 	has(text, "trouble   the proxy said no\n");
 	has(text, ": both at once is held\n");
 	has(text, "session   a1b2c3, ");
@@ -288,11 +335,18 @@ static void test_text(void **state)
 	has(text, " arrived late, ");
 	has(text, "the send queue was full\n");
 	free(text);
-	s.trouble[0] = s.path.rung[0] = 0;
+	s.trouble[0] = s.path.rung[0] = s.proxy[0] = s.proxy_from[0] = 0;
+	s.candidates = 1;
+	s.logins = 0;
+	s.sealed = s.certificate.there = false;
 	s.session.there = false;
 	s.path.connected_after_ms = -1;
 	text = shown(&s, NULL);
 	has_not(text, "trouble");
+	has_not(text, "proxy ");
+	has_not(text, "login");
+	has_not(text, "sealed");
+	has_not(text, "certificate");
 	has(text, "path      none yet: both at once is held\n");
 	has(text, "session   none\n");
 	has_not(text, "connected after");
