@@ -13,8 +13,9 @@ struct dress;
 struct dress_ops {
 	/* How the head is to be sent; what out points to lives until the next call. 0 or a code. */
 	int (*request)(struct dress *, const struct exchange_head *in, struct exchange_head *out);
-	/* The proxy refused it for want of credentials (407). True: the same request, dressed anew, may be accepted. */
-	bool (*refused)(struct dress *, const struct http1_head *);
+	/* The proxy refused it for want of credentials (407). 0: the same request, dressed anew, may be accepted. ERROR_AGAIN: only on a new
+	 * connection. ERROR_PROXY_AUTH: on none. */
+	int (*refused)(struct dress *, const struct http1_head *);
 	/* An answer came that is not 407. */
 	void (*accepted)(struct dress *, const struct http1_head *);
 	void (*release)(struct dress *);

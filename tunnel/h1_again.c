@@ -40,11 +40,16 @@ void h1_keep_request(struct h1 *h, const struct exchange_head *head, size_t body
 
 int h1_look_at_answer(struct h1 *h, const struct http1_head *head)
 {
+	int rc;
+
 	if (head->status != 407) {
 		h->dress->ops->accepted(h->dress, head);
 		return 0;
 	}
-	if (!h->dress->ops->refused(h->dress, head) || h->repeats >= REPEATS_MAX)
+	rc = h->dress->ops->refused(h->dress, head);
+	if (rc < 0)
+		return rc;
+	if (h->repeats >= REPEATS_MAX)
 		return ERROR_PROXY_AUTH;
 	if (!h->repeatable || !h->keep)
 		return ERROR_AGAIN;	/* on a new connection it may go */

@@ -31,12 +31,12 @@ static int on_request(struct dress *dress, const struct exchange_head *in, struc
 	return 0;
 }
 
-static bool on_refused(struct dress *dress, const struct http1_head *head)
+static int on_refused(struct dress *dress, const struct http1_head *head)
 {
 	struct relay_dress *d = (struct relay_dress *)dress;
 
 	d->relay->nonce_known = word(head);
-	return true;
+	return 0;
 }
 
 static void on_accepted(struct dress *dress, const struct http1_head *head)
@@ -71,14 +71,14 @@ struct dress *relay_dress_new(struct relay *r)
 bool relay_authorized(struct relay *r, const struct http1_head *head, char *refusal, size_t size)
 {
 	if (!r->b.nonce_uses)
-		return true;
+		return 0;
 	if (!r->nonce || r->nonce_used == r->b.nonce_uses) {
 		r->nonce++;
 		r->nonce_used = 0;
 	}
 	if (word(head) == r->nonce) {
 		r->nonce_used++;
-		return true;
+		return 0;
 	}
 	r->counts.unauthorized++;
 	snprintf(refusal, size, "HTTP/1.1 407 Say the word\r\nWord: %u\r\nContent-Length: 5\r\n%s\r\n<no>\n", r->nonce,

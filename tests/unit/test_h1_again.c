@@ -39,11 +39,11 @@ static int fake_request(struct dress *d, const struct exchange_head *in, struct 
 	return 0;
 }
 
-static bool fake_refused(struct dress *d, const struct http1_head *head)
+static int fake_refused(struct dress *d, const struct http1_head *head)
 {
 	(void)head;
 	((struct fake *)d)->refused++;
-	return !((struct fake *)d)->hopeless;
+	return ((struct fake *)d)->hopeless ? ERROR_PROXY_AUTH : 0;
 }
 
 static void fake_accepted(struct dress *d, const struct http1_head *head)
