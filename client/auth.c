@@ -487,6 +487,11 @@ bool auth_is_bound(const struct auth *a)
 	return a->method && a->method->bound;
 }
 
+bool auth_is_refused(const struct auth *a)
+{
+	return a->answers > 0 && !a->method;
+}
+
 const char *auth_why(const struct auth_dialogue *d)
 {
 	return d->why;

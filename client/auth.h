@@ -52,14 +52,15 @@ ssize_t auth_line(struct auth_dialogue *, const char *method, const char *uri, c
 int auth_challenged(struct auth_dialogue *, const struct http1_head *, bool *on_new);
 /* Another answer came: what was sent is accepted. Authentication-Info of the head is looked at (Digest: nextnonce). */
 void auth_accepted(struct auth_dialogue *, const struct http1_head *);
-/* SOCKS5 (RFC 1929), where no scheme is asked for: name and password as they are; they live as long as the auth. 0, or
- * ERROR_PROXY_AUTH: there are none, or they were rejected (auth_why). And how that ended: 0, or, rejected, as auth_challenged. */
+/* SOCKS5 (RFC 1929), where no scheme is asked for: name and password as they are; they live as long as the auth. 0; ERROR_AGAIN:
+ * ready comes; ERROR_PROXY_AUTH: there are none, or they were rejected (auth_why). And how that ended: 0, or, rejected,
+ * ERROR_PROXY_AUTH. */
 int auth_login(struct auth_dialogue *, const char **user, const char **password);
 int auth_login_answered(struct auth_dialogue *, bool accepted);
 /* Why it is hopeless: a sentence for people that names the proxy, the scheme, the user and what to do. After ERROR_AGAIN: what
  * is waited for, should a deadline of the caller's pass. */
 const char *auth_why(const struct auth_dialogue *);
-/* Nothing may be sent to that proxy any more until something changes: the same sentence; NULL while there is hope. */
-const char *auth_hopeless(const struct auth *);
+/* The proxy wanted credentials, and there were none that it accepts: whoever asks it again hears why. */
+bool auth_is_refused(const struct auth *);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Dialler. A dial walks through its steps, holding exactly one thing at a time
- * that can be cancelled: a lookup, a race, the CONNECT exchange, or a stream in
- * its TLS handshake. Called by the pool through its table.
+ * Dialler. A dial holds exactly one thing at a time that can be cancelled: a lookup, a
+ * race, or one hop after the other on the connection that won. Called by the pool through
+ * its table.
  */
 #include "client/dial.h"
 
@@ -10,22 +10,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/authority.h"
+#include "client/dial_steps.h"
 #include "client/happy.h"
-#include "client/proxy_connect.h"
+#include "client/hop.h"
 #include "framing/error.h"
 #include "tunnel/counters.h"
 #include "tunnel/log.h"
 
 #define DIAL_TIMEOUT (10 * LOOP_SECOND)
 #define DIAL_KEEP_ADDRESSES (30 * LOOP_SECOND)
-#define DIAL_HOSTPORT 272	/* bytes of "[host]:port" */
+#define DIAL_TRIES 5	/* connections in one dial, where a proxy wants a new one for the next leg */
 
 struct dialler {
 	struct dial_config config;
 	struct pool_dialler pool;
 	struct dial *dials;
-	char server[DIAL_HOSTPORT], proxy[DIAL_HOSTPORT]; /* proxy "": direct */
-	struct address known[RESOLVE_MAX];	/* of the proxy, else of the server */
+	struct proxy_chain chain;
+	struct dial_steps steps;
+	const char *host;			/* whom connections go to: the first proxy, else the server */
+	uint16_t port;
+	char whom[HOP_WHOM];			/* the same for people */
+	struct address known[RESOLVE_MAX];	/* of that */
 	size_t known_count;
 	int64_t known_until;
 	struct address winner;			/* it answered last: tried first; len 0: none */
@@ -34,9 +40,8 @@ struct dialler {
 
 enum dial_state {
 	DIAL_RESOLVE,	/* -> CONNECT, OVER */
-	DIAL_CONNECT,	/* -> PROXY, TLS, OVER */
-	DIAL_PROXY,	/* -> TLS, OVER */
-	DIAL_TLS,	/* -> OVER */
+	DIAL_CONNECT,	/* -> HOP, OVER */
+	DIAL_HOP,	/* -> HOP, RESOLVE, CONNECT (on a new connection), OVER */
 	DIAL_OVER,
 };
 
@@ -47,35 +52,27 @@ struct dial {
 	struct timer timer;		/* deadline of the step */
 	struct resolve *resolve;
 	struct happy *happy;
-	struct proxy_connect *proxy;
-	struct stream *stream;
+	struct hop *hop;
+	unsigned at, tries;		/* the step, in HOP; connections so far */
 	void (*done)(void *pool_ctx, struct stream *, int error, const char *why);
 	void *pool_ctx;
-	char why[640];
+	char why[HOP_WHY];
 };
 
-static const char *dial_state_name(enum dial_state s)
-{
-	static const char *const names[] = { "resolve", "connect", "proxy", "tls", "over" };
-
-	return names[s];
-}
+static void dial_begin(struct dial *);
 
 static void dial_enter(struct dial *d, enum dial_state s)
 {
-	log_debug("dial", d->dialler->server, "%s -> %s", dial_state_name(d->state), dial_state_name(s));
+	static const char *const names[] = { "resolve", "connect", "hop", "over" };
+
+	log_debug("dial", d->dialler->whom, "%s -> %s%s%s", names[d->state], names[s], s == DIAL_HOP ? " " : "",
+		  s == DIAL_HOP ? d->dialler->steps.step[d->at].kind->name : "");
 	d->state = s;
 }
 
-/* Whom the connection goes to. */
-static const char *dial_target(const struct dialler *r)
+static bool is_proxied(const struct dialler *r)
 {
-	return r->proxy[0] ? r->proxy : r->server;
-}
-
-static const char *dial_host(const struct dialler *r)
-{
-	return r->proxy[0] ? r->config.proxy_host : r->config.server_host;
+	return r->chain.n > 0;
 }
 
 /* The one end of a dial, in any state. */
@@ -89,21 +86,16 @@ static void dial_drop(struct dial *d)
 		resolve_cancel(d->resolve);
 	if (d->happy)
 		happy_cancel(d->happy);
-	proxy_connect_free(d->proxy);
-	if (d->stream)
-		stream_close(d->stream);
+	hop_drop(d->hop);
 	*d->link = d->next;
 	if (d->next)
 		d->next->link = d->link;
 	loop_free_later(d->dialler->config.loop, d);
 }
 
-static void dial_succeed(struct dial *d)
+static void dial_succeed(struct dial *d, struct stream *s)
 {
-	struct stream *s = d->stream;
-
 	count(connections_opened);
-	d->stream = NULL;
 	dial_drop(d);
 	d->done(d->pool_ctx, s, 0, "");
 }
@@ -116,111 +108,60 @@ static void __attribute__((format(printf, 3, 4))) dial_fail(struct dial *d, int 
 	vsnprintf(d->why, sizeof d->why, fmt, ap);
 	va_end(ap);
 	count(connections_failed);
-	log_debug("dial", d->dialler->server, "failed: %s", d->why);
+	log_debug("dial", d->dialler->whom, "failed: %s", d->why);
 	dial_drop(d);
 	d->done(d->pool_ctx, NULL, error, d->why);
 }
-
-/* Deadlines. */
 
 static void dial_deadline(void *ctx)
 {
 	struct dial *d = ctx;
 	const struct dialler *r = d->dialler;
-	const char *whose = r->proxy[0] ? "the proxy " : "";
+	const struct dial_step *step = &r->steps.step[d->at];
+	char why[HOP_WHY];
 
-	switch (d->state) {
-	case DIAL_CONNECT:
-		dial_fail(d, ERROR_TIMEOUT, "%s%s did not accept a connection within %.3g s%s", whose, dial_target(r),
+	if (d->state == DIAL_HOP) {
+		step->kind->late(d->hop, (double)step->timeout_us / 1e6, why, sizeof why);
+		dial_fail(d, ERROR_TIMEOUT, "%s", why);
+	} else if (d->state == DIAL_CONNECT) { /* the resolver has its own deadline */
+		dial_fail(d, ERROR_TIMEOUT, "%s did not accept a connection within %.3g s%s", r->whom,
 			  (double)r->config.connect_timeout_us / 1e6,
-			  r->proxy[0] ? "" : ": if this network needs a proxy, give it with --proxy");
-		break;
-	case DIAL_PROXY:
-		dial_fail(d, ERROR_TIMEOUT, "the proxy %s did not answer CONNECT to %s within %.3g s", r->proxy, r->server,
-			  (double)r->config.proxy_timeout_us / 1e6);
-		break;
-	case DIAL_TLS:
-		count(tls_failed);
-		dial_fail(d, ERROR_TIMEOUT, "%s%s%s did not finish the TLS handshake within %.3g s", r->server,
-			  r->proxy[0] ? " through the proxy " : "", r->proxy, (double)r->config.tls_timeout_us / 1e6);
-		break;
-	default:
-		break; /* the resolver has its own deadline */
+			  is_proxied(r) ? "" : ": if this network needs a proxy, give it with --proxy");
 	}
 }
 
-/* The last step: TLS. */
+/* The hops. */
 
-static void dial_tls_ready(void *ctx)
+static void dial_hop_done(void *ctx, struct stream *stream, int error, const char *why);
+
+/* The next step on the stream, or the end. */
+static void dial_next(struct dial *d, struct stream *stream)
 {
-	struct dial *d = ctx;
-	struct stream_info info;
+	const struct dial_steps *steps = &d->dialler->steps;
 
-	stream_info(d->stream, &info);
-	if (info.resumed)
-		count(tls_resumed);
-	dial_succeed(d);
-}
-
-static void dial_tls_failed(void *ctx, int error)
-{
-	struct dial *d = ctx;
-	const struct dialler *r = d->dialler;
-
-	count(tls_failed);
-	if (error == ERROR_CERTIFICATE)
-		dial_fail(d, error, "%s", stream_tls_reason(d->stream));
-	else
-		dial_fail(d, error, "%s%s%s: %s", r->server, r->proxy[0] ? " through the proxy " : "", r->proxy,
-			  stream_tls_reason(d->stream));
-}
-
-static const struct stream_events dial_tls_events = {
-	.ready = dial_tls_ready,
-	.failed = dial_tls_failed,
-};
-
-static void dial_tls(struct dial *d)
-{
-	const struct dial_config *c = &d->dialler->config;
-
-	if (!c->tls) {
-		dial_succeed(d);
+	if (d->at == steps->n) {
+		dial_succeed(d, stream);
 		return;
 	}
-	dial_enter(d, DIAL_TLS);
-	timer_in(&d->timer, c->tls_timeout_us);
-	d->stream = stream_tls_client(c->loop, c->tls, d->stream, c->server_host, &dial_tls_events, d);
+	dial_enter(d, DIAL_HOP);
+	timer_in(&d->timer, steps->step[d->at].timeout_us);
+	d->hop = steps->step[d->at].kind->start(&steps->step[d->at].hop, stream, dial_hop_done, d);
 }
 
-/* CONNECT. */
-
-static void dial_proxy_done(void *ctx, int error, const char *why)
+static void dial_hop_done(void *ctx, struct stream *stream, int error, const char *why)
 {
 	struct dial *d = ctx;
 
-	if (error) {
-		dial_fail(d, error, "%s", why);
-		return;
+	d->hop = NULL;
+	if (stream) {
+		d->at++;
+		dial_next(d, stream);
+	} else if (error == ERROR_AGAIN && d->tries < DIAL_TRIES) {
+		log_debug("dial", d->dialler->whom, "once more: %s", why);
+		dial_begin(d);
+	} else {
+		dial_fail(d, error == ERROR_AGAIN ? ERROR_PROXY_AUTH : error, "%s", why);
 	}
-	proxy_connect_free(d->proxy);
-	d->proxy = NULL;
-	dial_tls(d);
-}
-
-static void dial_proxy(struct dial *d)
-{
-	const struct dialler *r = d->dialler;
-	struct proxy_connect_config c = {
-		.server = r->server,
-		.proxy = r->proxy,
-		.user = r->config.proxy_user,
-		.password = r->config.proxy_password,
-	};
-
-	dial_enter(d, DIAL_PROXY);
-	timer_in(&d->timer, r->config.proxy_timeout_us);
-	d->proxy = proxy_connect_new(r->config.loop, d->stream, &c, dial_proxy_done, d);
 }
 
 /* Connecting. */
@@ -228,23 +169,22 @@ static void dial_proxy(struct dial *d)
 static void dial_unconnected(struct dial *d, int error)
 {
 	struct dialler *r = d->dialler;
-	const char *whose = r->proxy[0] ? "the proxy " : "";
-	const char *hint = r->proxy[0] ? "" : ": if this network needs a proxy, give it with --proxy";
+	const char *hint = is_proxied(r) ? "" : ": if this network needs a proxy, give it with --proxy";
 
 	r->known_count = 0; /* the name may have moved */
 	r->winner.len = 0;
 	switch (error) {
 	case ERROR_REFUSED:
-		dial_fail(d, error, "nothing listens at %s%s (connection refused)", whose, dial_target(r));
+		dial_fail(d, error, "nothing listens at %s (connection refused)", r->whom);
 		break;
 	case ERROR_UNREACHABLE:
-		dial_fail(d, error, "there is no route to %s%s: is the network up?", whose, dial_target(r));
+		dial_fail(d, error, "there is no route to %s: is the network up?", r->whom);
 		break;
 	case ERROR_TIMEOUT:
-		dial_fail(d, error, "%s%s did not answer%s", whose, dial_target(r), hint);
+		dial_fail(d, error, "%s did not answer%s", r->whom, hint);
 		break;
 	default:
-		dial_fail(d, error, "cannot connect to %s%s: %s", whose, dial_target(r), error_text(error));
+		dial_fail(d, error, "cannot connect to %s: %s", r->whom, error_text(error));
 	}
 }
 
@@ -254,7 +194,6 @@ static void dial_connected(void *ctx, struct stream *s, const struct address *wi
 	struct dialler *r = d->dialler;
 
 	d->happy = NULL;
-	d->stream = s;
 	if (error) {
 		dial_unconnected(d, error);
 		return;
@@ -262,10 +201,8 @@ static void dial_connected(void *ctx, struct stream *s, const struct address *wi
 	r->winner = r->reached = *winner;
 	if (address_source(winner, &r->source) < 0)
 		r->reached.len = 0;
-	if (r->proxy[0])
-		dial_proxy(d);
-	else
-		dial_tls(d);
+	d->at = 0;
+	dial_next(d, s);
 }
 
 /* Puts the address that won last in front. */
@@ -296,19 +233,33 @@ static void dial_resolved(void *ctx, const struct address *address, size_t n, in
 {
 	struct dial *d = ctx;
 	struct dialler *r = d->dialler;
-	const char *whose = r->proxy[0] ? " of the proxy" : "";
+	const char *whose = is_proxied(r) ? " of the proxy" : "";
 
 	d->resolve = NULL;
 	if (error == ERROR_TIMEOUT) {
-		dial_fail(d, ERROR_RESOLVE, "DNS gave no address for the name %s%s in time: is the network up?", dial_host(r), whose);
+		dial_fail(d, ERROR_RESOLVE, "DNS gave no address for the name %s%s in time: is the network up?", r->host, whose);
 	} else if (error) {
-		dial_fail(d, ERROR_RESOLVE, "the name %s%s has no address (check the spelling and DNS)", dial_host(r), whose);
+		dial_fail(d, ERROR_RESOLVE, "the name %s%s has no address (check the spelling and DNS)", r->host, whose);
 	} else {
 		memcpy(r->known, address, n * sizeof *address);
 		r->known_count = n;
 		r->known_until = loop_now(r->config.loop) + DIAL_KEEP_ADDRESSES;
 		dial_connect(d);
 	}
+}
+
+static void dial_begin(struct dial *d)
+{
+	struct dialler *r = d->dialler;
+
+	d->tries++;
+	if (r->known_count && loop_now(r->config.loop) < r->known_until) {
+		dial_connect(d);
+		return;
+	}
+	timer_stop(&d->timer);
+	dial_enter(d, DIAL_RESOLVE);
+	d->resolve = resolve_start(r->config.resolver, r->host, r->port, dial_resolved, d);
 }
 
 static struct dial *dial_start(void *ctx, void (*done)(void *pool_ctx, struct stream *, int error, const char *why),
@@ -328,11 +279,7 @@ static struct dial *dial_start(void *ctx, void (*done)(void *pool_ctx, struct st
 	if (d->next)
 		d->next->link = &d->next;
 	r->dials = d;
-	if (r->known_count && loop_now(r->config.loop) < r->known_until)
-		dial_connect(d);
-	else
-		d->resolve = resolve_start(r->config.resolver, dial_host(r),
-					   r->proxy[0] ? r->config.proxy_port : r->config.server_port, dial_resolved, d);
+	dial_begin(d);
 	return d;
 }
 
@@ -347,11 +294,19 @@ static char *dial_copy(const char *s)
 	return copy;
 }
 
-static void dial_hostport(char *out, const char *host, uint16_t port)
+/* Whom connections go to. */
+static void dial_choose_first(struct dialler *r)
 {
-	bool v6 = strchr(host, ':');
+	const struct proxy *first = is_proxied(r) ? &r->chain.hop[0] : NULL;
+	const struct dial_config *c = &r->config;
+	const char *host = c->plain ? c->plain_host : c->server_host;
 
-	snprintf(out, DIAL_HOSTPORT, "%s%s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "", (unsigned)port);
+	r->host = first ? first->host : host;
+	r->port = first ? first->port : c->plain ? c->plain_port : c->server_port;
+	if (first)
+		snprintf(r->whom, sizeof r->whom, "the proxy %s", first->shown);
+	else
+		authority_text(host, r->port, 0, r->whom, sizeof r->whom);
 }
 
 struct dialler *dialler_new(const struct dial_config *config)
@@ -364,15 +319,15 @@ struct dialler *dialler_new(const struct dial_config *config)
 	c = &r->config;
 	*c = *config;
 	c->server_host = dial_copy(c->server_host);
-	c->proxy_host = dial_copy(c->proxy_host);
-	c->proxy_user = dial_copy(c->proxy_user);
-	c->proxy_password = dial_copy(c->proxy_password);
+	c->plain_host = dial_copy(c->plain_host);
 	c->connect_timeout_us = c->connect_timeout_us ? c->connect_timeout_us : DIAL_TIMEOUT;
 	c->proxy_timeout_us = c->proxy_timeout_us ? c->proxy_timeout_us : DIAL_TIMEOUT;
 	c->tls_timeout_us = c->tls_timeout_us ? c->tls_timeout_us : DIAL_TIMEOUT;
-	dial_hostport(r->server, c->server_host, c->server_port);
-	if (c->proxy_host)
-		dial_hostport(r->proxy, c->proxy_host, c->proxy_port);
+	if (c->chain)
+		r->chain = *c->chain;
+	c->chain = &r->chain;
+	dial_steps_init(&r->steps, c);
+	dial_choose_first(r);
 	r->pool = (struct pool_dialler){ dial_start, dial_drop, r };
 	return r;
 }
@@ -382,6 +337,7 @@ struct dialler *dialler_plain(const struct dialler *r, uint16_t port)
 	struct dial_config config = r->config;
 
 	config.tls = NULL;
+	config.plain = false;
 	config.server_port = port;
 	return dialler_new(&config);
 }
@@ -392,12 +348,10 @@ void dialler_free(struct dialler *r)
 		return;
 	while (r->dials)
 		dial_drop(r->dials);
-	if (r->config.proxy_password)
-		explicit_bzero((char *)r->config.proxy_password, strlen(r->config.proxy_password));
 	free((char *)r->config.server_host);
-	free((char *)r->config.proxy_host);
-	free((char *)r->config.proxy_user);
-	free((char *)r->config.proxy_password);
+	free((char *)r->config.plain_host);
+	for (unsigned i = 0; i < PROXY_HOPS_MAX; i++)
+		explicit_bzero(r->chain.hop[i].password, sizeof r->chain.hop[i].password);
 	loop_free_later(r->config.loop, r);
 }
 

@@ -28,16 +28,13 @@ struct dial_config {
 	uint16_t server_port;
 	const char *plain_host;		/* plain: where the server listens without TLS */
 	uint16_t plain_port;
-	const char *proxy_host;		/* NULL: direct */
-	uint16_t proxy_port;
-	const char *proxy_user, *proxy_password; /* NULL: none */
-	int64_t connect_timeout_us, proxy_timeout_us, tls_timeout_us; /* 0: 10 s each */
+	int64_t connect_timeout_us, proxy_timeout_us, tls_timeout_us; /* for each step of that kind; 0: 10 s */
 };
 
 struct dialler;
 
 struct dialler *dialler_new(const struct dial_config *);
-/* To the same server and through the same proxy, but to that port and without TLS. */
+/* To the same server by CONNECT through the same proxies, but to that port and without TLS to it. */
 struct dialler *dialler_plain(const struct dialler *, uint16_t port);
 void dialler_free(struct dialler *);	/* dials under way are cancelled */
 /* Lives as long as the dialler. A stream that done gets has its events attached at once. */

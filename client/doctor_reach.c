@@ -17,7 +17,7 @@ static void reach_done(void *pool_ctx, struct stream *stream, int error, const c
 	struct reach *r = pool_ctx;
 
 	r->dial = NULL;
-	if ((error == ERROR_PROXY || error == ERROR_RESET) && is_let_through(r->run->doctor) && ++r->tries < TRIES)
+	if ((error == ERROR_PROXY || error == ERROR_DENIED || error == ERROR_RESET) && is_let_through(r->run->doctor) && ++r->tries < TRIES)
 		timer_in(&r->again, PAUSE_US);
 	else
 		r->done(r->run, stream, error, why);

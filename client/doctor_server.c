@@ -137,7 +137,7 @@ static void server_failed(void *ctx, struct carrier *c, int error, const char *w
 	char text[ADVICE_MAX];
 
 	/* The connections of the check before may still be counted. */
-	if ((error == ERROR_PROXY || error == ERROR_RESET) && ++s->tries < TRIES) {
+	if ((error == ERROR_PROXY || error == ERROR_DENIED || error == ERROR_RESET) && ++s->tries < TRIES) {
 		s->carrier = NULL;
 		carrier_free(c);
 		timer_in(&s->again, PAUSE_US);

@@ -70,7 +70,9 @@ static enum obstacle obstacle_of(const struct doctor *d, int error)
 	/* Trusted, were there no pins: */
 	if (error == ERROR_CERTIFICATE && tls_context_seen(route_tls(d->route))->anchor != ANCHOR_NONE)
 		return OBSTACLE_INTERCEPTED;
-	return error == ERROR_CERTIFICATE ? OBSTACLE_TRUST : error == ERROR_PROXY ? OBSTACLE_CONNECT : OBSTACLE_REACH;
+	if (error == ERROR_CERTIFICATE)
+		return OBSTACLE_TRUST;
+	return error == ERROR_PROXY || error == ERROR_DENIED ? OBSTACLE_CONNECT : OBSTACLE_REACH;
 }
 
 static void tls_done(struct check_run *run, struct stream *stream, int error, const char *why)

@@ -23,7 +23,9 @@
 /* A dialler and what it uses. */
 struct way {
 	struct way *next;	/* older */
-	struct tls_context *tls;
+	struct tls_context *tls, *proxy_tls;
+	struct proxy_chain chain;
+	struct auth *auth[PROXY_HOPS_MAX];
 	struct dialler *dialler;
 	int64_t until_us;	/* retired: freed then */
 };
@@ -43,10 +45,12 @@ static int unreadable(char *error, size_t size, const char *option, const char *
 	return ERROR_SYSTEM;
 }
 
-static int tls_load(const struct options *o, struct tls_context **tls, char *error, size_t size)
+/* Pins are of the server only. */
+static int tls_load(const struct options *o, bool proxy, struct tls_context **tls, char *error, size_t size)
 {
 	struct tls_trust trust = options_trust(o);
 
+	trust.n_pins = proxy ? 0 : trust.n_pins;
 	if (o->cafile && access(o->cafile, R_OK) < 0)
 		return unreadable(error, size, "cafile", o->cafile);
 	if (o->ca_dir && access(o->ca_dir, R_OK | X_OK) < 0)
@@ -58,8 +62,27 @@ static int tls_load(const struct options *o, struct tls_context **tls, char *err
 static void way_free(struct way *w)
 {
 	dialler_free(w->dialler);
+	for (unsigned i = 0; i < w->chain.n; i++)
+		auth_free(w->auth[i]);
 	tls_context_release(w->tls);
+	tls_context_release(w->proxy_tls);
 	free(w);
+}
+
+/* The proxies, and who we are at each. */
+static void way_proxies(struct way *w, const struct options *o, struct loop *loop, const char *password)
+{
+	w->chain = o->proxy;
+	for (unsigned i = 0; i < w->chain.n; i++) {
+		struct proxy *p = &w->chain.hop[i];
+		struct auth_config c = { .loop = loop, .proxy = p, .allowed = options_proxy_auth(o, true) };
+
+		if (!p->user[0] && o->proxy_user)
+			snprintf(p->user, sizeof p->user, "%s", o->proxy_user);
+		c.password = p->user[0] ? password : NULL;
+		if (p->kind != PROXY_SOCKS5 || p->user[0])
+			w->auth[i] = auth_new(&c);
+	}
 }
 
 /* Puts a new way in front; on failure nothing changes. */
@@ -71,23 +94,27 @@ static int way_load(struct route *r, char *error, size_t size)
 		.resolver = r->resolver,
 		.server_host = o->server.host,
 		.server_port = o->server.port,
-		.proxy_host = o->proxy.n ? o->proxy.hop[0].host : NULL,
-		.proxy_port = o->proxy.hop[0].port,
-		.proxy_user = options_proxy_user(o),
 	};
 	char password[PROXY_PASSWORD_MAX] = "";
 	struct way *w;
 	int rc = secret_read(o, password, error, size);
 
 	if (rc >= 0)
-		rc = tls_load(o, &config.tls, error, size);
-	if (rc < 0)
+		rc = tls_load(o, false, &config.tls, error, size);
+	if (rc >= 0)
+		rc = tls_load(o, true, &config.proxy_tls, error, size);
+	if (rc < 0) {
+		tls_context_release(config.tls);
 		goto out;
+	}
 	w = calloc(1, sizeof *w);
 	if (!w)
 		abort();
-	config.proxy_password = config.proxy_user ? password : NULL;
 	w->tls = config.tls;
+	w->proxy_tls = config.proxy_tls;
+	way_proxies(w, o, r->loop, password);
+	config.chain = &w->chain;
+	memcpy(config.auth, w->auth, sizeof config.auth);
 	w->dialler = dialler_new(&config);
 	w->next = r->way;
 	r->way = w;

@@ -30,7 +30,7 @@ static bool is_refusal(const struct pool *p, int error, int64_t begun_us)
 {
 	if (error == ERROR_TIMEOUT)
 		return heard_since(p, begun_us);
-	return error == ERROR_PROXY || error == ERROR_REFUSED || error == ERROR_RESET;
+	return error == ERROR_PROXY || error == ERROR_DENIED || error == ERROR_REFUSED || error == ERROR_RESET;
 }
 
 /* One more was refused while others stand: so many and no more. */

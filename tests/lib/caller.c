@@ -12,6 +12,7 @@
 
 #include "tests/lib/certs.h"
 #include "tests/lib/names.h"
+#include "tests/lib/prover.h"
 #include "tests/lib/there.h"
 #include "tests/lib/turns.h"
 #include "tunnel/counters.h"
@@ -56,8 +57,22 @@ void caller_dial(struct outcome *o)
 	assert_int_equal(o->called, 1);
 }
 
+struct proxy *caller_add(enum proxy_kind kind, const char *host, uint16_t port)
+{
+	static const char *const front[] = { "", "https://", "socks5://" };
+	struct proxy *p = &caller.chain.hop[caller.chain.n++];
+
+	memset(p, 0, sizeof *p);
+	p->kind = kind;
+	p->port = port;
+	snprintf(p->host, sizeof p->host, "%s", host);
+	snprintf(p->shown, sizeof p->shown, "%s%s:%u", front[kind], host, port);
+	return p;
+}
+
 void caller_make(void)
 {
+	caller.config.chain = &caller.chain;
 	caller.dialler = dialler_new(&caller.config);
 }
 
@@ -65,7 +80,7 @@ void caller_direct(const char *host)
 {
 	caller.config.server_host = host;
 	caller.config.server_port = address_port(&there.address);
-	caller.config.proxy_host = NULL;
+	caller.chain.n = 0;
 	caller_make();
 }
 
@@ -74,8 +89,8 @@ void caller_proxied(const char *reply)
 	there.reply = reply;
 	caller.config.server_host = "a.test";
 	caller.config.server_port = 443;
-	caller.config.proxy_host = "127.0.0.1";
-	caller.config.proxy_port = address_port(&there.address);
+	caller.chain.n = 0;
+	caller_add(PROXY_HTTP, "127.0.0.1", address_port(&there.address));
 	caller_make();
 }
 
@@ -138,9 +153,11 @@ int caller_setup(void **state)
 	(void)state;
 	caller.loop = loop_new();
 	names_reset(caller.loop);
+	prover_reset(caller.loop);
 	memset(&caller.config, 0, sizeof caller.config);
+	memset(&caller.chain, 0, sizeof caller.chain);
 	caller.config.loop = caller.loop;
-	caller.config.tls = caller.client_tls;
+	caller.config.tls = caller.config.proxy_tls = caller.client_tls;
 	there_listen(caller.loop, caller.server_tls, "127.0.0.1");
 	names.address[0] = there.address;
 	names.n = 1;

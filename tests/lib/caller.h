@@ -9,6 +9,7 @@ extern struct caller {
 	struct loop *loop;
 	struct dialler *dialler;
 	struct dial_config config;
+	struct proxy_chain chain;
 	struct tls_context *client_tls, *server_tls, *distrusting_tls;
 } caller;
 
@@ -29,6 +30,7 @@ int caller_teardown(void **state);
 
 /* A dialler from config; to the other end as server; through the other end as proxy, to a.test:443. */
 void caller_make(void);
+struct proxy *caller_add(enum proxy_kind, const char *host, uint16_t port); /* a proxy behind those of the chain */
 void caller_direct(const char *host);
 void caller_proxied(const char *reply);
 

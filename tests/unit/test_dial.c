@@ -1,4 +1,4 @@
-/* links: client/dial.c client/happy.c client/proxy_connect.c tunnel/stream_tls.c tunnel/tls_context.c tunnel/tls_trust.c tunnel/certificate.c tunnel/pin.c tunnel/stream_tcp.c tunnel/address.c tunnel/loop.c tunnel/log.c tunnel/counters.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/base64.c framing/error.c tests/lib/caller.c tests/lib/names.c tests/lib/there.c tests/lib/sockets.c tests/lib/turns.c tests/lib/certs.c */
+/* links: client/dial.c client/dial_steps.c client/hop.c client/hop_tls.c client/hop_connect.c client/hop_socks5.c client/hop_absolute.c client/legs.c client/absolute.c client/authority.c client/happy.c tunnel/stream_tls.c tunnel/tls_context.c tunnel/tls_trust.c tunnel/certificate.c tunnel/pin.c tunnel/stream_tcp.c tunnel/address.c tunnel/loop.c tunnel/log.c tunnel/counters.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/socks5.c framing/cursor.c framing/varint.c framing/base64.c framing/error.c tests/lib/caller.c tests/lib/prover.c tests/lib/names.c tests/lib/there.c tests/lib/sockets.c tests/lib/turns.c tests/lib/certs.c */
 /* libs: -lev -lssl -lcrypto -lhttp_parser */
 /* The dialler without a proxy against a scripted server on the loopback interface: every way to arrive, every failure and
  * its sentence, every deadline, addresses that are kept, every cancellation. */
@@ -48,7 +48,7 @@ static void test_resolve_fails(void **state)
 	caller_direct("nosuch.invalid");
 	caller_expect_failure(ERROR_RESOLVE, "DNS gave no address for the name nosuch.invalid in time");
 	names.error = ERROR_RESOLVE;
-	caller.config.proxy_host = "proxy.invalid";
+	caller_add(PROXY_HTTP, "proxy.invalid", 3128);
 	caller_make();
 	caller_expect_failure(ERROR_RESOLVE, "the name proxy.invalid of the proxy has no address");
 }
@@ -64,12 +64,11 @@ static void test_connect_fails(void **state)
 	caller.config.server_port = address_port(&a);
 	caller_make();
 	caller_expect_failure(ERROR_REFUSED, "nothing listens at a.test:");
-	caller.config.proxy_host = "proxy.test";
-	caller.config.proxy_port = 3128;
+	caller_add(PROXY_HTTP, "proxy.test", 3128);
 	caller_make();
 	caller_expect_failure(ERROR_REFUSED, "nothing listens at the proxy proxy.test:3128");
 	close(fd);
-	caller.config.proxy_host = NULL;
+	caller.chain.n = 0;
 	assert_true(address_literal("224.0.0.1", 9, &names.address[0]));
 	caller_make();
 	caller_expect_failure(ERROR_UNREACHABLE, "there is no route to a.test:");
@@ -117,8 +116,7 @@ static void test_tls_fails(void **state)
 	caller_expect_failure(ERROR_RESET, "127.0.0.1:%P: the connection was closed during the TLS handshake");
 	there.hang_up = false;
 	caller.config.server_host = "127.0.0.1";
-	caller.config.proxy_host = "127.0.0.1";
-	caller.config.proxy_port = address_port(&there.address);
+	caller_add(PROXY_HTTP, "127.0.0.1", address_port(&there.address));
 	there.reply = "HTTP/1.1 200 OK\r\n\r\n";
 	there.hang_up_then = true;
 	caller_make();
