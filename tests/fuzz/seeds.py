@@ -244,6 +244,44 @@ def answer():
         write("answer", name, data)
 
 
+def edits(*steps):
+    """(operation, place, value) each; None: what follows is for the next flight."""
+    return b"".join(b"\x80\0\0\0" if s is None else struct.pack("!BHB", *s) for s in steps)
+
+
+def sealed():
+    one = 11 + 8 + 30 + 16  # bytes of the first capsule of a request
+    seeds = {
+        "body-page": b"\0\x10<html>Blocked</html>",
+        "body-short": b"\0\x10" + capsule(25, b"\0\0" + bytes(15)),
+        "body-forged": b"\0\x10" + capsule(25, b"\x40\0\x80\0\0\0" + bytes(60)) * 2,
+        "body-long": b"\0\x10\x19\x80\x0f\0\0",
+        "answer-unsealed": b"\1\0" + capsule(26),
+        "answer-page": b"\1\0<html>",
+        "genuine": b"\2\x1f",
+        "genuine-answer": b"\3\x1f",
+        "genuine-keys": b"\x0a\xff",
+        "genuine-keys-answer": b"\x0b\2",
+        "flipped": b"\2\x1f" + edits((0, one, 1)),
+        "flipped-late": b"\3\x1f" + edits((0, 100, 4)),
+        "truncated": b"\2\x1f" + edits((4, one + 20, 0)),
+        "doubled": b"\3\x1f" + edits((3, 0, 57)),
+        "left-out": b"\3\x1f" + edits((1, 57, 57)),
+        "longer": b"\2\x1f" + edits((0, 4, 64)),
+        "inserted": b"\2\x1f" + edits((2, one, 2), (2, one + 1, 0)),
+        "handshake": b"\6\0",
+        "handshake-repeated": b"\6\0" + edits((3, 0, 63), None, (3, 0, 63)),
+        "handshake-hello": b"\6\0" + edits((0, 50, 1)),
+        "handshake-shown": b"\6\0" + edits(None, (0, 200, 1)),
+        "handshake-cut": b"\6\0" + edits(None, (4, 90, 0)),
+        "handshake-done": b"\6\0" + edits(None, None, None, (5, 20, 9)),
+        "flight-alert": b"\4\0" + b"\x15\xfe\xfd" + bytes(8) + b"\0\2\2\x28",
+        "flight-answer-alert": b"\5\0" + b"\x15\xfe\xfd" + bytes(8) + b"\0\2\2\x28",
+    }
+    for name, data in seeds.items():
+        write("sealed", name, data)
+
+
 if __name__ == "__main__":
     records()
     http1()
@@ -253,3 +291,4 @@ if __name__ == "__main__":
     pac_result()
     session()
     answer()
+    sealed()
