@@ -45,6 +45,7 @@ struct carrier_path {
 	uint32_t hold_ms;	/* of polls; 0: 20,000 */
 	bool sealing;		/* exchanges are sealed, */
 	struct seal *seal;	/* with this one; NULL: there is none yet, and no exchange begins */
+	uint32_t seal_number;	/* of that one in requests */
 };
 
 struct carrier_events {

@@ -95,7 +95,7 @@ struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *o
 		return NULL;
 	if (ops->mode == MODE_UP && !ledger_ready(&h->base.ledger))
 		return NULL;	/* nothing could be sent on it */
-	x = pool_exchange(&h->user, &leg_exchange_events, (void *)(uintptr_t)ops); /* who asks; leg_new says who listens */
+	x = carrier_path_exchange(h->path, &h->user, &leg_exchange_events, (void *)(uintptr_t)ops); /* who asks; leg_new says who listens */
 	if (!x)
 		return NULL;
 	leg = leg_new(&h->base, ops, x, s->next_x++, true);
@@ -243,7 +243,7 @@ void carrier_helper_ended(struct carrier_helper *h, struct leg *leg, int error)
 		h->refused = 0;
 	if (error == ERROR_AGAIN && ++h->refused > CARRIER_REFUSED_MAX)
 		error = ERROR_PROXY_AUTH;
-	if (leg->replaced || leg->given_up || error == ERROR_AGAIN) {
+	if (leg->replaced || leg->given_up || error == ERROR_AGAIN || carrier_path_is_sealing(h->path)) {
 		if (!h->pausing)
 			timer_in(&h->retry, 0);
 		return;

@@ -86,8 +86,13 @@ static inline struct carrier_helper *carrier_helper_of(struct leg *leg)
 struct leg *carrier_helper_leg(struct carrier_helper *, const struct leg_ops *, uint32_t hold_ms);
 /* The head of its request; valid until the next call. */
 const struct exchange_head *carrier_helper_head(struct carrier_helper *, struct leg *, bool streamed);
-/* The head of any request over a path; valid until the next call. */
-const struct exchange_head *carrier_path_head(const struct carrier_path *, const struct request *, bool streamed);
+/* The head of any request over a path; valid until the next call. The request learns its seal. */
+const struct exchange_head *carrier_path_head(const struct carrier_path *, struct request *, bool streamed);
+/* Exchanges wait for a seal: none begins, and those that fail are no failures. */
+bool carrier_path_is_sealing(const struct carrier_path *);
+/* As pool_exchange, sealed where the path says so. NULL, too, while there is no seal yet: available follows. */
+struct exchange *carrier_path_exchange(const struct carrier_path *, struct pool_user *, const struct exchange_events *,
+				       void *asker);
 /* It does not work: told at the end of the turn. */
 void carrier_helper_fail(struct carrier_helper *, int error, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Words for a leg's failure. */

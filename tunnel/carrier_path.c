@@ -1,19 +1,56 @@
-/* How requests of a helper look: one head for carriers and probes. */
+/*
+ * How requests of a helper look, and where their exchanges come from: one place for carriers,
+ * probes and the sealer, so that nothing goes unsealed where it must not.
+ */
 #include <stdio.h>
 
 #include "tunnel/carrier_internal.h"
+#include "tunnel/sealed.h"
 
-const struct exchange_head *carrier_path_head(const struct carrier_path *path, const struct request *r, bool streamed)
+/* The Authorization line, or what stands for it within the body. */
+static void sign(const struct carrier_path *path, struct exchange_head *head, char *line, size_t size)
 {
-	static char target[REQUEST_TARGET_MAX], lines[1024], authorization[256];
-	static struct exchange_head head = { .method = "POST", .target = target, .lines = lines };
+	static char authorization[CREDENTIAL_HEADER_MAX];
 
+	path->sign(path->ctx, authorization, sizeof authorization, head->method, head->target);
+	if (path->seal)
+		head->authorization = authorization;
+	else
+		snprintf(line, size, "Authorization: %s\r\n", authorization);
+}
+
+const struct exchange_head *carrier_path_head(const struct carrier_path *path, struct request *r, bool streamed)
+{
+	static char target[REQUEST_TARGET_MAX], lines[1024];
+	static struct exchange_head head = { .method = "POST", .target = target, .lines = lines };
+	char line[CREDENTIAL_HEADER_MAX + 20] = "";
+
+	if (path->seal && r->mode != MODE_SEAL)
+		r->seal = path->seal_number;
 	request_put(r, path->base, target, sizeof target);
-	path->sign(path->ctx, authorization, sizeof authorization, head.method, target);
-	snprintf(lines, sizeof lines, "Authorization: %s\r\nUser-Agent: %s\r\n"
+	head.authorization = NULL;
+	if (r->mode != MODE_SEAL)	/* a seal is made for whoever asks: nobody's name goes in the clear */
+		sign(path, &head, line, sizeof line);
+	snprintf(lines, sizeof lines, "%sUser-Agent: %s\r\n"
 		 "Content-Type: application/octet-stream\r\nCache-Control: no-store\r\nAccept: */*\r\n",
-		 authorization, path->user_agent);
+		 line, path->user_agent);
 	head.host = path->host;
 	head.streamed = streamed;
 	return &head;
+}
+
+bool carrier_path_is_sealing(const struct carrier_path *path)
+{
+	return path->sealing && !path->seal;
+}
+
+struct exchange *carrier_path_exchange(const struct carrier_path *path, struct pool_user *user,
+				       const struct exchange_events *events, void *asker)
+{
+	struct exchange *x;
+
+	if (carrier_path_is_sealing(path))
+		return NULL;
+	x = pool_exchange(user, events, asker);
+	return x && path->seal ? sealed_helper(pool_loop(user->pool), path->seal, x) : x;
 }

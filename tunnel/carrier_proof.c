@@ -99,7 +99,7 @@ static void hello_closed(struct leg *leg, int error)
 	struct carrier_helper *h = carrier_helper_of(leg);
 	char why[200];
 
-	if (h->base.state != CARRIER_OPENING || h->base.session->state == SESSION_ENDED)
+	if (h->base.state != CARRIER_OPENING || h->base.session->state == SESSION_ENDED || carrier_path_is_sealing(h->path))
 		return;
 	if (error == 0)
 		error = ERROR_HTTP;

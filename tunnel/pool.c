@@ -377,7 +377,17 @@ void pool_ahead(struct pool_user *u, unsigned spare)
 	pool_ensure(u->pool, true);
 }
 
+void pool_wake(struct pool *p)
+{
+	pool_tell_available(p);
+}
+
 /* ---- questions ---- */
+
+struct loop *pool_loop(const struct pool *p)
+{
+	return p->loop;
+}
 
 unsigned pool_limit(const struct pool *p)
 {

@@ -67,6 +67,10 @@ struct exchange *pool_exchange(struct pool_user *, const struct exchange_events 
 /* Keeps `spare` connections free or being opened beyond those in use, within the limit; of several users the most counts. */
 void pool_ahead(struct pool_user *, unsigned spare);
 
+/* Tells all users that they may ask again: what they waited for besides a connection is there. */
+void pool_wake(struct pool *);
+struct loop *pool_loop(const struct pool *);
+
 unsigned pool_limit(const struct pool *);
 /* That limit as it was learned; 0: it is the configured one. */
 unsigned pool_limit_learned(const struct pool *);

@@ -402,7 +402,7 @@ static void begin(void *ctx)
 
 	if (p->x || p->over)
 		return;
-	p->x = pool_exchange(&p->user, &exchange_events, p);
+	p->x = carrier_path_exchange(p->path, &p->user, &exchange_events, p);
 	if (!p->x)
 		return;
 	p->result.number = p->session->next_x++;

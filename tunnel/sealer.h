@@ -19,7 +19,8 @@ struct sealer_config {
 };
 
 struct sealer_events {
-	void (*sealed)(void *ctx, struct seal *);	/* the callee's reference. Last call */
+	/* The callee's reference, and the seal's number in requests. Last call. */
+	void (*sealed)(void *ctx, struct seal *, uint32_t number);
 	/* It goes on by itself, later and later, unless it is freed. why is a sentence. */
 	void (*failed)(void *ctx, int error, const char *why);
 };
