@@ -23,12 +23,12 @@
 /* An address that has connections; of IPv6 the /64, which one customer has. */
 struct origin {
 	struct origin *next;	/* in its bucket */
-	uint8_t key[9];		/* family, then 4 or 8 bytes */
+	uint8_t key[FRONT_ORIGIN]; /* family, then 4 or 8 bytes */
 	size_t count;
 };
 
 enum connection_state {
-	CONNECTION_NEW,		/* no byte yet -> TLS, CLOSED */
+	CONNECTION_NEW,		/* no byte yet -> TLS, HTTP if it is plain, CLOSED */
 	CONNECTION_TLS,		/* -> HTTP, CLOSED */
 	CONNECTION_HTTP,	/* the engine has the stream -> CLOSED */
 	CONNECTION_CLOSED,
@@ -57,9 +57,9 @@ struct connections {
 
 /* ---- addresses ---- */
 
-static void origin_key(const struct address *a, uint8_t key[9])
+static void origin_key(const struct address *a, uint8_t key[FRONT_ORIGIN])
 {
-	memset(key, 0, 9);
+	memset(key, 0, FRONT_ORIGIN);
 	key[0] = (uint8_t)a->sa.ss_family;
 	if (a->sa.ss_family == AF_INET)
 		memcpy(key + 1, &((const struct sockaddr_in *)&a->sa)->sin_addr, 4);
@@ -67,15 +67,15 @@ static void origin_key(const struct address *a, uint8_t key[9])
 		memcpy(key + 1, &((const struct sockaddr_in6 *)&a->sa)->sin6_addr, 8);
 }
 
-static struct origin **origin_at(struct connections *all, const uint8_t key[9])
+static struct origin **origin_at(struct connections *all, const uint8_t key[FRONT_ORIGIN])
 {
 	uint32_t h = 2166136261;
 	struct origin **link;
 
-	for (int i = 0; i < 9; i++)
+	for (int i = 0; i < FRONT_ORIGIN; i++)
 		h = (h ^ key[i]) * 16777619;
 	link = &all->bucket[(h ^ h >> 15) % BUCKETS];
-	while (*link && memcmp((*link)->key, key, 9))
+	while (*link && memcmp((*link)->key, key, FRONT_ORIGIN))
 		link = &(*link)->next;
 	return link;
 }
@@ -83,7 +83,7 @@ static struct origin **origin_at(struct connections *all, const uint8_t key[9])
 /* One more from this address; NULL at the cap. */
 static struct origin *origin_take(struct connections *all, const struct address *a)
 {
-	uint8_t key[9];
+	uint8_t key[FRONT_ORIGIN];
 	struct origin **link, *o;
 
 	origin_key(a, key);
@@ -170,6 +170,13 @@ static void on_timeout(void *ctx)
 	connection_close(c);
 }
 
+static void begin_http(struct connection *c)
+{
+	timer_stop(&c->timer);
+	c->state = CONNECTION_HTTP;
+	c->h1 = h1_server(c->all->loop, c->stream, &h1_limits_default, &h1_events, c);
+}
+
 static void on_tls_ready(void *ctx)
 {
 	struct connection *c = ctx;
@@ -178,9 +185,7 @@ static void on_tls_ready(void *ctx)
 	stream_info(c->stream, &info);
 	if (info.resumed)
 		count(tls_resumed);
-	timer_stop(&c->timer);
-	c->state = CONNECTION_HTTP;
-	c->h1 = h1_server(c->all->loop, c->stream, &h1_limits_default, &h1_events, c);
+	begin_http(c);
 }
 
 static void on_tls_failed(void *ctx, int error)
@@ -227,6 +232,19 @@ static void plain_http(struct connection *c)
 	connection_close(c);
 }
 
+/* True for the first bytes of a TLS handshake. */
+static bool is_tls(const char *p, size_t n)
+{
+	return p[0] == 0x16 && (n < 2 || p[1] == 0x03);
+}
+
+static void tls_on_plain(struct connection *c)
+{
+	log_limited(LOG_LEVEL_WARN, "connection", c->visitor.peer,
+		    "sent TLS to a port of --listen-http, which speaks HTTP without TLS: https:// URLs lead to a port of --listen");
+	connection_close(c);
+}
+
 /* The first bytes are there: TLS begins, unless they are plainly something else. */
 static void on_first_bytes(void *ctx)
 {
@@ -238,6 +256,10 @@ static void on_first_bytes(void *ctx)
 		return;
 	if (n <= 0) {
 		connection_close(c); /* a probe of a load balancer, most likely */
+		return;
+	}
+	if (c->visitor.plain) {
+		is_tls(first, (size_t)n) ? tls_on_plain(c) : begin_http(c);
 		return;
 	}
 	if (is_http(first, (size_t)n)) {
@@ -292,7 +314,7 @@ void connections_set_tls(struct connections *all, struct tls_context *tls)
 	all->tls = tls;
 }
 
-void connections_accept(struct connections *all, int fd, const struct address *peer)
+void connections_accept(struct connections *all, int fd, const struct address *peer, bool plain)
 {
 	struct connection *c;
 	struct origin *origin = NULL;
@@ -320,6 +342,8 @@ void connections_accept(struct connections *all, int fd, const struct address *p
 	c->origin = origin;
 	c->fd = fd;
 	c->visitor.front = all->front;
+	c->visitor.plain = plain;
+	origin_key(peer, c->visitor.origin);
 	address_text(peer, c->visitor.peer);
 	list_append(&all->list, &c->link);
 	all->count++;

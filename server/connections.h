@@ -1,6 +1,6 @@
 /*
  * Connections: accepted sockets from their first byte to their end: a look whether
- * it is TLS at all, the handshake, then HTTP. Capped in total and per address; at
+ * it is TLS at all, the handshake (unless the listener has none), then HTTP. Capped in total and per address; at
  * a cap the new one is closed.
  */
 #ifndef SERVER_CONNECTIONS_H
@@ -19,8 +19,8 @@ struct connections *connections_new(struct loop *, const struct front *, size_t 
 void connections_free(struct connections *);
 /* The certificate for those that come from now on; takes over the caller's reference. */
 void connections_set_tls(struct connections *, struct tls_context *);
-/* Takes an accepted socket over. */
-void connections_accept(struct connections *, int fd, const struct address *peer);
+/* Takes an accepted socket over. plain: of a listener without TLS. */
+void connections_accept(struct connections *, int fd, const struct address *peer, bool plain);
 size_t connections_count(const struct connections *);
 
 #endif

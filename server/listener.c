@@ -18,6 +18,7 @@ struct listener {
 	struct loop *loop;
 	struct connections *connections;
 	struct address address;
+	bool plain;
 	struct io io;
 	struct timer pause;
 	int fd;
@@ -40,7 +41,7 @@ static void ready(void *ctx, bool readable, bool writable)
 		int fd = accept4(l->fd, (struct sockaddr *)&peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
-			connections_accept(l->connections, fd, &peer);
+			connections_accept(l->connections, fd, &peer, l->plain);
 			continue;
 		}
 		if (is_out_of_room(errno)) {
@@ -96,8 +97,8 @@ static const char *advice(int error)
 	}
 }
 
-struct listener *listener_new(struct loop *loop, struct connections *connections, const struct address *a, int backlog,
-			      char *error, size_t size)
+struct listener *listener_new(struct loop *loop, struct connections *connections, const struct address *a, bool plain,
+			      int backlog, char *error, size_t size)
 {
 	int fd = bind_socket(a, backlog);
 	char text[ADDRESS_TEXT];
@@ -114,6 +115,7 @@ struct listener *listener_new(struct loop *loop, struct connections *connections
 		abort();
 	l->loop = loop;
 	l->connections = connections;
+	l->plain = plain;
 	l->fd = fd;
 	(void)address_of_socket(fd, &l->address);
 	io_init(&l->io, loop, fd, ready, l);
@@ -139,4 +141,9 @@ void listener_free(struct listener *l)
 const struct address *listener_address(const struct listener *l)
 {
 	return &l->address;
+}
+
+bool listener_is_plain(const struct listener *l)
+{
+	return l->plain;
 }

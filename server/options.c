@@ -24,6 +24,8 @@ static const struct config_option service_table[] = {
 const struct config_option options_table[] = {
 	{ .name = "listen", .letter = 'l', .type = CONFIG_LIST, .metavar = "ADDRESS:PORT",
 	  .help = "listen there; may be repeated (*:443: all addresses)" },
+	{ .name = "listen-http", .type = CONFIG_LIST, .metavar = "ADDRESS:PORT",
+	  .help = "listen there without TLS, for sealed sessions only; may be repeated" },
 	{ .name = "cert", .type = CONFIG_STRING, .metavar = "FILE", .help = "certificate chain, PEM" },
 	{ .name = "key", .type = CONFIG_STRING, .metavar = "FILE", .help = "its private key, PEM" },
 	{ .name = "token-file", .type = CONFIG_STRING, .metavar = "FILE", .help = "name:token lines of those who may connect" },
@@ -80,44 +82,49 @@ static int wrong(char *error, size_t size, const char *where, const char *fmt, .
 
 /* ---- listen ---- */
 
-static bool add_listen(struct options *o, const char *host, uint16_t port, bool optional)
+static bool add_listen(struct options *o, const char *host, uint16_t port, bool optional, bool plain)
 {
 	struct options_listen *l = &o->listen[o->listen_count];
 
 	if (o->listen_count == OPTIONS_LISTEN_MAX || !address_literal(host, port, &l->address))
 		return false;
 	l->optional = optional;
+	l->plain = plain;
 	o->listen_count++;
 	return true;
 }
 
-static int read_listen(struct options *o, const char *text, const char *where, char *error, size_t size)
+/* name: of the option; text: one value of it. */
+static int read_listen(struct options *o, const char *name, const char *text, const char *where, char *error, size_t size)
 {
+	bool plain = !strcmp(name, "listen-http");
+	const char *port = plain ? "80" : PORT_DEFAULT;
 	struct address_hostport at;
 
 	if (address_split(text, false, &at) < 0 || !at.has_port)
-		return wrong(error, size, where, "listen must be like 0.0.0.0:443, [::]:443 or *:443, not '%s'", text);
+		return wrong(error, size, where, "%s must be like 0.0.0.0:%s, [::]:%s or *:%s, not '%s'", name, port, port, port,
+			     text);
 	if (!strcmp(at.host, "*")) {
-		if (add_listen(o, "0.0.0.0", at.first, false) && add_listen(o, "::", at.first, true))
+		if (add_listen(o, "0.0.0.0", at.first, false, plain) && add_listen(o, "::", at.first, true, plain))
 			return 0;
-	} else if (add_listen(o, at.host, at.first, false)) {
+	} else if (add_listen(o, at.host, at.first, false, plain)) {
 		return 0;
 	}
 	if (o->listen_count == OPTIONS_LISTEN_MAX)
-		return wrong(error, size, where, "listen is given more than %d times", OPTIONS_LISTEN_MAX);
-	return wrong(error, size, where, "listen needs an address of this machine (or *), not the name '%s'", at.host);
+		return wrong(error, size, where, "%s is given more than %d times", name, OPTIONS_LISTEN_MAX);
+	return wrong(error, size, where, "%s needs an address of this machine (or *), not the name '%s'", name, at.host);
 }
 
 static int read_listens(struct options *o, char *error, size_t size)
 {
-	size_t n = config_list_size(o->config, "listen");
+	static const char *const names[] = { "listen", "listen-http" };
 
-	if (!n)
-		return read_listen(o, "*:" PORT_DEFAULT, "", error, size);
-	for (size_t i = 0; i < n; i++)
-		if (read_listen(o, config_list(o->config, "listen", i), config_where(o->config, "listen", i), error, size) < 0)
-			return ERROR_CONFIG;
-	return 0;
+	for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+		for (size_t i = 0; i < config_list_size(o->config, names[k]); i++)
+			if (read_listen(o, names[k], config_list(o->config, names[k], i), config_where(o->config, names[k], i), error,
+					size) < 0)
+				return ERROR_CONFIG;
+	return o->listen_count ? 0 : read_listen(o, "listen", "*:" PORT_DEFAULT, "", error, size);
 }
 
 /* ---- services ---- */

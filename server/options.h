@@ -16,6 +16,7 @@
 struct options_listen {
 	struct address address;
 	bool optional;		/* the IPv6 half of "*:PORT": this machine may have none */
+	bool plain;		/* without TLS: sealed sessions only */
 };
 
 struct options {

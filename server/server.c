@@ -135,7 +135,7 @@ static bool make_listeners(struct server *s)
 
 	for (size_t i = 0; i < s->options.listen_count; i++) {
 		const struct options_listen *at = &s->options.listen[i];
-		struct listener *l = listener_new(s->loop, s->connections, &at->address, backlog, error, sizeof error);
+		struct listener *l = listener_new(s->loop, s->connections, &at->address, at->plain, backlog, error, sizeof error);
 
 		if (l) {
 			s->listener[s->listeners++] = l;
@@ -179,9 +179,11 @@ static void on_names(void *ctx)
 		return;
 	s->state = SERVER_READY;
 	for (size_t i = 0; i < s->listeners; i++) {
+		bool plain = listener_is_plain(s->listener[i]);
+
 		listener_start(s->listener[i]);
-		daemon_ready_line("https", address_text(listener_address(s->listener[i]), text), "culvertd");
-		log_info("server", "", "listening on %s, base %s", text, s->options.base);
+		daemon_ready_line(plain ? "http" : "https", address_text(listener_address(s->listener[i]), text), "culvertd");
+		log_info("server", "", "listening on %s, base %s%s", text, s->options.base, plain ? ", for sealed sessions only" : "");
 	}
 	daemon_notify("READY=1");
 }

@@ -57,7 +57,7 @@ static void listeners(struct status *s, const struct server *server)
 		if (s->json)
 			fprintf(s->out, "%s\"%s\"", comma(s), text);
 		else
-			fprintf(s->out, "  %s\n", text);
+			fprintf(s->out, "  %s%s\n", text, listener_is_plain(server->listener[i]) ? " without TLS, for sealed sessions" : "");
 	}
 	if (s->json)
 		fputc(']', s->out);
