@@ -23,7 +23,7 @@
 /* An address that has connections; of IPv6 the /64, which one customer has. */
 struct origin {
 	struct origin *next;	/* in its bucket */
-	uint8_t key[FRONT_ORIGIN]; /* family, then 4 or 8 bytes */
+	uint8_t key[SEALS_ORIGIN]; /* family, then 4 or 8 bytes */
 	size_t count;
 };
 
@@ -57,9 +57,9 @@ struct connections {
 
 /* ---- addresses ---- */
 
-static void origin_key(const struct address *a, uint8_t key[FRONT_ORIGIN])
+static void origin_key(const struct address *a, uint8_t key[SEALS_ORIGIN])
 {
-	memset(key, 0, FRONT_ORIGIN);
+	memset(key, 0, SEALS_ORIGIN);
 	key[0] = (uint8_t)a->sa.ss_family;
 	if (a->sa.ss_family == AF_INET)
 		memcpy(key + 1, &((const struct sockaddr_in *)&a->sa)->sin_addr, 4);
@@ -67,15 +67,15 @@ static void origin_key(const struct address *a, uint8_t key[FRONT_ORIGIN])
 		memcpy(key + 1, &((const struct sockaddr_in6 *)&a->sa)->sin6_addr, 8);
 }
 
-static struct origin **origin_at(struct connections *all, const uint8_t key[FRONT_ORIGIN])
+static struct origin **origin_at(struct connections *all, const uint8_t key[SEALS_ORIGIN])
 {
 	uint32_t h = 2166136261;
 	struct origin **link;
 
-	for (int i = 0; i < FRONT_ORIGIN; i++)
+	for (int i = 0; i < SEALS_ORIGIN; i++)
 		h = (h ^ key[i]) * 16777619;
 	link = &all->bucket[(h ^ h >> 15) % BUCKETS];
-	while (*link && memcmp((*link)->key, key, FRONT_ORIGIN))
+	while (*link && memcmp((*link)->key, key, SEALS_ORIGIN))
 		link = &(*link)->next;
 	return link;
 }
@@ -83,7 +83,7 @@ static struct origin **origin_at(struct connections *all, const uint8_t key[FRON
 /* One more from this address; NULL at the cap. */
 static struct origin *origin_take(struct connections *all, const struct address *a)
 {
-	uint8_t key[FRONT_ORIGIN];
+	uint8_t key[SEALS_ORIGIN];
 	struct origin **link, *o;
 
 	origin_key(a, key);

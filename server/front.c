@@ -1,7 +1,7 @@
 /*
  * The router. Called by the HTTP engine of each connection; calls the sessions
- * through sessions_accept and nothing else of them. Until an exchange is
- * authenticated nothing is allocated for it, and whatever is wrong with it the
+ * through sessions_accept and the questions beside it, and nothing else of them. Until an exchange is
+ * authenticated nothing is allocated for it (but for seals, within caps), and whatever is wrong with it the
  * answer is the same; the true cause goes to the log.
  */
 #include "server/front.h"
@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "framing/capsule.h"
 #include "framing/error.h"
 #include "framing/request.h"
 #include "tunnel/counters.h"
+#include "tunnel/leg.h"
 #include "tunnel/log.h"
+#include "tunnel/sealed.h"
 
 #define DISCARD_MAX (256 * 1024) /* bytes of unwanted bodies taken from one connection */
 #define SHOWN 100		 /* bytes of a target in the log */
@@ -74,13 +77,14 @@ static const char *claimed(struct span value, char *out, size_t cap)
 	return n ? out : "(none)";
 }
 
-/* The canonical identity, or NULL when the request is not a helper's. */
-static const char *authenticate(struct front_visitor *v, const struct http1_head *head, struct span path_query)
+/* The canonical identity, or NULL when the request is not a helper's. value: its credential; seal: that it came in, or NULL. */
+static const char *authenticate(struct front_visitor *v, struct span method, struct span path_query, struct span value,
+				const struct seal *seal)
 {
-	struct span value = http1_find(head, "authorization");
+	struct span binding = { seal ? seal_binding(seal) : NULL, seal ? SEAL_BINDING : 0 };
 	int64_t skew = 0;
-	const char *identity = credentials_verify(v->front->credentials, value, head->method, path_query,
-						  (struct span){ 0 }, loop_wall(v->front->loop), &skew);
+	const char *identity = credentials_verify(v->front->credentials, value, method, path_query, binding,
+						  loop_wall(v->front->loop), &skew);
 	char name[CREDENTIAL_NAME_MAX + 1];
 
 	if (identity)
@@ -99,6 +103,120 @@ static const char *authenticate(struct front_visitor *v, const struct http1_head
 			    "wrong token for '%s', or no such name in the token file, or a box in between changed the URL",
 			    name);
 	return NULL;
+}
+
+/* ---- sealed requests ---- */
+
+static void forget_sealed(struct front_visitor *v)
+{
+	seal_release(v->sealed.seal);
+	v->sealed.seal = NULL;
+}
+
+static void on_opened(void *ctx, struct exchange *plain, struct span authorization)
+{
+	struct front_visitor *v = ctx;
+	const struct request *r = &v->sealed.request;
+	const struct http1_head *head = v->sealed.head;
+	const char *identity = authenticate(v, head->method, v->sealed.path_query, authorization, v->sealed.seal);
+
+	forget_sealed(v);
+	if (identity) {
+		seals_prove(v->front->seals, r->sid, r->seal, identity);
+		sessions_accept(v->front->sessions, identity, r, plain, head);
+		return;
+	}
+	plain->events = &ending;
+	plain->ctx = v;
+	cover(v, plain, head);
+}
+
+static void on_unopened(void *ctx, struct exchange *inner, const char *why)
+{
+	struct front_visitor *v = ctx;
+
+	log_limited(LOG_LEVEL_WARN, "seal", v->peer, "a sealed request could not be opened: %s", why);
+	forget_sealed(v);
+	inner->events = &ending;
+	inner->ctx = v;
+	cover(v, inner, v->sealed.head);
+}
+
+static void on_sealed_closed(void *ctx)
+{
+	forget_sealed(ctx);
+}
+
+static const struct sealed_events sealed_events = { on_opened, on_unopened, on_sealed_closed };
+
+/* In the clear: its helper is to make another seal. */
+static void answer_unsealed(struct front_visitor *v, struct exchange *x)
+{
+	size_t cap;
+	uint8_t *p = exchange_room(x, CAPSULE_HEAD_MAX, &cap);
+	struct writer w;
+
+	count(seals_unknown);
+	log_limited(LOG_LEVEL_INFO, "seal", v->peer, "a sealed request for a seal that is not known (any more): its helper makes another");
+	if (!p)
+		return;
+	writer_init(&w, p, cap);
+	capsule_head_put(&w, CAPSULE_UNSEALED, 0);
+	exchange_send(x, leg_answer_head(v->front->loop, false, false), writer_len(&w), true);
+}
+
+static void open_sealed(struct front_visitor *v, struct exchange *x, const struct request *r, const struct http1_head *head,
+			struct span path_query)
+{
+	struct seal *seal = seals_find(v->front->seals, r->sid, r->seal);
+
+	if (!seal) {
+		answer_unsealed(v, x);
+		return;
+	}
+	/* The head stays with the parser for as long as the exchange lasts. */
+	v->sealed.request = *r;
+	v->sealed.head = head;
+	v->sealed.path_query = path_query;
+	v->sealed.seal = seal_keep(seal);
+	sealed_server(v->front->loop, seal, x, path_query, &sealed_events, v);
+}
+
+static void on_seal_refused(void *ctx, struct exchange *x)
+{
+	struct front_visitor *v = ctx;
+
+	x->events = &ending;
+	x->ctx = v;
+	count(cover_replies);
+	cover_send(v->front->cover, x, loop_wall(v->front->loop), true);
+}
+
+static bool make_seal(struct front_visitor *v, struct exchange *x, const struct request *r)
+{
+	const struct seals_visitor from = { v->origin, v->peer, on_seal_refused, v };
+
+	return seals_accept(v->front->seals, r, x, &from);
+}
+
+/* ---- requests in the clear ---- */
+
+static bool accept_plain(struct front_visitor *v, struct exchange *x, const struct request *r, const struct http1_head *head,
+			 struct span path_query)
+{
+	const struct front *f = v->front;
+	const char *identity = authenticate(v, head->method, path_query, http1_find(head, "authorization"), NULL);
+
+	if (!identity)
+		return false;
+	if (sessions_is_sealed(f->sessions, identity, r->sid)) {
+		count(unsealed_refused);
+		log_limited(LOG_LEVEL_WARN, "seal", v->peer, "refused an unsealed request of '%s' for a session that is sealed",
+			    identity);
+		return false;
+	}
+	sessions_accept(f->sessions, identity, r, x, head);
+	return true;
 }
 
 /* ---- routing ---- */
@@ -127,7 +245,6 @@ void front_request(struct front_visitor *v, struct exchange *x, const struct htt
 	const struct front *f = v->front;
 	struct request request;
 	struct span path_query;
-	const char *identity;
 	int error;
 
 	x->events = &ending;
@@ -145,12 +262,17 @@ void front_request(struct front_visitor *v, struct exchange *x, const struct htt
 		log_other(v, head, "below the base path, but not a request of a helper (version 1)");
 	} else if (head->method.n != 4 || memcmp(head->method.p, "POST", 4)) {
 		log_other(v, head, "a helper would use POST");
-	} else {
-		identity = authenticate(v, head, path_query);
-		if (identity) {
-			sessions_accept(f->sessions, identity, &request, x, head);
+	} else if (request.mode == MODE_SEAL) {
+		if (make_seal(v, x, &request))
 			return;
-		}
+	} else if (request.seal) {
+		open_sealed(v, x, &request, head, path_query);
+		return;
+	} else if (v->plain) {
+		count(unsealed_refused);
+		log_other(v, head, "not sealed, and came without TLS");
+	} else if (accept_plain(v, x, &request, head, path_query)) {
+		return;
 	}
 	cover(v, x, head);
 }

@@ -6,6 +6,7 @@
 #define SERVER_FRONT_H
 
 #include "server/cover.h"
+#include "server/seals.h"
 #include "server/sessions.h"
 #include "tunnel/address.h"
 #include "tunnel/credential.h"
@@ -18,13 +19,22 @@ struct front {
 	const struct cover *cover;
 	const struct credentials *credentials;
 	struct sessions *sessions;
+	struct seals *seals;
 };
 
 /* What the front keeps of a connection. */
 struct front_visitor {
 	const struct front *front;
 	char peer[ADDRESS_TEXT];
+	uint8_t origin[SEALS_ORIGIN];
+	bool plain;		/* of a listener without TLS: nothing but sealed sessions is served */
 	size_t discarded;	/* bytes of bodies that nobody wants */
+	struct {		/* the sealed request that is being opened */
+		struct request request;
+		const struct http1_head *head;
+		struct span path_query;
+		struct seal *seal;
+	} sealed;
 };
 
 /* A request's head came: takes the exchange over. */

@@ -194,7 +194,7 @@ static void refuse(const char *peer, const char *why)
 
 static struct entry *entry_new(struct seals *all, const struct visit *v)
 {
-	struct entry *e, **at = entry_at(all, v->sid, v->number);
+	struct entry *e, **at;
 	const char *why = full(all, v->origin);
 
 	if (why) {
@@ -209,6 +209,7 @@ static struct entry *entry_new(struct seals *all, const struct visit *v)
 	e->number = v->number;
 	e->since_us = loop_now(all->loop);
 	e->handshake = seal_handshake_new(SEAL_SERVER, all->tls, NULL, e->sid);
+	at = entry_at(all, v->sid, v->number);
 	*at = e;
 	list_append(&all->pending, &e->link);
 	all->pending_count++;

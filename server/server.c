@@ -24,7 +24,7 @@
 
 /* What a reload replaces, all of it or nothing. */
 struct loaded {
-	struct tls_context *tls;
+	struct tls_context *tls, *seal_tls; /* of streams, of the handshakes of seals */
 	struct credentials *credentials;
 	struct cover *cover;
 };
@@ -33,6 +33,8 @@ static void unload(struct loaded *l)
 {
 	if (l->tls)
 		tls_context_release(l->tls);
+	if (l->seal_tls)
+		tls_context_release(l->seal_tls);
 	credentials_free(l->credentials);
 	cover_free(l->cover);
 }
@@ -43,7 +45,9 @@ static bool load(struct loaded *l, const struct options *o, char *error, size_t 
 
 	memset(l, 0, sizeof *l);
 	l->tls = tls_context_server(o->cert, o->key, "http/1.1", error, size);
-	if (l->tls) {
+	if (l->tls)
+		l->seal_tls = tls_context_server_seal(o->cert, o->key, error, size);
+	if (l->seal_tls) {
 		l->credentials = credentials_load(o->token_file, why, sizeof why);
 		if (!l->credentials)
 			snprintf(error, size, "--token-file: %s", why);
@@ -128,6 +132,22 @@ static void make_sessions(struct server *s)
 	s->sessions = sessions_new(s->loop, &config, s->pool, on_open, s);
 }
 
+static bool session_lives(void *ctx, const char *identity, const char *sid)
+{
+	const struct server *s = ctx;
+
+	return sessions_lives(s->sessions, identity, sid);
+}
+
+static void make_seals(struct server *s)
+{
+	struct seals_limits limits = seals_limits_default;
+
+	limits.seals = 2 * (size_t)config_int(s->options.config, "max-sessions");
+	limits.idle_us = config_int(s->options.config, "expire") * LOOP_SECOND;
+	s->seals = seals_new(s->loop, &limits, session_lives, s);
+}
+
 static bool make_listeners(struct server *s)
 {
 	int backlog = (int)config_int(s->options.config, "listen-backlog");
@@ -199,6 +219,7 @@ static void adopt(struct server *s, struct loaded *l)
 	s->front.credentials = l->credentials;
 	s->front.cover = l->cover;
 	connections_set_tls(s->connections, l->tls);
+	seals_set_tls(s->seals, l->seal_tls);
 }
 
 static void adopt_services(struct server *s, struct options *o)
@@ -270,6 +291,7 @@ static void server_fini(struct server *s)
 	while (s->listeners)
 		listener_free(s->listener[--s->listeners]);
 	sessions_free(s->sessions);
+	seals_free(s->seals);
 	connections_free(s->connections);
 	control_free(s->admin);
 	services_free(s->services);
@@ -292,7 +314,8 @@ static void server_init(struct server *s, const struct options *o)
 	s->resolver = resolver_new(s->loop);
 	s->egress = (struct egress_env){ s->loop, s->pool, sessions_share };
 	make_sessions(s);
-	s->front = (struct front){ .loop = s->loop, .base = s->options.base, .sessions = s->sessions };
+	make_seals(s);
+	s->front = (struct front){ .loop = s->loop, .base = s->options.base, .sessions = s->sessions, .seals = s->seals };
 	s->connections = connections_new(s->loop, &s->front, (size_t)config_int(o->config, "max-connections"),
 					 (size_t)config_int(o->config, "max-connections-per-address"));
 }

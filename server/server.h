@@ -31,6 +31,7 @@ struct server {
 	struct credentials *credentials;
 	struct cover *cover;
 	struct sessions *sessions;
+	struct seals *seals;
 	struct front front;
 	struct connections *connections;
 	struct listener *listener[OPTIONS_LISTEN_MAX];

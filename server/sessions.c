@@ -39,6 +39,7 @@ struct entry {
 	struct holder *holder;
 	char sid[REQUEST_SID_LEN + 1];
 	struct session *session; /* NULL: a tombstone */
+	bool sealed;		/* it was used so */
 	int64_t until_us;	/* of a tombstone */
 	struct egress_share share;
 	struct link all;	/* in live or in graves of the table */
@@ -296,7 +297,27 @@ void sessions_accept(struct sessions *t, const char *identity, const struct requ
 			return;
 		}
 	}
+	e->sealed |= r->seal != 0;
 	carrier_accept(e->session, r, x, head);
+}
+
+static const struct entry *find(const struct sessions *t, const char *identity, const char *sid)
+{
+	return *entry_at((struct sessions *)(uintptr_t)t, identity, sid);
+}
+
+bool sessions_lives(const struct sessions *t, const char *identity, const char *sid)
+{
+	const struct entry *e = find(t, identity, sid);
+
+	return e && e->session && !session_is_ended(e->session);
+}
+
+bool sessions_is_sealed(const struct sessions *t, const char *identity, const char *sid)
+{
+	const struct entry *e = find(t, identity, sid);
+
+	return e && e->sealed;
 }
 
 void sessions_bye(struct sessions *t, uint64_t code, const char *reason)
@@ -325,11 +346,21 @@ size_t sessions_tombstones(const struct sessions *t)
 	return t->tombstones;
 }
 
-void sessions_each(const struct sessions *t, void (*fn)(void *arg, const char *identity, const struct session *), void *arg)
+size_t sessions_sealed(const struct sessions *t)
+{
+	size_t n = 0;
+
+	for (const struct link *l = t->live.next; l != &t->live; l = l->next)
+		n += list_entry(l, const struct entry, all)->sealed;
+	return n;
+}
+
+void sessions_each(const struct sessions *t, void (*fn)(void *arg, const char *identity, const struct session *, bool sealed),
+		   void *arg)
 {
 	for (struct link *l = t->live.next; l != &t->live; l = l->next) {
 		const struct entry *e = list_entry(l, struct entry, all);
 
-		fn(arg, e->holder->name, e->session);
+		fn(arg, e->holder->name, e->session, e->sealed);
 	}
 }

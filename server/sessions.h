@@ -6,6 +6,7 @@
 #ifndef SERVER_SESSIONS_H
 #define SERVER_SESSIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,9 @@ void sessions_free(struct sessions *);
  * GONE with the reason. Takes the exchange over. The head is the request's, valid during the call. */
 void sessions_accept(struct sessions *, const char *identity, const struct request *, struct exchange *,
 		     const struct http1_head *);
+/* Is there such a session that has not ended? And one that was ever used sealed: it takes nothing unsealed any more. */
+bool sessions_lives(const struct sessions *, const char *identity, const char *sid);
+bool sessions_is_sealed(const struct sessions *, const char *identity, const char *sid);
 /* Says BYE to all; new ones are refused from now on. */
 void sessions_bye(struct sessions *, uint64_t code, const char *reason);
 
@@ -43,6 +47,8 @@ struct egress_share *sessions_share(const struct session *);
 
 size_t sessions_count(const struct sessions *);
 size_t sessions_tombstones(const struct sessions *);
-void sessions_each(const struct sessions *, void (*fn)(void *arg, const char *identity, const struct session *), void *arg);
+size_t sessions_sealed(const struct sessions *); /* of those, that were ever used sealed */
+void sessions_each(const struct sessions *, void (*fn)(void *arg, const char *identity, const struct session *, bool sealed),
+		   void *arg);
 
 #endif

@@ -96,7 +96,7 @@ static void all_services(struct status *s, const struct server *server)
 		fputc(']', s->out);
 }
 
-static void one_session(void *arg, const char *identity, const struct session *session)
+static void one_session(void *arg, const char *identity, const struct session *session, bool sealed)
 {
 	struct status *s = arg;
 	struct session_stats stats;
@@ -105,15 +105,16 @@ static void one_session(void *arg, const char *identity, const struct session *s
 	if (s->json)
 		fprintf(s->out,
 			"%s{\"sid\":\"%s\",\"identity\":\"%s\",\"age_s\":%" PRId64 ",\"carriers\":%u,\"exchanges\":%u,"
-			"\"channels\":%u,\"rtt_us\":%" PRIu32 ",\"queued_packets\":%" PRIu64 ",\"queued_bytes\":%" PRIu64 "}",
+			"\"channels\":%u,\"sealed\":%s,\"rtt_us\":%" PRIu32 ",\"queued_packets\":%" PRIu64 ",\"queued_bytes\":%" PRIu64
+			"}",
 			comma(s), session_sid(session), identity, stats.age_us / LOOP_SECOND, stats.carriers, stats.legs,
-			stats.channels, stats.rtt_us, stats.queued_packets, stats.queued_bytes);
+			stats.channels, sealed ? "true" : "false", stats.rtt_us, stats.queued_packets, stats.queued_bytes);
 	else
 		fprintf(s->out,
-			"  %s of %s: %" PRId64 " s old, %u channels, %u carriers, %u exchanges open, round trip %.1f ms, "
+			"  %s of %s: %s%" PRId64 " s old, %u channels, %u carriers, %u exchanges open, round trip %.1f ms, "
 			"%" PRIu64 " packets waiting\n",
-			session_tag(session), identity, stats.age_us / LOOP_SECOND, stats.channels, stats.carriers, stats.legs,
-			stats.rtt_us / 1000.0, stats.queued_packets);
+			session_tag(session), identity, sealed ? "sealed, " : "", stats.age_us / LOOP_SECOND, stats.channels,
+			stats.carriers, stats.legs, stats.rtt_us / 1000.0, stats.queued_packets);
 }
 
 static void all_sessions(struct status *s, const struct server *server)
@@ -126,6 +127,20 @@ static void all_sessions(struct status *s, const struct server *server)
 		fputc(']', s->out);
 	else if (!sessions_count(server->sessions))
 		fputs("  none\n", s->out);
+}
+
+static void all_seals(struct status *s, const struct server *server)
+{
+	size_t pending = seals_pending(server->seals), in_use = seals_count(server->seals);
+
+	if (s->json) {
+		begin(s, "seals");
+		fprintf(s->out, "{\"pending\":%zu,\"in_use\":%zu,\"sessions\":%zu}", pending, in_use,
+			sessions_sealed(server->sessions));
+	} else if (pending || in_use) {
+		begin(s, "seals");
+		fprintf(s->out, "  %zu in use, %zu being made or not used yet\n", in_use, pending);
+	}
 }
 
 static void all_counters(struct status *s)
@@ -160,6 +175,7 @@ static void write_all(const struct server *server, FILE *out, bool json)
 	listeners(&s, server);
 	all_services(&s, server);
 	all_sessions(&s, server);
+	all_seals(&s, server);
 	all_counters(&s);
 	if (json)
 		fputs("}\n", out);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "tunnel/carrier_internal.h"
+#include "tunnel/credential.h"
 #include "tunnel/sealed.h"
 
 /* The Authorization line, or what stands for it within the body. */

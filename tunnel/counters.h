@@ -17,6 +17,11 @@
 	X(exchanges_failed, "HTTP exchanges cut or refused") \
 	X(cover_replies, "requests answered with the cover") \
 	X(auth_failed, "requests with missing or wrong credentials") \
+	X(seals_made, "handshakes of sealed sessions done") \
+	X(seals_failed, "handshakes of sealed sessions that failed") \
+	X(seals_refused, "handshakes of sealed sessions refused at a cap") \
+	X(seals_unknown, "sealed requests whose seal is not known (any more)") \
+	X(unsealed_refused, "requests refused because they should have been sealed") \
 	X(sessions_opened, "sessions created") \
 	X(sessions_ended, "sessions ended") \
 	X(sessions_refused, "sessions refused at a cap") \
