@@ -6,14 +6,17 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "framing/capsule.h"
 #include "tunnel/log.h"
+#include "tunnel/sealer.h"
 
 #define DRAIN_US (30 * LOOP_SECOND)	/* for channels to end after GOAWAY */
 #define DRAIN_LOOK_US (500 * LOOP_MS)
 #define BYE_US (200 * LOOP_MS)		/* for BYE to be sent */
 #define GOOD_US (5 * LOOP_SECOND)
+#define SEAL_AGAIN_US LOOP_SECOND	/* about when the sealer tries again, for trouble */
 
 struct attachment {
 	const struct attachment_setup *setup;
@@ -23,6 +26,7 @@ struct attachment {
 	struct ladder *ladder;
 	struct ladder_config ladder_config;
 	struct carrier_path path;
+	struct sealer *sealer;	/* a seal is being made */
 	struct later end;
 	struct timer drain;
 	int64_t drain_until;
@@ -47,6 +51,76 @@ static bool on_clock(void *ctx, int64_t date)
 		return false;
 	a->corrected = true;
 	return true;
+}
+
+/* ---- sealing ---- */
+
+static const struct sealer_events sealer_events;
+
+static void make_seal(struct attachment *a)
+{
+	struct sealer_config config = {
+		.pool = a->setup->ladder.pool,
+		.path = &a->path,
+		.tls = a->setup->seal_trust(a->setup->seal_ctx),
+		.host = a->setup->seal_host,
+	};
+
+	a->path.sealing = true;
+	memcpy(config.sid, session_sid(a->session), sizeof config.sid);
+	a->sealer = sealer_new(a->setup->loop, &config, &sealer_events, a);
+	log_debug("session", session_tag(a->session), "a seal is being made");
+}
+
+static void drop_seal(struct attachment *a)
+{
+	if (!a->path.seal)
+		return;
+	seal_on_lost(a->path.seal, a->setup->loop, NULL, NULL);
+	seal_release(a->path.seal);
+	a->path.seal = NULL;
+}
+
+/* The server does not know it any more, or its keys are used up. */
+static void on_lost(void *ctx)
+{
+	struct attachment *a = ctx;
+
+	log_info("session", session_tag(a->session), "its seal is not known to the server any more, or used up: another one is made");
+	drop_seal(a);
+	make_seal(a);
+}
+
+static void on_sealed(void *ctx, struct seal *seal, uint32_t number)
+{
+	struct attachment *a = ctx;
+
+	sealer_free(a->sealer);
+	a->sealer = NULL;
+	a->path.seal = seal;
+	a->path.seal_number = number;
+	seal_on_lost(seal, a->setup->loop, on_lost, a);
+	log_debug("session", session_tag(a->session), "sealed");
+	pool_wake(a->setup->ladder.pool);
+}
+
+static void on_seal_failed(void *ctx, int error, const char *why)
+{
+	struct attachment *a = ctx;
+	const struct ladder_config *l = &a->setup->ladder;
+
+	a->events->trouble(a->ctx, a, l->only ? l->only : rung_find("poll"), error, why, SEAL_AGAIN_US);
+}
+
+static const struct sealer_events sealer_events = { on_sealed, on_seal_failed };
+
+static bool on_must_seal(void *ctx)
+{
+	struct attachment *a = ctx;
+
+	if (!a->path.sealing && a->setup->must_seal && a->setup->must_seal(a->setup->seal_ctx))
+		make_seal(a);
+	return a->path.sealing;
 }
 
 /* ---- the end ---- */
@@ -155,6 +229,7 @@ struct attachment *attachment_new(const struct attachment_setup *setup, const st
 	a->path = setup->path;
 	a->path.sign = on_sign;
 	a->path.clock = on_clock;
+	a->path.must_seal = on_must_seal;
 	a->path.ctx = a;
 	a->ladder_config = setup->ladder;
 	a->ladder_config.path = &a->path;
@@ -163,6 +238,7 @@ struct attachment *attachment_new(const struct attachment_setup *setup, const st
 	a->session = session_new(setup->loop, SESSION_HELPER, &setup->session, setup->packets, NULL, &session_events, a);
 	a->ladder = ladder_new(setup->loop, a->session, &a->ladder_config, &ladder_events, a);
 	log_debug("session", session_tag(a->session), "begins");
+	(void)on_must_seal(a);
 	return a;
 }
 
@@ -172,8 +248,10 @@ void attachment_free(struct attachment *a)
 		return;
 	timer_stop(&a->drain);
 	later_cancel(a->setup->loop, &a->end);
+	sealer_free(a->sealer);
 	ladder_free(a->ladder);
 	session_free(a->session);
+	drop_seal(a);
 	loop_free_later(a->setup->loop, a);
 }
 
@@ -194,6 +272,11 @@ struct session *attachment_session(const struct attachment *a)
 struct ladder *attachment_ladder(const struct attachment *a)
 {
 	return a->ladder;
+}
+
+bool attachment_is_sealed(const struct attachment *a)
+{
+	return a->path.sealing;
 }
 
 bool attachment_was_good(const struct attachment *a)

@@ -21,6 +21,12 @@ struct attachment_setup {
 	struct carrier_path path; /* sign, clock and ctx are filled in here */
 	struct ladder_config ladder; /* path is filled in here */
 	struct signer *signer;
+	/* Sealing: whether what is sent must be sealed now (once it was, it goes on to be); what is trusted then; whose certificate
+	 * it must be. NULL: never. */
+	bool (*must_seal)(void *ctx);
+	struct tls_context *(*seal_trust)(void *ctx);
+	void *seal_ctx;
+	const char *seal_host;
 };
 
 /* None of them is called from within a call of attachment_*. */
@@ -31,7 +37,7 @@ struct attachment_events {
 	void (*goaway)(void *ctx, struct attachment *, uint64_t code, uint32_t delay_ms);
 	/* It is over, and freed when the call returns. */
 	void (*ended)(void *ctx, struct attachment *, uint64_t code, const char *reason);
-	/* As ladder_events. */
+	/* As ladder_events; or no seal comes about. */
 	void (*proven)(void *ctx, struct attachment *, struct carrier *, const struct rung *before);
 	void (*trouble)(void *ctx, struct attachment *, const struct rung *failed, int error, const char *why,
 			int64_t retry_us);
@@ -45,6 +51,8 @@ bool attachment_bye(struct attachment *, uint64_t code, const char *reason);
 
 struct session *attachment_session(const struct attachment *);
 struct ladder *attachment_ladder(const struct attachment *);
+/* Everything is sealed, or waits for its seal. */
+bool attachment_is_sealed(const struct attachment *);
 /* True when it was of use: a carrier was proven at least 5 s ago. */
 bool attachment_was_good(const struct attachment *);
 

@@ -43,6 +43,8 @@ struct carrier_path {
 	bool (*clock)(void *ctx, int64_t date);
 	void *ctx;
 	uint32_t hold_ms;	/* of polls; 0: 20,000 */
+	/* Must exchanges be sealed from now on? Sees to it that they will be. NULL: as `sealing` says. */
+	bool (*must_seal)(void *ctx);
 	bool sealing;		/* exchanges are sealed, */
 	struct seal *seal;	/* with this one; NULL: there is none yet, and no exchange begins */
 	uint32_t seal_number;	/* of that one in requests */

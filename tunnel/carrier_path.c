@@ -42,7 +42,7 @@ const struct exchange_head *carrier_path_head(const struct carrier_path *path, s
 
 bool carrier_path_is_sealing(const struct carrier_path *path)
 {
-	return path->sealing && !path->seal;
+	return path->sealing && (!path->seal || seal_is_lost(path->seal));
 }
 
 struct exchange *carrier_path_exchange(const struct carrier_path *path, struct pool_user *user,
@@ -50,8 +50,13 @@ struct exchange *carrier_path_exchange(const struct carrier_path *path, struct p
 {
 	struct exchange *x;
 
-	if (carrier_path_is_sealing(path))
+	if ((path->must_seal && path->must_seal(path->ctx) && !path->seal) || carrier_path_is_sealing(path))
 		return NULL;
 	x = pool_exchange(user, events, asker);
-	return x && path->seal ? sealed_helper(pool_loop(user->pool), path->seal, x) : x;
+	if (!x || path->seal)
+		return x ? sealed_helper(pool_loop(user->pool), path->seal, x) : NULL;
+	if (!pool_is_plain(x))
+		return x;
+	exchange_abort(x);	/* never in the clear, whoever thinks so */
+	return NULL;
 }

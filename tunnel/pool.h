@@ -93,6 +93,8 @@ const struct cuts *pool_cuts(const struct pool *);
 
 /* The connection under an exchange of this pool should be replaced now. */
 bool pool_is_worn(const struct exchange *);
+/* It has no TLS to the server (stream.h). */
+bool pool_is_plain(const struct exchange *);
 /* How long it may still be used: INT64_MAX unknown. */
 int64_t pool_left_us(const struct exchange *);
 /* Nothing came over it when something was due, or its answer was just ended by something in between: a cut, though the

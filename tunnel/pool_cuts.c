@@ -41,6 +41,11 @@ static struct member *member_of(const struct exchange *x)
 	return h1_owner(x);
 }
 
+bool pool_is_plain(const struct exchange *x)
+{
+	return h1_stream(member_of(x)->h)->plain;
+}
+
 void pool_survived(struct member *m, bool over)
 {
 	struct cut stood;

@@ -50,6 +50,7 @@ struct stream {
 	const struct stream_ops *ops;
 	const struct stream_events *events;
 	void *ctx;
+	bool plain;		/* nothing protects what goes over it to the server: sealed exchanges only. Set by the dialler */
 	struct dress *dress;	/* how requests on it are to look (dress.h); NULL: as they are. Whoever closes it releases it */
 };
 
