@@ -31,7 +31,7 @@ struct sealer {
 	struct seal_handshake *handshake;
 	uint32_t number;	/* of the seal that is being made */
 	uint64_t exchanges;	/* of this handshake */
-	unsigned lost, failures; /* in a row */
+	unsigned lost, refused, failures; /* in a row */
 	uint8_t *flight, *answer; /* ours, and what came of the server's: SEAL_FLIGHT_MAX and a capsule header each */
 	size_t flight_n, answer_n;
 	struct exchange *x;
@@ -48,7 +48,7 @@ static void forget_handshake(struct sealer *s)
 {
 	seal_handshake_free(s->handshake);
 	s->handshake = NULL;
-	s->exchanges = s->lost = 0;
+	s->exchanges = s->lost = s->refused = 0;
 }
 
 static int64_t again_in(struct sealer *s)
@@ -186,9 +186,13 @@ static void on_closed(void *ctx, int error)
 	s->x = NULL;
 	timer_stop(&s->timer);
 	if (flight.p) {
-		s->lost = 0;
+		s->lost = s->refused = 0;
 		if (take(s, flight.p, flight.n))
 			loop_later(s->loop, &s->step);
+	} else if (error == ERROR_AGAIN && ++s->refused <= CARRIER_REFUSED_MAX) {
+		loop_later(s->loop, &s->step);	/* a proxy wants other words, and now has them */
+	} else if (error == ERROR_AGAIN || error == ERROR_PROXY_AUTH) {
+		fail(s, ERROR_PROXY_AUTH, "%s", error_text(ERROR_PROXY_AUTH));
 	} else if (s->status && s->status != 200) {
 		fail(s, ERROR_HTTP, "sealing: the answer was HTTP status %d", s->status);
 	} else if (s->whole || error == ERROR_HTTP) {
