@@ -70,11 +70,24 @@ static struct server_session *create(struct world *w, const char *sid)
 	abort();
 }
 
+void world_serve(struct world *w, struct exchange *x, const struct request *r, const struct http1_head *head)
+{
+	struct server_session *ss = find(w, r->sid);
+
+	if (r->has_epoch && r->epoch != w->epoch)
+		carrier_answer(w->loop, x, CAPSULE_GONE, CODE_EPOCH, "restarted");
+	else if (ss && ss->ended)
+		carrier_answer(w->loop, x, CAPSULE_GONE, CODE_ENDED, "tombstone");
+	else if (!ss && r->mode != MODE_HELLO)
+		carrier_answer(w->loop, x, CAPSULE_GONE, CODE_UNKNOWN_SESSION, "unknown");
+	else
+		carrier_accept((ss ? ss : create(w, r->sid))->session, r, x, head);
+}
+
 static void on_request(void *ctx, struct exchange *x, const struct http1_head *head)
 {
 	struct connection *c = ctx;
 	struct world *w = c->w;
-	struct server_session *ss;
 	struct request r;
 	struct span path;
 
@@ -82,15 +95,10 @@ static void on_request(void *ctx, struct exchange *x, const struct http1_head *h
 	if (request_parse(&r, "/culvert", head->target, &path) < 0)
 		abort();	/* the helper never sends such a thing */
 	w->modes[r.mode]++;
-	ss = find(w, r.sid);
-	if (r.has_epoch && r.epoch != w->epoch)
-		carrier_answer(w->loop, x, CAPSULE_GONE, CODE_EPOCH, "restarted");
-	else if (ss && ss->ended)
-		carrier_answer(w->loop, x, CAPSULE_GONE, CODE_ENDED, "tombstone");
-	else if (!ss && r.mode != MODE_HELLO)
-		carrier_answer(w->loop, x, CAPSULE_GONE, CODE_UNKNOWN_SESSION, "unknown");
+	if (w->front)
+		w->front(w->front_ctx, x, head);
 	else
-		carrier_accept((ss ? ss : create(w, r.sid))->session, &r, x, head);
+		world_serve(w, x, &r, head);
 }
 
 static void on_closed(void *ctx, int error)

@@ -105,6 +105,9 @@ struct world {
 	/* Takes what is opened instead of the flows; as session_events.open. NULL: the flows. */
 	uint64_t (*open)(struct world *, struct channel *, struct channel_params *, const struct endpoint_ops **,
 			 void **endpoint, const char **sentence);
+	/* Takes requests, and gives those that are for sessions to world_serve. NULL: they go there. */
+	void (*front)(void *ctx, struct exchange *, const struct http1_head *);
+	void *front_ctx;
 	bool no_auto_finish;
 	void (*welcome)(void *ctx); /* the helper may open channels; NULL: nothing to do */
 	void *welcome_ctx;
@@ -121,6 +124,8 @@ extern const struct carrier_events world_lane_events;
 /* Takes the server's end of a connection; ctx: the world. */
 void world_accept(void *ctx, struct stream *);
 void world_run(struct world *, int64_t us);
+/* A request for a session of the server. */
+void world_serve(struct world *, struct exchange *, const struct request *, const struct http1_head *);
 /* Runs until the session is open and every lane proven, or time is over: true if so. */
 bool world_connect(struct world *, int64_t us);
 /* Cuts all PIPE connections at once. */
