@@ -38,9 +38,12 @@ struct attachment {
 
 static size_t on_sign(void *ctx, char *out, size_t cap, const char *method, const char *target)
 {
-	struct attachment *a = ctx;
+	const struct attachment *a = ctx;
+	struct span binding = { NULL, 0 };
 
-	return signer_sign(a->setup->signer, out, cap, method, target);
+	if (a->path.seal)
+		binding = (struct span){ seal_binding(a->path.seal), SEAL_BINDING };
+	return signer_sign(a->setup->signer, out, cap, method, target, binding);
 }
 
 static bool on_clock(void *ctx, int64_t date)

@@ -25,9 +25,9 @@ void signer_replace(struct signer *s, struct credentials *credentials)
 	s->credentials = credentials;
 }
 
-size_t signer_sign(const struct signer *s, char *out, size_t cap, const char *method, const char *target)
+size_t signer_sign(const struct signer *s, char *out, size_t cap, const char *method, const char *target, struct span binding)
 {
-	return credentials_sign(s->credentials, out, cap, method, target, (struct span){ 0 }, loop_wall(s->loop) + s->offset);
+	return credentials_sign(s->credentials, out, cap, method, target, binding, loop_wall(s->loop) + s->offset);
 }
 
 bool signer_correct(struct signer *s, int64_t date)

@@ -23,8 +23,8 @@ void signer_init(struct signer *, const struct loop *, struct credentials *);
 void signer_fini(struct signer *);
 /* Other credentials from now on; the old ones are freed. */
 void signer_replace(struct signer *, struct credentials *);
-/* The value of the Authorization header; its length. */
-size_t signer_sign(const struct signer *, char *out, size_t cap, const char *method, const char *target);
+/* The value of the Authorization header; its length. binding: as credentials_sign. */
+size_t signer_sign(const struct signer *, char *out, size_t cap, const char *method, const char *target, struct span binding);
 /* Takes the server's time (Unix seconds, 0: not known) when ours is more than 60 s off; true if so. */
 bool signer_correct(struct signer *, int64_t date);
 

@@ -103,7 +103,7 @@ static void each_fault(void **state)
 /* n carriers on different rungs, every fault, records sprayed at random among them. */
 static void sprayed(unsigned n, uint64_t seed, bool forget)
 {
-	static const char *const rungs[] = { "duplex", "split", "push" };
+	static const char *const by_tunnels[] = { "duplex", "split", "push" };
 	struct script script = { .every = 0 };
 	struct proxy_options by_store = store, by_tunnel = tunnel;
 	struct stream_flow *f;
@@ -117,7 +117,7 @@ static void sprayed(unsigned n, uint64_t seed, bool forget)
 		if ((i + seed) % 3 == 2)
 			world_lane(s.w, "poll", &by_store, 4);
 		else
-			world_lane(s.w, rungs[(i + seed / 3) % 3], &by_tunnel, 4);
+			world_lane(s.w, by_tunnels[(i + seed / 3) % 3], &by_tunnel, 4);
 	sealing_start(&s);
 	assert_true(world_connect(s.w, 60 * LOOP_SECOND));
 	script.every = forget ? 0 : 6;

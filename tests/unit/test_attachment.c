@@ -1,6 +1,6 @@
-/* links: client/attachment.c client/signer.c tunnel/loop.c framing/capsule.c framing/cursor.c framing/varint.c */
-/* libs: -lev */
-/* An attachment over a fake session and ladder, in virtual time: ends, draining after GOAWAY, the clock. */
+/* links: client/attachment.c client/signer.c tunnel/seal.c tunnel/counters.c tunnel/loop.c framing/capsule.c framing/cursor.c framing/varint.c */
+/* libs: -lev -lcrypto */
+/* An attachment over a fake session and ladder, in virtual time: ends, draining after GOAWAY, the clock, the seal. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,9 @@
 
 #include "client/attachment.h"
 #include "framing/capsule.h"
+#include "framing/error.h"
 #include "tunnel/log.h"
+#include "tunnel/sealer.h"
 
 #define WALL 1700000000
 
@@ -104,6 +106,49 @@ struct carrier *ladder_carrier(const struct ladder *l)
 	return ladder.proven ? (struct carrier *)&ladder : NULL;
 }
 
+const char *session_sid(const struct session *s)
+{
+	(void)s;
+	return "AAAAAAAAAAAAAAAAAAAAAA";
+}
+
+static struct {
+	struct sealer_config config;
+	const struct sealer_events *events;
+	void *ctx;
+	unsigned made, frees, wakes;
+} sealer;
+
+struct sealer *sealer_new(struct loop *l, const struct sealer_config *config, const struct sealer_events *events, void *ctx)
+{
+	(void)l;
+	assert_int_equal(sealer.made, sealer.frees);	/* one at a time */
+	sealer.config = *config;
+	sealer.events = events;
+	sealer.ctx = ctx;
+	sealer.made++;
+	return (struct sealer *)&sealer;
+}
+
+void sealer_free(struct sealer *s)
+{
+	sealer.frees += s != NULL;
+}
+
+void pool_wake(struct pool *p)
+{
+	assert_null(p);
+	sealer.wakes++;
+}
+
+static const struct rung poll_rung = { .name = "poll" };
+
+const struct rung *rung_find(const char *name)
+{
+	assert_string_equal(name, "poll");
+	return &poll_rung;
+}
+
 void credentials_free(struct credentials *c)
 {
 	(void)c;
@@ -112,7 +157,9 @@ void credentials_free(struct credentials *c)
 size_t credentials_sign(const struct credentials *c, char *out, size_t cap, const char *method, const char *target,
 			struct span binding, int64_t unix_seconds)
 {
-	(void)c, (void)binding;
+	(void)c;
+	if (binding.n)
+		return (size_t)snprintf(out, cap, "%s %s %lld %02x", method, target, (long long)unix_seconds, binding.p[0]);
 	return (size_t)snprintf(out, cap, "%s %s %lld", method, target, (long long)unix_seconds);
 }
 
@@ -174,8 +221,21 @@ static void on_proven(void *ctx, struct attachment *a, struct carrier *c, const 
 	assert_ptr_equal(a, attachment);
 }
 
+static unsigned troubles;
+
+static void on_trouble(void *ctx, struct attachment *a, const struct rung *failed, int error, const char *why, int64_t retry_us)
+{
+	(void)ctx;
+	assert_ptr_equal(a, attachment);
+	assert_ptr_equal(failed, &poll_rung);
+	assert_int_equal(error, ERROR_CERTIFICATE);
+	assert_string_equal(why, "who signed this?");
+	assert_true(retry_us > 0);
+	troubles++;
+}
+
 static const struct attachment_events events = {
-	.welcome = on_welcome, .goaway = on_goaway, .ended = on_ended, .proven = on_proven,
+	.welcome = on_welcome, .goaway = on_goaway, .ended = on_ended, .proven = on_proven, .trouble = on_trouble,
 };
 
 static void run(int64_t us)
@@ -188,6 +248,7 @@ static int setup(void **state)
 	(void)state;
 	memset(&session, 0, sizeof session);
 	memset(&ladder, 0, sizeof ladder);
+	memset(&sealer, 0, sizeof sealer);
 	welcomes = goaways = ends = 0;
 	loop = loop_new_virtual(LOOP_SECOND, WALL);
 	signer_init(&signer, loop, NULL);
@@ -323,6 +384,88 @@ static void test_clock(void **state)
 	attachment_free(attachment);
 }
 
+/* ---- the seal ---- */
+
+static bool must;
+
+static bool on_must_seal(void *ctx)
+{
+	assert_ptr_equal(ctx, &must);
+	return must;
+}
+
+static struct tls_context *on_trust(void *ctx)
+{
+	return ctx;
+}
+
+static void expect_signed(const char *text)
+{
+	char out[100];
+
+	ladder.config->path->sign(ladder.config->path->ctx, out, sizeof out, "POST", "/x");
+	assert_string_equal(out, text);
+}
+
+static struct seal *fresh(uint8_t first)
+{
+	struct seal_secrets secrets = { .binding = { first } };
+
+	return seal_new(SEAL_HELPER, &secrets);
+}
+
+static void test_seal(void **state)
+{
+	const struct carrier_path *path;
+	struct seal *first = fresh(1);
+
+	(void)state;
+	attachment_free(attachment);
+	run(0);
+	attachment_setup.must_seal = on_must_seal;
+	attachment_setup.seal_trust = on_trust;
+	attachment_setup.seal_ctx = &must;
+	attachment_setup.seal_host = "h.example";
+	ladder.frees = session.frees = 0;
+	must = false;
+	attachment = attachment_new(&attachment_setup, &events, &loop);
+	path = ladder.config->path;
+	assert_false(path->must_seal(path->ctx));
+	assert_false(attachment_is_sealed(attachment));
+	expect_signed("POST /x 1700000000");
+
+	must = true;			/* the way changed */
+	assert_true(path->must_seal(path->ctx));
+	assert_true(path->must_seal(path->ctx));
+	assert_int_equal(sealer.made, 1);
+	assert_true(path->sealing && !path->seal);
+	assert_string_equal(sealer.config.host, "h.example");
+	assert_string_equal(sealer.config.sid, "AAAAAAAAAAAAAAAAAAAAAA");
+	assert_ptr_equal(sealer.config.tls, (void *)&must);
+	troubles = 0;
+	sealer.events->failed(sealer.ctx, ERROR_CERTIFICATE, "who signed this?");
+	assert_int_equal(troubles, 1);
+	sealer.events->sealed(sealer.ctx, first, 7);
+	assert_int_equal(sealer.frees, 1);
+	assert_int_equal(sealer.wakes, 1);
+	assert_ptr_equal(path->seal, first);
+	assert_int_equal(path->seal_number, 7);
+	expect_signed("POST /x 1700000000 01");
+
+	must = false;			/* and back: it stays sealed */
+	assert_true(path->must_seal(path->ctx));
+	assert_true(attachment_is_sealed(attachment));
+
+	seal_lose(first);
+	run(1);
+	assert_int_equal(sealer.made, 2);
+	assert_true(path->sealing && !path->seal);
+	sealer.events->sealed(sealer.ctx, fresh(2), 8);
+	expect_signed("POST /x 1700000000 02");
+	ladder.frees = session.frees = 0;
+	attachment_free(attachment);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +477,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bye, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_was_good, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clock, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_seal, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* The router: what is a helper's goes to the sessions, all else gets one and the same cover. */
-/* links: server/front.c server/cover.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/request.c framing/base64.c framing/error.c framing/cursor.c framing/varint.c tunnel/credential.c tunnel/daemon.c tunnel/log.c tunnel/counters.c tunnel/loop.c */
+/* links: server/front.c server/cover.c tunnel/seal.c framing/capsule.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/request.c framing/base64.c framing/error.c framing/cursor.c framing/varint.c tunnel/credential.c tunnel/daemon.c tunnel/log.c tunnel/counters.c tunnel/loop.c */
 /* libs: -lcrypto -lhttp_parser -lev */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +13,11 @@
 
 #include "framing/error.h"
 #include "server/front.h"
+#include "framing/capsule.h"
 #include "tunnel/counters.h"
+#include "tunnel/leg.h"
 #include "tunnel/log.h"
+#include "tunnel/sealed.h"
 
 #define WALL 1700000000
 #define SID "AAAAAAAAAAAAAAAAAAAAAA"
@@ -67,6 +70,19 @@ static void fake_abort(struct exchange *x)
 
 static const struct exchange_ops fake_ops = { fake_room, fake_send, fake_pause, fake_abort };
 
+static int drop_body(void *ctx, const uint8_t *p, size_t n)
+{
+	(void)ctx, (void)p, (void)n;
+	return 0;
+}
+
+static void drop_end(void *ctx)
+{
+	(void)ctx;
+}
+
+static const struct exchange_events drop_events = { .body = drop_body, .end = drop_end };
+
 /* The other side of the seam. */
 static char accepted_as[80];
 static struct request accepted;
@@ -78,6 +94,110 @@ void sessions_accept(struct sessions *s, const char *identity, const struct requ
 	assert_ptr_equal(x, &fake.x);
 	snprintf(accepted_as, sizeof accepted_as, "%s", identity);
 	accepted = *r;
+	x->events = &drop_events;
+}
+
+static bool sealed_session;	/* the session was used sealed before */
+
+bool sessions_is_sealed(const struct sessions *s, const char *identity, const char *sid)
+{
+	(void)s;
+	assert_string_equal(identity, "alice");
+	assert_string_equal(sid, SID);
+	return sealed_session;
+}
+
+const struct exchange_head *leg_answer_head(struct loop *l, bool streamed, bool event_stream)
+{
+	static const struct exchange_head head = { .status = 200, .lines = "" };
+
+	(void)l;
+	assert_false(streamed || event_stream);
+	return &head;
+}
+
+/* ---- the seals, and what opens ---- */
+
+#define SEALED GOOD "&s=9"
+
+static struct seal *seal;	/* number 9 */
+static struct {
+	const struct sealed_events *events;
+	void *ctx;
+	char path_query[200];
+} opening;
+static unsigned visits, proofs;
+static bool no_visits;
+
+bool seals_accept(struct seals *s, const struct request *r, struct exchange *x, const struct seals_visitor *from)
+{
+	(void)s;
+	assert_int_equal(r->mode, MODE_SEAL);
+	assert_int_equal(r->seal, 9);
+	assert_ptr_equal(x, &fake.x);
+	assert_ptr_equal(from->peer, visitor.peer);
+	visits++;
+	if (!no_visits)
+		from->refused(from->ctx, x);	/* later, in truth */
+	return !no_visits;
+}
+
+struct seal *seals_find(struct seals *s, const char *sid, uint32_t number)
+{
+	(void)s;
+	assert_string_equal(sid, SID);
+	return number == 9 ? seal : NULL;
+}
+
+void seals_prove(struct seals *s, const char *sid, uint32_t number, const char *identity)
+{
+	(void)s;
+	assert_string_equal(sid, SID);
+	assert_int_equal(number, 9);
+	assert_string_equal(identity, "alice");
+	proofs++;
+}
+
+void sealed_server(struct loop *l, struct seal *with, struct exchange *inner, struct span path_query,
+		   const struct sealed_events *events, void *ctx)
+{
+	assert_ptr_equal(l, loop);
+	assert_ptr_equal(with, seal);
+	assert_ptr_equal(inner, &fake.x);
+	opening.events = events;
+	opening.ctx = ctx;
+	snprintf(opening.path_query, sizeof opening.path_query, "%.*s", (int)path_query.n, (const char *)path_query.p);
+	fake.x.events = NULL;	/* until it is opened */
+}
+
+static enum { OPENS, OPENS_UNBOUND, OPENS_EMPTY, FAILS, CLOSES } becomes;
+
+/* What came is opened, or cannot be. */
+static void open_it(void)
+{
+	struct span binding = { seal_binding(seal), becomes == OPENS ? SEAL_BINDING : 0 };
+	const struct sealed_events *events = opening.events;
+	char value[CREDENTIAL_HEADER_MAX];
+	size_t n;
+
+	opening.events = NULL;
+	n = credentials_sign(credentials, value, sizeof value, "POST", opening.path_query, binding, WALL);
+	switch (becomes) {
+	case OPENS:
+	case OPENS_UNBOUND:
+		events->opened(opening.ctx, &fake.x, (struct span){ (const uint8_t *)value, n });
+		break;
+	case OPENS_EMPTY:
+		events->opened(opening.ctx, &fake.x, (struct span){ NULL, 0 });
+		break;
+	case FAILS:
+		events->failed(opening.ctx, &fake.x, "a reason");
+		break;
+	case CLOSES:
+		events->closed(opening.ctx);
+		fake.x.events = &drop_events;
+		break;
+	}
 }
 
 static int on_head(void *ctx, const struct http1_head *head)
@@ -88,6 +208,8 @@ static int on_head(void *ctx, const struct http1_head *head)
 	*accepted_as = 0;
 	fake.complete = fake.aborted = false;
 	front_request(&visitor, &fake.x, head);
+	if (opening.events)
+		open_it();
 	assert_non_null(fake.x.events);
 	return 0;
 }
@@ -277,11 +399,93 @@ static void test_cover_errors(void **state)
 	assert_string_equal(error, "the cover page /dev/zero is longer than 65536 bytes");
 }
 
+/* ---- sealed ---- */
+
+static void test_sealed(void **state)
+{
+	static const struct seal_secrets secrets = { .binding = { 1, 2, 3 } };
+
+	(void)state;
+	seal = seal_new(SEAL_SERVER, &secrets);
+	proofs = 0;
+	visitor.plain = true;
+	becomes = OPENS;
+	request("POST", SEALED, NULL, 0);
+	assert_string_equal(accepted_as, "alice");
+	assert_int_equal(accepted.seal, 9);
+	assert_int_equal(proofs, 1);
+	request("POST", "http://host" SEALED, NULL, 0);	/* in absolute form */
+	assert_string_equal(accepted_as, "alice");
+	visitor.plain = false;				/* within TLS, too */
+	request("POST", SEALED, NULL, 0);
+	assert_string_equal(accepted_as, "alice");
+	proofs = 0;
+	becomes = OPENS_UNBOUND;			/* a credential that was seen elsewhere */
+	covered("POST", SEALED, NULL, 0);
+	becomes = OPENS_EMPTY;
+	covered("POST", SEALED, NULL, 0);
+	covered("POST", SEALED, SEALED, WALL);		/* one in the clear does not count */
+	becomes = FAILS;
+	covered("POST", SEALED, NULL, 0);
+	becomes = CLOSES;
+	request("POST", SEALED, NULL, 0);
+	assert_string_equal(accepted_as, "");
+	assert_string_equal(fake.answer, "");
+	assert_int_equal(proofs, 0);
+	seal_release(seal);
+	seal = NULL;
+}
+
+static void test_unknown_seal(void **state)
+{
+	uint64_t before = counted(seals_unknown);
+
+	(void)state;
+	request("POST", SEALED, NULL, 0);
+	assert_string_equal(accepted_as, "");
+	assert_string_equal(fake.answer, "200\n\x1a");	/* UNSEALED, of length 0 */
+	assert_int_equal(counted(seals_unknown) - before, 1);
+}
+
+static void test_making_seals(void **state)
+{
+	(void)state;
+	visits = 0;
+	visitor.plain = true;
+	no_visits = false;
+	covered("POST", "/culvert/v1/" SID "?c=0&x=0&m=seal&s=9", NULL, 0);
+	no_visits = true;
+	covered("POST", "/culvert/v1/" SID "?c=0&x=0&m=seal&s=9", NULL, 0);
+	covered("GET", "/culvert/v1/" SID "?c=0&x=0&m=seal&s=9", NULL, 0);
+	assert_int_equal(visits, 2);
+}
+
+/* Without TLS nothing unsealed is served, nor for a session that was sealed. */
+static void test_unsealed(void **state)
+{
+	uint64_t before = counted(unsealed_refused);
+
+	(void)state;
+	visitor.plain = true;
+	covered("POST", GOOD, GOOD, WALL);
+	visitor.plain = false;
+	sealed_session = true;
+	covered("POST", GOOD, GOOD, WALL);
+	sealed_session = false;
+	request("POST", GOOD, GOOD, WALL);
+	assert_string_equal(accepted_as, "alice");
+	assert_int_equal(counted(unsealed_refused) - before, 2);
+	visitor.plain = true;
+	request("GET", "/healthz", NULL, 0);
+	assert_non_null(strstr(fake.answer, "ok\n"));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_accept), T(test_cover), T(test_health), T(test_body), T(test_cover_kinds), T(test_cover_errors),
+		T(test_sealed), T(test_unknown_seal), T(test_making_seals), T(test_unsealed),
 	};
 
 	log_setup(LOG_LEVEL_ERROR, false);

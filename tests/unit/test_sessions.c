@@ -286,11 +286,34 @@ static void test_ended_in_turn(void **state)
 	assert_int_equal(n_accepted, 1);
 }
 
-static void on_each(void *arg, const char *identity, const struct session *s)
+static void on_each(void *arg, const char *identity, const struct session *s, bool sealed)
 {
 	char *out = arg;
 
-	sprintf(out + strlen(out), "%s:%c ", identity, s->sid[21]);
+	sprintf(out + strlen(out), "%s:%c%s ", identity, s->sid[21], sealed ? " sealed" : "");
+}
+
+/* Whoever was sealed once is known to be. */
+static void test_sealed(void **state)
+{
+	const struct request plain = make(1, MODE_HELLO);
+	struct request sealed = make(2, MODE_HELLO);
+	char out[64] = "";
+
+	(void)state;
+	send("a", plain);
+	sealed.seal = 7;
+	send("a", sealed);
+	sealed.seal = 0;
+	send("a", sealed);
+	assert_false(sessions_is_sealed(table, "a", plain.sid));
+	assert_true(sessions_is_sealed(table, "a", sealed.sid));
+	assert_false(sessions_is_sealed(table, "b", sealed.sid));
+	assert_true(sessions_lives(table, "a", sealed.sid));
+	assert_false(sessions_lives(table, "b", sealed.sid));
+	assert_int_equal(sessions_sealed(table), 1);
+	sessions_each(table, on_each, out);
+	assert_string_equal(out, "a:1 a:2 sealed ");
 }
 
 static void test_each(void **state)
@@ -310,7 +333,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_create), T(test_epoch), T(test_tombstone), T(test_tombstones_bounded), T(test_caps), T(test_bye),
-		T(test_ended_in_turn), T(test_each),
+		T(test_ended_in_turn), T(test_each), T(test_sealed),
 	};
 
 	log_setup(LOG_LEVEL_ERROR, false);
