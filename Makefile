@@ -23,6 +23,8 @@ override CFLAGS += -std=c11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -
 ifneq ($(filter-out deps clean uninstall,$(or $(MAKECMDGOALS),all)),)
 override CFLAGS += $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 LDLIBS_MAIN = $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null) -lev -lhttp_parser -lm
+# What finds proxies (libproxy, libcurl, libpacparser) is loaded by the child processes that use it, at run time.
+LDLIBS_CLIENT = -lseccomp
 endif
 ifdef SAN
 override CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
@@ -46,7 +48,7 @@ all: $(O)/culvert $(O)/culvertd
 
 $(O)/culvert: $(call obj,$(COMMON) $(CLIENT))
 	$(call say,LD)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_MAIN)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_MAIN) $(LDLIBS_CLIENT)
 $(O)/culvertd: $(call obj,$(COMMON) $(SERVER))
 	$(call say,LD)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS_MAIN)

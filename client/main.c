@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/child.h"
 #include "client/commands.h"
 #include "client/environment.h"
 #include "client/helper.h"
@@ -20,9 +21,11 @@
 static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
+	bool hidden;
 } commands[] = {
-	{ "doctor", command_doctor },
-	{ "status", command_status },
+	{ "doctor", command_doctor, false },
+	{ "status", command_status, false },
+	{ CHILD_COMMAND, command_child, true },
 };
 
 static void on_reload(void *ctx)
@@ -106,7 +109,8 @@ static void unknown_command(const char *name)
 {
 	fprintf(stderr, "culvert: %s: not a command; there is", name);
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-		fprintf(stderr, "%s %s", i ? "," : "", commands[i].name);
+		if (!commands[i].hidden)
+			fprintf(stderr, "%s %s", i ? "," : "", commands[i].name);
 	fprintf(stderr, ", see --help\n");
 }
 

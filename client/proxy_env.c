@@ -30,6 +30,7 @@ int proxy_env_find(char *(*get)(const char *name), bool plain, const char *host,
 
 	memset(out, 0, sizeof *out);
 	out->n = 1;
+	out->named = true;
 	list = either(get, "no_proxy", "NO_PROXY", &name);
 	if (list && no_proxy_matches(list, host, port)) {
 		snprintf(out->from, sizeof out->from, "%s", name);
