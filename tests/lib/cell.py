@@ -10,7 +10,7 @@ import re
 import sys
 
 INTERCEPTING = ("squid-bump", "mitmproxy", "storefwd")
-BEST = {"mitmproxy": "poll", "storefwd": "poll"}  # what these can pass; the others: duplex
+BEST = {"mitmproxy": "poll", "storefwd": "poll", "mitmproxy-abs": "poll", "storefwd-abs": "poll", "tinyproxy-abs": "split"}  # the others: duplex
 
 
 def last_json(path):
@@ -26,6 +26,10 @@ def chosen(path):
     with open(path + ".err") as f:
         said = re.findall(r"(?:carried|connected to \S+ as \S+) by ([\w+]+)", f.read())
     return said[-1] if said else "none"
+
+
+def looks_into(cell):
+    return cell["kind"] in INTERCEPTING or cell["kind"].endswith("-abs")
 
 
 def complaints(cell, voice, load, signalling):
@@ -48,13 +52,13 @@ def complaints(cell, voice, load, signalling):
                 out.append("tone %s: %s" % (direction, d["tone"]["why"]))
     if not signalling or not signalling["intact"]:
         out.append("signalling not intact")
-    if cell["kind"] in INTERCEPTING and cell["tunnels"]:
+    if looks_into(cell) and cell["tunnels"]:
         out.append("%d tunnels that the proxy did not look into" % cell["tunnels"])
-    if cell["kind"] in INTERCEPTING and not cell["exchanges"]:
+    if looks_into(cell) and not cell["exchanges"]:
         out.append("no exchange in the proxy's log")
     if cell.get("chosen", best) != best:
         out.append("the rung chosen was %s, not %s" % (cell["chosen"], best))
-    if cell["kind"] in ("squid", "squid-basic", "tinyproxy") and not cell["tunnels"]:
+    if not looks_into(cell) and cell["kind"] != "direct" and not cell["tunnels"]:
         out.append("no tunnel in the proxy's log")
     return out
 
@@ -85,7 +89,7 @@ def result(directory, name, proxy, rung, counts, why, kind):
 def seen_by_proxy(cell):
     if cell["kind"] == "direct":
         return "-"
-    if cell["exchanges"] or cell["kind"] in INTERCEPTING:
+    if cell["exchanges"] or looks_into(cell):
         return "%d" % cell["exchanges"]
     return "%d (+%d CONNECT)" % (cell["exchanges"], cell["tunnels"])
 

@@ -4,7 +4,8 @@
 #   lane_start                starts voice.py and rtpload; sets VOICE_TARGET and LOAD_TARGET for culvertd's services
 #   cell_run NAME PROXY RUNG  PROXY: a name of proxies.sh, or "direct"; writes $W/NAME.json
 #
-# The cell's services are called $LANE-voice and $LANE-load (UDP) and sig (TCP).
+# The cell's services are called $LANE-voice and $LANE-load (UDP) and sig (TCP). For a proxy that wants credentials: PROXY_USER (and
+# $W/proxy-password), PROXY_NAME (instead of 127.0.0.1), PROXY_ARGUMENTS.
 
 lane_start() {
 	launch_fed voice $PYTHON "$MEDIA/voice.py" --dir "$W" --seconds "${CALL_SECONDS:-4}"
@@ -13,12 +14,19 @@ lane_start() {
 	[ -n "$VOICE_TARGET" ] && [ -n "$LOAD_TARGET" ] || fail "the far ends did not start"
 }
 
+# Whom a helper trusts behind a proxy, and where the server is without TLS.
+cell_trust() { # PROXY
+	echo --cafile "${PROXY_CA[$1]:-$SERVER_CERT}"
+	[ -z "${SERVER_HTTP_PORT:-}" ] || echo --server-http "http://${SERVER_NAME:-localhost}:$SERVER_HTTP_PORT"
+}
+
 _cell_helper() { # NAME PROXY RUNG
 	local arguments=(--rung "$3")
 	if [ "$2" != direct ]; then
-		arguments+=(--proxy "http://${PROXY_USER:+$PROXY_USER@}127.0.0.1:${PROXY_PORT[$2]}" --cafile "${PROXY_CA[$2]:-$SERVER_CERT}")
+		arguments+=(--proxy "http://${PROXY_USER:+${PROXY_USER//\\/%5C}@}${PROXY_NAME:-127.0.0.1}:${PROXY_PORT[$2]}" ${PROXY_ARGUMENTS:-})
+		arguments+=($(cell_trust "$2"))
 		[ -z "${PROXY_USER:-}" ] || arguments+=(--proxy-password-file "$W/proxy-password")
-		[ "${PROXY_KIND[$2]}" != storefwd ] || [ "$3" = auto ] || arguments+=(--connections 2)
+		[ "$(_family_of "${PROXY_KIND[$2]}")" != storefwd ] || [ "$3" = auto ] || arguments+=(--connections 2)
 	else
 		arguments+=(--cafile "$SERVER_CERT")
 	fi

@@ -10,7 +10,7 @@
 # KIND: see tests/zoo/README.md. Each family of kinds is a file in tests/zoo/kinds with
 #   _start_FAMILY NAME KIND PORTS CA DIR PORT   writes the configuration, launches, sets PROXY_LOG and PROXY_CA
 #   _count_FAMILY                               the log on standard input to "CONNECTS TUNNELS EXCHANGES"
-# PROXY_LISTEN=ADDR:0 and IN=NAMESPACE say where (squid, mitmproxy and our own).
+# PROXY_LISTEN=ADDR:0 and IN=NAMESPACE say where (squid, mitmproxy and our own); PROXY_AT=PORT on which port (not our own).
 # After proxy_start: ${PROXY_PORT[NAME]}, and ${PROXY_CA[NAME]} where the proxy shows a certificate of its own.
 
 declare -A PROXY_KIND=() PROXY_PORT=() PROXY_CA=() PROXY_LOG=() PROXY_MARK=()
@@ -56,7 +56,7 @@ _launch_proxy() { # NAME KIND PORTS CA: sets PROXY_PORT
 	case $family in
 	storefwd | nasty) "_start_$family" "$@" "$dir" 0 ;; # they ask the kernel themselves, and say when they are ready
 	*)
-		PROXY_PORT[$1]=$(free_port)
+		PROXY_PORT[$1]=${PROXY_AT:-$(free_port)}
 		"_start_$family" "$@" "$dir" "${PROXY_PORT[$1]}" && await 40 _proxy_up "$1" "${PROXY_PORT[$1]}" && running "$1"
 		;;
 	esac

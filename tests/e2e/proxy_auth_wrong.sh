@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Wrong passwords: at most two attempts in 20 s, then a sentence, until the file is read anew; no ticket; only schemes that are refused.
+# seconds: 80
+[ -n "${IN_NAMESPACE:-}" ] || IN_NAMESPACE=1 exec "$(dirname "$0")/../lib/namespace.sh" "$0"
+. "$(dirname "$0")/e2e.sh"
+. "$TOP/tests/lib/kerberos.sh"
+. "$TOP/tests/lib/samba.sh"
+setup_echo
+realm_start
+samba_start
+echo wrong >"$W/wrong"
+chmod 600 "$W/wrong"
+declare -A USER_OF=([basic]=alice [digest]=alice [samba]=ZOO%5Cgames) LAST=([basic]=Basic [digest]=Digest [samba]=NTLM3)
+declare -A UDP_OF=()
+at() { echo "localhost:${PROXY_PORT[$1]}"; }
+
+began=$SECONDS
+for kind in "${!USER_OF[@]}"; do
+	proxy_start "$kind" "squid-$kind" "443 $SERVER_PORT"
+	proxy_mark "$kind"
+	cp "$W/wrong" "$W/$kind.password"
+	helper_echo "by-$kind" --proxy "http://${USER_OF[$kind]}@$(at "$kind")" --proxy-auth "basic,digest,ntlm" --proxy-password-file "$W/$kind.password"
+	UDP_OF[$kind]=$UDP
+done
+
+# Found by a PAC file: nobody said that the password may go to that proxy as it is. And a list without what it offers.
+cat >"$W/proxy.pac" <<PAC
+function FindProxyForURL(url, host) { return "PROXY $(at basic)"; }
+PAC
+echo secret >"$W/secret"
+chmod 600 "$W/secret"
+helper_echo by-pac --proxy-pac "$W/proxy.pac" --proxy-user bob --proxy-password-file "$W/secret"
+helper_echo by-list --proxy "http://carol@$(at basic)" --proxy-auth digest,ntlm --proxy-password-file "$W/secret"
+# No ticket.
+proxy_start negotiate squid-negotiate "443 $SERVER_PORT"
+helper_echo by-ticket --proxy "http://$(at negotiate)"
+TICKET_UDP=$UDP
+
+for kind in "${!USER_OF[@]}"; do
+	expect "by-$kind" 15 "$(at "$kind").*(rejected|refused|does not accept).*trying again|(rejected|refused|does not accept).*$(at "$kind")"
+done
+expect by-pac 10 "$(at basic).*Basic"
+expect by-list 10 "$(at basic).*Basic"
+expect by-ticket 10 "kinit"
+
+realm_ticket
+UDP=$TICKET_UDP
+passes 25 || fail "nothing passes after kinit"
+
+while [ $((SECONDS - began)) -lt 20 ]; do
+	sleep 0.2
+done
+for kind in "${!USER_OF[@]}"; do
+	tried=$(squid_auth_log "$kind" | grep -c " ${LAST[$kind]}\$")
+	note "$kind: tried $tried times in $((SECONDS - began)) s: $(squid_auth_log "$kind" | sort | uniq -c | xargs)"
+	check "$tried" ">=" 1 "$kind: attempts with the wrong password"
+	check "$tried" "<=" 2 "$kind: attempts with the wrong password"
+	grep -q -E 'Basic|NTLM|Digest' "$W/by-$kind.err" || fail "$kind: not said which scheme"
+done
+! squid_auth_log basic | grep -q -E 'bob|carol' || fail "a password went to a proxy that nobody allowed it for"
+
+# Put right, and read anew.
+for kind in "${!USER_OF[@]}"; do
+	cp "$W/secret" "$W/$kind.password"
+	kill -HUP "${PID[by-$kind]}"
+done
+for kind in "${!USER_OF[@]}"; do
+	UDP=${UDP_OF[$kind]}
+	passes 20 || fail "$kind: nothing passes after the password was put right"
+done
+for name in by-pac by-list; do
+	running $name || fail "$name has ended"
+done
+! grep -q -w secret "$W"/by-*.err || fail "a password in a log"
