@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make demo: a real Opus call both ways and TCP signalling, through four real proxies, on the rung that Culvert chooses by itself
+# make demo: a real Opus call both ways and TCP signalling, through five real proxies, on the rung that Culvert chooses by itself
 # and on each that can pass them; and what `culvert doctor` says of one of the proxies.
 # Traffic stays on loopback; everything that was started is ended; logs are kept where the last line says.
 set -u
@@ -8,17 +8,18 @@ set -u
 . "$TOP/tests/lib/culvert.sh"
 . "$TOP/tests/lib/cell.sh"
 
-# Two lanes run side by side. Proxy, what it is, rungs that it can pass.
-LANES=(a b)
-PLAN_a="squid-bump mitmproxy" PLAN_b="squid storefwd"
+# Lanes run side by side. Proxy, what it is, rungs that it can pass.
+LANES=(a b c)
+PLAN_a="squid-bump mitmproxy" PLAN_b="squid storefwd" PLAN_c=squid-digest-abs
 RUNGS="auto duplex split push poll" # auto: nobody says anything
 declare -A TITLE=(
 	[squid-bump]="Squid that intercepts TLS, otherwise stock"
 	[mitmproxy]="mitmproxy: intercepts TLS, reads each body whole"
 	[storefwd]="store-and-forward HTTP/1.0 proxy: intercepts TLS, one exchange per connection, two connections"
 	[squid]="Squid, plain CONNECT"
+	[squid-digest-abs]="Squid that wants a password (Digest) and denies CONNECT: absolute form, sealed"
 )
-declare -A CAN=([squid-bump]=$RUNGS [squid]=$RUNGS [mitmproxy]="auto poll" [storefwd]="auto poll")
+declare -A CAN=([squid-bump]=$RUNGS [squid]=$RUNGS [mitmproxy]="auto poll" [storefwd]="auto poll" [squid-digest-abs]=$RUNGS)
 
 say() {
 	printf '[%3d s] %s\n' "$SECONDS" "$*"
@@ -31,6 +32,13 @@ impossible() { # NAME PROXY RUNG
 # The control: what everybody tries first. Whether it passes is the proxy's nature, not a result of ours.
 control() { # PROXY
 	local text
+	if [ "$1" = squid-digest-abs ]; then # with the password, to be fair
+		text="FAILS: CONNECT was answered $(curl -s -o /dev/null -w '%{http_connect}' --proxy-digest -U alice:secret \
+			-x "http://127.0.0.1:${PROXY_PORT[$1]}" --cacert "$SERVER_CERT" "https://localhost:$WS_PORT/")"
+		echo "$text" >"$W/$1.control"
+		say "$1: a WebSocket upgrade $text"
+		return
+	fi
 	text=$($PYTHON "$PROXIES/wscheck.py" --proxy "127.0.0.1:${PROXY_PORT[$1]}" --server "localhost:$WS_PORT" --cafile "${PROXY_CA[$1]:-$SERVER_CERT}")
 	case $? in
 	0) text="passes: $text" ;;
@@ -50,7 +58,7 @@ proxy_cells() { # PROXY
 		*) impossible "$name" "$1" "$rung" && continue ;;
 		esac
 		cell_run "$name" "$1" "$rung"
-		say "$(printf '%-11s%-7s' "$1" "$rung") $($PYTHON "$TOP/tests/lib/cell.py" line "$W/$name.json")"
+		say "$(printf '%-17s%-7s' "$1" "$rung") $($PYTHON "$TOP/tests/lib/cell.py" line "$W/$name.json")"
 		cp "$W/$name.json" "$ROOT/"
 	done
 }
@@ -65,9 +73,14 @@ lane() { # LANE
 	lane_start
 	echo "$VOICE_TARGET $LOAD_TARGET" >"$W/targets.new" && mv "$W/targets.new" "$W/targets"
 	await 20 test -s "$ROOT/server.port" || fail "no server"
-	SERVER_PORT=$(cat "$ROOT/server.port")
+	read -r SERVER_PORT SERVER_HTTP_PORT <"$ROOT/server.port"
 	local plan="PLAN_$1"
 	for proxy in ${!plan}; do
+		PROXY_USER=
+		if [ "$proxy" = squid-digest-abs ]; then
+			PROXY_USER=alice
+			(umask 077 && echo secret >"$W/proxy-password")
+		fi
 		proxy_start "$proxy" "$proxy" "443 $SERVER_PORT $WS_PORT" "$SERVER_CERT"
 		say "$proxy is up: ${TITLE[$proxy]}"
 		proxy_cells "$proxy"
@@ -82,8 +95,8 @@ lane() { # LANE
 summary() {
 	local proxy files=() rc=0
 	printf '\nThe control, a WebSocket upgrade through the same proxy in the same mode:\n'
-	for proxy in squid-bump mitmproxy storefwd squid; do
-		printf '  %-11s %s\n' "$proxy" "$(cat "$ROOT/$proxy.control" 2>/dev/null || echo "not tried")"
+	for proxy in squid-bump mitmproxy storefwd squid squid-digest-abs; do
+		printf '  %-17s %s\n' "$proxy" "$(cat "$ROOT/$proxy.control" 2>/dev/null || echo "not tried")"
 		for rung in $RUNGS; do
 			[ -e "$ROOT/$proxy.$rung.json" ] || echo "{\"proxy\":\"$proxy\",\"rung\":\"$rung\",\"kind\":\"$proxy\",\"connects\":0,\"tunnels\":0,\"exchanges\":0,\"intact\":false,\"ok\":false,\"complaints\":[\"did not run\"]}" >"$ROOT/$proxy.$rung.json"
 			files+=("$ROOT/$proxy.$rung.json")
@@ -121,8 +134,8 @@ for l in "${LANES[@]}"; do
 	read -r voice load <"$ROOT/lane-$l/targets"
 	services+=(--service "$l-voice=udp://$voice" --service "$l-load=udp://$load")
 done
-server_start culvertd "${services[@]}"
-echo "$SERVER_PORT" >"$ROOT/server.port.new" && mv "$ROOT/server.port.new" "$ROOT/server.port"
+SERVER_PLAIN=1 server_start culvertd "${services[@]}"
+echo "$SERVER_PORT $SERVER_HTTP_PORT" >"$ROOT/server.port.new" && mv "$ROOT/server.port.new" "$ROOT/server.port"
 say "culvertd listens on 127.0.0.1:$SERVER_PORT"
 proxy_start examined mitmproxy "" "$SERVER_CERT"
 launch doctor "$CULVERT" doctor "https://localhost:$SERVER_PORT" --token-file "$W/token" --proxy "http://127.0.0.1:${PROXY_PORT[examined]}" \

@@ -6,7 +6,7 @@ SERVER_PLAIN=1 setup_calls
 
 # Its content is not to be seen: what the proxy passes on is looked at by a TCP relay in sealed.sh.
 absolute() { # NAME RUNG
-	call "$1" "$2"
+	CELL_KIND=squid-abs call "$1" "$2"
 	[ "$TUNNELS" -eq 0 ] || fail "$1: $TUNNELS tunnels"
 	check "$EXCHANGES" ">=" "${3:-2}" "$1: exchanges in the proxy's log"
 	check "$CONNECTS" ">=" 1 "$1: CONNECTs that were denied"

@@ -6,6 +6,7 @@
 #
 # The cell's services are called $LANE-voice and $LANE-load (UDP) and sig (TCP). For a proxy that wants credentials: PROXY_USER (and
 # $W/proxy-password), PROXY_NAME (instead of 127.0.0.1), PROXY_ARGUMENTS.
+# CELL_KIND: which kind it is here, when a proxy takes part in another way than its kind does.
 
 lane_start() {
 	launch_fed voice $PYTHON "$MEDIA/voice.py" --dir "$W" --seconds "${CALL_SECONDS:-4}"
@@ -16,7 +17,10 @@ lane_start() {
 
 # Whom a helper trusts behind a proxy, and where the server is without TLS.
 cell_trust() { # PROXY
-	echo --cafile "${PROXY_CA[$1]:-$SERVER_CERT}"
+	case ${PROXY_KIND[$1]} in
+	*-abs) echo --cafile "$SERVER_CERT" ;;
+	*) echo --cafile "${PROXY_CA[$1]:-$SERVER_CERT}" ;;
+	esac
 	[ -z "${SERVER_HTTP_PORT:-}" ] || echo --server-http "http://${SERVER_NAME:-localhost}:$SERVER_HTTP_PORT"
 }
 
@@ -68,5 +72,5 @@ cell_run() { # NAME PROXY RUNG
 		await 5 _cell_settled "$2"
 		counts=$(proxy_count "$2")
 	fi
-	$PYTHON "$TOP/tests/lib/cell.py" result "$W" "$1" "$2" "$3" "$counts" "$why" "${PROXY_KIND[$2]:-direct}" >"$W/$1.json"
+	$PYTHON "$TOP/tests/lib/cell.py" result "$W" "$1" "$2" "$3" "$counts" "$why" "${CELL_KIND:-${PROXY_KIND[$2]:-direct}}" >"$W/$1.json"
 }

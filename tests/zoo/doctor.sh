@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../lib/harness.sh"
 . "$TOP/tests/lib/culvert.sh"
 . "$TOP/tests/lib/proxies.sh"
+. "$TOP/tests/lib/kerberos.sh"
 . "$TOP/tests/zoo/lib.sh"
 set -u
 KIND=$1 FILE=$(realpath -m "$2")
@@ -14,7 +15,7 @@ work_begin "${ZOO_DIR:-}"
 
 credentials_make
 [ "$KIND" != squid-strict ] || SERVER_PORT=443
-server_start culvertd --service "load=udp://127.0.0.1:9"
+SERVER_PLAIN=1 server_start culvertd --service "load=udp://127.0.0.1:9"
 zoo_proxy "$KIND"
 case ${REACH[0]} in
 --server) ;;

@@ -32,19 +32,40 @@ zoo_far_ends() {
 }
 
 zoo_server() { # ARG...
-	server_start culvertd --service "load=udp://$LOAD_TARGET" --service "first=udp://$FIRST_TARGET" --service "sig=tcp://$TCP_TARGET" "$@"
+	SERVER_PLAIN=1 server_start culvertd --service "load=udp://$LOAD_TARGET" --service "first=udp://$FIRST_TARGET" --service "sig=tcp://$TCP_TARGET" "$@"
+}
+
+# What a proxy that wants credentials needs. Sets USER and LOGIN.
+zoo_login() { # KIND
+	USER= LOGIN=()
+	case ${1%-abs} in
+	squid-basic | squid-digest) USER=alice@ ;;
+	squid-ntlm) USER=ZOO%5Calice@ ;;
+	squid-negotiate) realm_start && realm_ticket ;;
+	esac
+	[ -n "$USER" ] || return 0
+	echo secret >"$W/proxy-password"
+	chmod 600 "$W/proxy-password"
+	LOGIN=(--proxy-password-file "$W/proxy-password")
+	[ "${1%-abs}" != squid-basic ] || LOGIN+=(--proxy-auth basic)
 }
 
 zoo_proxy() { # KIND: "proxy", in front of culvertd. Sets REACH, the arguments that lead through it
 	local ports="443 $SERVER_PORT"
 	[ "$(proxy_mode "$1")" != reverse ] || ports=$SERVER_PORT
+	zoo_login "$1"
 	proxy_start proxy "$1" "$ports" "$W/server.crt"
 	if [ "$(proxy_mode "$1")" = reverse ]; then
 		REACH=(--server "https://localhost:${PROXY_PORT[proxy]}" --cafile "${PROXY_CA[proxy]}")
 	else
-		REACH=(--proxy "http://127.0.0.1:${PROXY_PORT[proxy]}" --cafile "${PROXY_CA[proxy]:-$W/server.crt}")
+		REACH=(--proxy "http://${USER}localhost:${PROXY_PORT[proxy]}" --cafile "$(zoo_trust "$1")" "${LOGIN[@]}")
 	fi
+	[ "$(proxy_mode "$1")" != absolute ] || REACH+=(--server-http "http://localhost:$SERVER_HTTP_PORT")
 	[ -z "${ZOO_RUNG:-}" ] || REACH+=(--rung "$ZOO_RUNG")
+}
+
+zoo_trust() { # KIND: what is seen through it is signed by the proxy, or by the server itself
+	[ "$(proxy_mode "$1")" = absolute ] && echo "$W/server.crt" || echo "${PROXY_CA[proxy]:-$W/server.crt}"
 }
 
 zoo_helper() { # ARG...

@@ -45,7 +45,7 @@ def mode_complaints(row):
         yield "%d tunnels that the proxy did not look into" % row["tunnels"]
     if not row["exchanges"]:
         yield "no exchange in the proxy's log"
-    if row["mode"] == "intercepted" and not row["connects"]:
+    if row["mode"] in ("intercepted", "absolute") and not row["connects"]:
         yield "no CONNECT in the proxy's log"
     if row["mode"] == "reverse" and row["connects"]:
         yield "%d CONNECTs at a reverse proxy" % row["connects"]

@@ -6,6 +6,7 @@
 . "$(dirname "$0")/../lib/harness.sh"
 . "$TOP/tests/lib/culvert.sh"
 . "$TOP/tests/lib/proxies.sh"
+. "$TOP/tests/lib/kerberos.sh"
 . "$TOP/tests/zoo/lib.sh"
 set -u
 KIND=$1 FILE=$(realpath -m "$2")

@@ -39,6 +39,19 @@ nasty-close       duplex
 nasty-http10      push
 nasty-1xx         duplex
 nasty-small       push
+squid-basic       duplex
+squid-digest      duplex
+squid-ntlm        duplex
+squid-negotiate   duplex
+squid-abs         duplex
+squid-digest-abs  duplex
+squid-ntlm-abs    duplex
+squid-negotiate-abs duplex
+tinyproxy-abs     split
+privoxy-abs       push
+apache-abs        split+fill
+mitmproxy-abs     poll
+storefwd-abs      poll
 '
 
 # kind            what the doctor must find there, beyond or instead of the usual; the words are explained in verdict.py
