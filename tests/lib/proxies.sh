@@ -22,6 +22,7 @@ done
 _family_of() { # KIND
 	case $1 in
 	squid*) echo squid ;;
+	apache*) echo apache ;;
 	nasty*) echo nasty ;;
 	nginx-* | haproxy-*) echo "${1%%-*}" ;;
 	*) echo "${1%-abs}" ;;
