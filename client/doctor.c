@@ -211,7 +211,7 @@ static size_t on_sign(void *ctx, char *out, size_t cap, const char *method, cons
 {
 	struct doctor *d = ctx;
 
-	return signer_sign(&d->signer, out, cap, method, target);
+	return signer_sign(&d->signer, out, cap, method, target, (struct span){ 0 });
 }
 
 static bool on_clock(void *ctx, int64_t date)
