@@ -217,6 +217,35 @@ static void test_certificates(void **state)
 	assert_non_null(strstr(error, "/nonexistent"));
 }
 
+/* A pin counts for seals as for TLS: a certificate that is in order but has another key is not believed. */
+static void test_pins(void **state)
+{
+	struct tls_context *before = client_ctx;
+	uint8_t pin[1][32];
+	char error[300];
+	struct flight more;
+
+	(void)state;
+	begin("a.test");
+	run();
+	memcpy(pin[0], tls_context_seen(client_ctx)->chain[0].pin, sizeof pin[0]);
+	end();
+	client_ctx = tls_context_client_seal(&(struct tls_trust){ .cafile = ca.file, .pins = (const void *)pin, .n_pins = 1 },
+					     error, sizeof error);
+	begin("a.test");
+	run();
+	assert_int_equal(take(helper, &done, &more), 0);
+	assert_true(agree());
+	end();
+	tls_context_release(client_ctx);
+	pin[0][31] ^= 1;
+	client_ctx = tls_context_client_seal(&(struct tls_trust){ .cafile = ca.file, .pins = (const void *)pin, .n_pins = 1 },
+					     error, sizeof error);
+	expect_failure("a.test", "no --pin fits the certificate for a.test, signed by 'Test CA'");
+	tls_context_release(client_ctx);
+	client_ctx = before;
+}
+
 /* A seal is for one session: with another one's name the two ends have nothing in common. */
 static void test_another_session(void **state)
 {
@@ -348,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_lost_and_repeated),
 		cmocka_unit_test(test_early),
 		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_pins),
 		cmocka_unit_test(test_another_session),
 		cmocka_unit_test(test_each_handshake_is_another),
 		cmocka_unit_test(test_versions),
