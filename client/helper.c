@@ -271,6 +271,20 @@ static void on_learned(void *ctx)
 	path_learned(h->path);
 }
 
+static bool must_seal(void *ctx)
+{
+	const struct helper *h = ctx;
+
+	return h->options->seal_always || h->options->server.plain_only;
+}
+
+static struct tls_context *seal_trust(void *ctx)
+{
+	const struct helper *h = ctx;
+
+	return route_seal_tls(h->route);
+}
+
 static void on_path_changed(void *ctx)
 {
 	struct helper *h = ctx;
@@ -426,6 +440,10 @@ static void fill_setup(struct helper *h)
 			.learned_ctx = h,
 		},
 		.signer = &h->signer,
+		.must_seal = must_seal,
+		.seal_trust = seal_trust,
+		.seal_ctx = h,
+		.seal_host = o->server.host,
 	};
 }
 

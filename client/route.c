@@ -23,7 +23,7 @@
 /* A dialler and what it uses. */
 struct way {
 	struct way *next;	/* older */
-	struct tls_context *tls, *proxy_tls;
+	struct tls_context *tls, *proxy_tls, *seal_tls;
 	struct proxy_chain chain;
 	struct auth *auth[PROXY_HOPS_MAX];
 	struct dialler *dialler;
@@ -45,18 +45,22 @@ static int unreadable(char *error, size_t size, const char *option, const char *
 	return ERROR_SYSTEM;
 }
 
-/* Pins are of the server only. */
-static int tls_load(const struct options *o, bool proxy, struct tls_context **tls, char *error, size_t size)
+/* For TLS to the server, to proxies, and for the handshakes of seals. Pins are of the server only. */
+static int tls_load(const struct options *o, struct way *w, char *error, size_t size)
 {
 	struct tls_trust trust = options_trust(o);
 
-	trust.n_pins = proxy ? 0 : trust.n_pins;
 	if (o->cafile && access(o->cafile, R_OK) < 0)
 		return unreadable(error, size, "cafile", o->cafile);
 	if (o->ca_dir && access(o->ca_dir, R_OK | X_OK) < 0)
 		return unreadable(error, size, "ca-dir", o->ca_dir);
-	*tls = tls_context_client(&trust, "http/1.1", error, size);
-	return *tls ? 0 : ERROR_CONFIG;
+	w->tls = tls_context_client(&trust, "http/1.1", error, size);
+	if (w->tls)
+		w->seal_tls = tls_context_client_seal(&trust, error, size);
+	trust.n_pins = 0;
+	if (w->seal_tls)
+		w->proxy_tls = tls_context_client(&trust, "http/1.1", error, size);
+	return w->proxy_tls ? 0 : ERROR_CONFIG;
 }
 
 static void way_free(struct way *w)
@@ -66,6 +70,7 @@ static void way_free(struct way *w)
 		auth_free(w->auth[i]);
 	tls_context_release(w->tls);
 	tls_context_release(w->proxy_tls);
+	tls_context_release(w->seal_tls);
 	free(w);
 }
 
@@ -94,24 +99,24 @@ static int way_load(struct route *r, char *error, size_t size)
 		.resolver = r->resolver,
 		.server_host = o->server.host,
 		.server_port = o->server.port,
+		.plain = o->server.plain_only,
+		.plain_host = o->server.plain_host,
+		.plain_port = o->server.plain_port,
 	};
 	char password[PROXY_PASSWORD_MAX] = "";
-	struct way *w;
+	struct way *w = calloc(1, sizeof *w);
 	int rc = secret_read(o, password, error, size);
 
-	if (rc >= 0)
-		rc = tls_load(o, false, &config.tls, error, size);
-	if (rc >= 0)
-		rc = tls_load(o, true, &config.proxy_tls, error, size);
-	if (rc < 0) {
-		tls_context_release(config.tls);
-		goto out;
-	}
-	w = calloc(1, sizeof *w);
 	if (!w)
 		abort();
-	w->tls = config.tls;
-	w->proxy_tls = config.proxy_tls;
+	if (rc >= 0)
+		rc = tls_load(o, w, error, size);
+	if (rc < 0) {
+		way_free(w);
+		goto out;
+	}
+	config.tls = w->tls;
+	config.proxy_tls = w->proxy_tls;
 	way_proxies(w, o, r->loop, password);
 	config.chain = &w->chain;
 	memcpy(config.auth, w->auth, sizeof config.auth);
@@ -216,6 +221,11 @@ bool route_moved(const struct route *r)
 struct tls_context *route_tls(const struct route *r)
 {
 	return r->way->tls;
+}
+
+struct tls_context *route_seal_tls(const struct route *r)
+{
+	return r->way->seal_tls;
 }
 
 struct resolver *route_resolver(const struct route *r)

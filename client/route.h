@@ -31,6 +31,7 @@ void route_forget(struct route *);
 bool route_moved(const struct route *);
 /* What is trusted now; ends with a reload. And who finds addresses. */
 struct tls_context *route_tls(const struct route *);
+struct tls_context *route_seal_tls(const struct route *); /* the same for the handshakes of seals */
 struct resolver *route_resolver(const struct route *);
 /* The proxies in use, first hop first: the candidate that worked last, else the first one (n = 0: direct). All that were found, and where. */
 const struct proxy_chain *route_chain(const struct route *);
