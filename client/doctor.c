@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "client/doctor_checks.h"
+#include "client/doctor_way.h"
 #include "framing/error.h"
 
 #define PACKETS_SMALL 2048
@@ -198,11 +199,16 @@ static void on_next(void *ctx)
 	check->start(run);
 }
 
+static void on_known(struct doctor *d)
+{
+	report_head(d);
+	loop_later(d->loop, &d->next);
+}
+
 void doctor_start(struct doctor *d)
 {
 	d->began_us = loop_now(d->loop);
-	report_head(d);
-	loop_later(d->loop, &d->next);
+	way_begin(d, on_known);
 }
 
 /* ---- life ---- */
@@ -270,6 +276,7 @@ void doctor_free(struct doctor *d)
 		return;
 	timer_stop(&d->deadline);
 	later_cancel(d->loop, &d->next);
+	way_end(d);
 	if (d->n)
 		check_drop(&d->runs[d->n - 1]);
 	session_free(d->session);

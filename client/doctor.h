@@ -108,6 +108,15 @@ struct doctor {
 	bool done;
 	int exit_code;
 
+	/* The way that is looked at (doctor_way.h). */
+	struct proxy_list list;	/* candidates */
+	unsigned candidate;
+	char way[600], passed_over[400];
+	struct timer look;
+	void (*known)(struct doctor *);
+	char login[2 * BOX_TEXT]; /* "Negotiate as alice": to the proxies; "": none was wanted */
+	bool plain;		/* the proxy denies CONNECT: no TLS to the server, everything is sealed */
+
 	/* What is known. */
 	unsigned have;		/* HAVE_ */
 	const char *missing;	/* why there is no session: for those who need one */
@@ -154,6 +163,9 @@ void check_blame_by(struct check_run *, enum obstacle, const struct box_evidence
 /* The outcome of an earlier check; SKIPPED when it did not run. */
 enum outcome doctor_outcome(const struct doctor *, const char *name);
 
+/* The proxies on the way; n = 0: none. Whether the server is reached without TLS. */
+static inline const struct proxy_chain *doctor_chain(const struct doctor *d) { return &d->list.chain[d->candidate]; }
+static inline bool doctor_is_plain(const struct doctor *d) { return d->plain || d->options->server.plain_only; }
 /* How many connections may be used at a time. */
 unsigned doctor_connections(const struct doctor *);
 
@@ -164,7 +176,7 @@ const char *usable_name(enum usable);	/* "no", "limits", "yes", "unknown" */
 /* The call that counts, that of the rung that will be used; NULL: there was none. */
 const struct called *doctor_best_call(const struct doctor *);
 enum usable doctor_usable(const struct doctor *);
-const char *doctor_mode(const struct doctor *);	/* direct, connect, intercepted, reverse; "unknown" */
+const char *doctor_mode(const struct doctor *);	/* direct, connect, absolute, plain, intercepted, reverse; "unknown" */
 
 void report_progress(const struct doctor *, const struct check_run *, const char *text);
 void report_check(const struct doctor *, const struct check_run *); /* it has ended */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "framing/challenge.h"
 #include "framing/error.h"
 
 #define ASK_BODY_US (300 * LOOP_MS)	/* for a body after its head */
@@ -64,17 +65,24 @@ static void ask_fail(struct ask *a, int error)
 
 /* ---- the answer ---- */
 
-/* Appends the scheme of a challenge ("Basic realm=...") unless it is there. */
-static void ask_scheme(struct ask_answer *a, struct span value)
+/* Appends the scheme of a challenge unless it is there. */
+static void ask_scheme(struct ask_answer *a, const struct challenge *c)
 {
-	size_t n = 0, at = strlen(a->schemes);
+	size_t at = strlen(a->schemes);
 	char name[24];
 
-	while (n < value.n && n + 1 < sizeof name && value.p[n] > ' ' && value.p[n] < 0x7f && value.p[n] != ',')
-		n++;
-	snprintf(name, sizeof name, "%.*s", (int)n, (const char *)value.p);
-	if (n && !strstr(a->schemes, name))
+	snprintf(name, sizeof name, "%.*s", (int)(c->scheme.n < 20 ? c->scheme.n : 20), (const char *)c->scheme.p);
+	if (name[0] && !strstr(a->schemes, name))
 		snprintf(a->schemes + at, sizeof a->schemes - at, "%s%s", at ? ", " : "", name);
+}
+
+static void ask_schemes(struct ask_answer *a, const struct http1_head *head)
+{
+	struct challenge c[CHALLENGE_MAX];
+	size_t n = challenge_parse(head, "Proxy-Authenticate", c, CHALLENGE_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		ask_scheme(a, &c[i]);
 }
 
 static int ask_head(void *ctx, const struct http1_head *head)
@@ -88,9 +96,7 @@ static int ask_head(void *ctx, const struct http1_head *head)
 	a->answer.took_us = loop_now(a->loop) - a->sent_us;
 	a->answer.culvertd = server.n >= 8 && memcmp(server.p, "culvertd", 8) == 0;
 	box_note_head(&a->answer.evidence, head);
-	for (size_t i = 0; i < head->count; i++)
-		if (http1_is(head->header[i].name, "Proxy-Authenticate"))
-			ask_scheme(&a->answer, head->header[i].value);
+	ask_schemes(&a->answer, head);
 	timer_in(&a->timer, ASK_BODY_US);
 	return 0;
 }

@@ -5,7 +5,8 @@
 struct check;
 struct doctor;
 
-extern const struct check check_dns, check_tcp, check_proxy, check_connect;	/* doctor_dial.c */
+extern const struct check check_dns, check_tcp, check_proxy;		/* doctor_dial.c */
+extern const struct check check_connect;					/* doctor_connect.c */
 extern const struct check check_tls, check_certificate, check_alpn;		/* doctor_tls.c */
 extern const struct check check_server, check_http;				/* doctor_server.c */
 extern const struct check check_websocket;					/* doctor_websocket.c */

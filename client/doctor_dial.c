@@ -12,6 +12,7 @@
 #include "client/doctor_ask.h"
 #include "client/doctor_checks.h"
 #include "client/doctor_reach.h"
+#include "client/doctor_way.h"
 #include "client/happy.h"
 #include "framing/error.h"
 
@@ -26,7 +27,7 @@ struct dialling {
 	struct reach reach;
 	int64_t began_us;
 	int error;
-	char why[DOCTOR_TEXT];
+	char why[DOCTOR_TEXT], schemes[96];
 };
 
 static struct dialling *dialling_new(struct check_run *run)
@@ -60,52 +61,71 @@ static double ms_since(const struct check_run *run, int64_t us)
 	return (double)(loop_now(run->doctor->loop) - us) / 1e3;
 }
 
+/* What the first proxy is asked to CONNECT to: the next one, or the server. */
+static void next_target(const struct doctor *d, unsigned port, char *out, size_t size)
+{
+	const struct proxy_chain *c = doctor_chain(d);
+	const char *host = c->n > 1 ? c->hop[1].host : d->options->server.host;
+
+	snprintf(out, size, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, c->n > 1 ? c->hop[1].port : port);
+}
+
 /* On the connection that won the race to the proxy. */
 static void ask_connect(struct check_run *run, struct stream *stream, unsigned port,
 			void (*answered)(void *ctx, const struct ask_answer *))
 {
-	const char *host = run->doctor->options->server.host;
 	struct dialling *s = run->state;
 	char target[300];
 
 	s->happy = NULL;
 	s->stream = stream;
-	snprintf(target, sizeof target, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+	next_target(run->doctor, port, target, sizeof target);
 	s->ask = ask_start(run->doctor->loop, stream, "CONNECT", target, target, PROXY_LINES, 10 * LOOP_SECOND, answered, run);
 }
 
-static const char *first_host(const struct options *o)
+static void look_up(struct check_run *run, void (*found)(void *ctx, const struct address *, size_t n, int error))
 {
-	return o->proxy.n ? o->proxy.hop[0].host : o->server.host;
-}
+	struct doctor *d = run->doctor;
+	struct dialling *s = run->state;
 
-static const char *first_hop(const struct options *o)
-{
-	return o->proxy.n ? o->proxy.hop[0].shown : o->server.authority;
+	s->began_us = loop_now(d->loop);
+	check_say(run, "looking for %s", way_host(d));
+	s->resolve = resolve_start(route_resolver(d->route), way_host(d), way_port(d), found, run);
 }
 
 /* ---- DNS ---- */
+
+static void dns_failed(struct check_run *run, int error)
+{
+	struct doctor *d = run->doctor;
+	const char *whose = doctor_chain(d)->n ? " of the proxy" : "";
+
+	box_note(run->box, sizeof run->box, "DNS", 3);
+	check_blame(run, OBSTACLE_DNS, true);
+	check_end(run, OUTCOME_BROKEN, error == ERROR_TIMEOUT
+		  ? "DNS gave no address for the name %s%s in time: is the network up?"
+		  : "the name %s%s has no address: check its spelling, or this machine's DNS", way_host(d), whose);
+}
 
 static void dns_done(void *ctx, const struct address *address, size_t n, int error)
 {
 	struct check_run *run = ctx;
 	struct doctor *d = run->doctor;
 	struct dialling *s = run->state;
-	const char *host = first_host(d->options), *whose = d->options->proxy.n ? " of the proxy" : "";
+	const char *host = way_host(d);
 	char text[ADDRESS_TEXT];
 	struct address literal;
 	double ms = ms_since(run, s->began_us);
 
 	s->resolve = NULL;
-	check_figure(run, "ms", ms);
 	if (error) {
-		box_note(run->box, sizeof run->box, "DNS", 3);
-		check_blame(run, OBSTACLE_DNS, true);
-		check_end(run, OUTCOME_BROKEN, error == ERROR_TIMEOUT
-			  ? "DNS gave no address for the name %s%s in time: is the network up?"
-			  : "the name %s%s has no address: check its spelling, or this machine's DNS", host, whose);
+		if (way_next(d, error == ERROR_TIMEOUT ? "no answer from DNS" : "its name has no address"))
+			look_up(run, dns_done);
+		else
+			dns_failed(run, error);
 		return;
 	}
+	check_figure(run, "ms", ms);
 	memcpy(d->address, address, n * sizeof *address);
 	d->addresses = n;
 	d->have |= HAVE_ADDRESS;
@@ -113,10 +133,10 @@ static void dns_done(void *ctx, const struct address *address, size_t n, int err
 	*strrchr(text, ':') = 0;	/* the port */
 	check_figure(run, "addresses", (double)n);
 	if (address_literal(host, 0, &literal))
-		check_end(run, OUTCOME_OK, d->options->proxy.n
+		check_end(run, OUTCOME_OK, doctor_chain(d)->n
 			  ? "the proxy is given by its address; the server's name is found by the proxy"
 			  : "the server is given by its address");
-	else if (d->options->proxy.n)
+	else if (doctor_chain(d)->n)
 		check_end(run, OUTCOME_OK, "the proxy %s is at %s (%.0f ms); the server's name is found by the proxy", host, text, ms);
 	else
 		check_end(run, OUTCOME_OK, "%s is at %s%s (%.0f ms)", host, text, n > 1 ? " and others" : "", ms);
@@ -124,32 +144,57 @@ static void dns_done(void *ctx, const struct address *address, size_t n, int err
 
 static void dns_start(struct check_run *run)
 {
-	const struct options *o = run->doctor->options;
-	struct dialling *s = dialling_new(run);
-
-	check_say(run, "looking for %s", first_host(o));
-	s->resolve = resolve_start(route_resolver(run->doctor->route), first_host(o),
-				   o->proxy.n ? o->proxy.hop[0].port : o->server.port, dns_done, run);
+	dialling_new(run);
+	look_up(run, dns_done);
 }
 
 const struct check check_dns = { "dns", "DNS", 0, 8 * LOOP_SECOND, dns_start, dialling_stop, NULL };
 
 /* ---- TCP ---- */
 
-static void tcp_failed(struct check_run *run, int error)
+static void tcp_connect(struct check_run *run);
+
+static void tcp_broken(struct check_run *run, int error)
 {
-	const struct options *o = run->doctor->options;
-	const char *whose = o->proxy.n ? "the proxy " : "", *hop = first_hop(o);
-	const char *hint = o->proxy.n ? "" : ": if this network needs a proxy, give it with --proxy";
+	struct doctor *d = run->doctor;
+	bool proxied = doctor_chain(d)->n > 0;
+	const char *whose = proxied ? "the proxy " : "", *hop = way_shown(d);
+	const char *hint = proxied ? "" : ": if this network needs a proxy, give it with --proxy";
 
 	check_blame(run, OBSTACLE_REACH, true);
 	if (error == ERROR_REFUSED)
 		check_end(run, OUTCOME_BROKEN, "nothing listens at %s%s (connection refused)%s", whose, hop,
-			  o->proxy.n ? "; is that the proxy's address?" : "; is that the server's port?");
+			  proxied ? "; is that the proxy's address?" : "; is that the server's port?");
 	else if (error == ERROR_UNREACHABLE)
 		check_end(run, OUTCOME_BROKEN, "there is no route to %s%s: is the network up?", whose, hop);
 	else
 		check_end(run, OUTCOME_BROKEN, "%s%s did not accept a connection (%s)%s", whose, hop, error_text(error), hint);
+}
+
+static void tcp_resolved(void *ctx, const struct address *address, size_t n, int error)
+{
+	struct check_run *run = ctx;
+	struct doctor *d = run->doctor;
+
+	((struct dialling *)run->state)->resolve = NULL;
+	if (!error) {
+		memcpy(d->address, address, n * sizeof *address);
+		d->addresses = n;
+		tcp_connect(run);
+	} else if (way_next(d, "its name has no address")) {
+		look_up(run, tcp_resolved);
+	} else {
+		tcp_broken(run, error);
+	}
+}
+
+/* The next candidate, if there is one. */
+static void tcp_failed(struct check_run *run, int error)
+{
+	if (way_next(run->doctor, error_text(error)))
+		look_up(run, tcp_resolved);
+	else
+		tcp_broken(run, error);
 }
 
 static void tcp_done(void *ctx, struct stream *stream, const struct address *winner, int error)
@@ -171,51 +216,95 @@ static void tcp_done(void *ctx, struct stream *stream, const struct address *win
 	d->addresses = 1;
 	address_text(winner, text);
 	check_figure(run, "ms", (double)d->connect_us / 1e3);
-	check_end(run, OUTCOME_OK, "connected to %s (%s) in %.1f ms", first_hop(d->options), text, (double)d->connect_us / 1e3);
+	check_end(run, OUTCOME_OK, "connected to %s (%s) in %.1f ms", way_shown(d), text, (double)d->connect_us / 1e3);
 }
 
 static void tcp_late(struct check_run *run)
 {
-	tcp_failed(run, ERROR_TIMEOUT);
+	tcp_broken(run, ERROR_TIMEOUT);
+}
+
+static void tcp_connect(struct check_run *run)
+{
+	struct doctor *d = run->doctor;
+	struct dialling *s = run->state;
+
+	check_say(run, "connecting to %s", way_shown(d));
+	s->began_us = loop_now(d->loop);
+	s->happy = happy_start(d->loop, d->address, d->addresses, tcp_done, run);
 }
 
 static void tcp_start(struct check_run *run)
 {
-	struct doctor *d = run->doctor;
-	struct dialling *s = dialling_new(run);
-
-	check_say(run, "connecting to %s", first_hop(d->options));
-	s->happy = happy_start(d->loop, d->address, d->addresses, tcp_done, run);
+	dialling_new(run);
+	tcp_connect(run);
 }
 
-const struct check check_tcp = { "tcp", "TCP", HAVE_ADDRESS, 10 * LOOP_SECOND, tcp_start, dialling_stop, tcp_late };
+const struct check check_tcp = { "tcp", "TCP", HAVE_ADDRESS, 20 * LOOP_SECOND, tcp_start, dialling_stop, tcp_late };
 
 /* ---- the proxy: what does it ask for? ---- */
 
-static void proxy_wants(struct check_run *run, const struct ask_answer *a, const char *from)
+/* "; a:3128 (connection refused) was passed over" */
+static const char *passed_over(const struct doctor *d, char out[DOCTOR_TEXT])
 {
-	const struct options *o = run->doctor->options;
-	const char *offers = a->schemes[0] ? a->schemes : "nothing";
-	bool basic = strcasestr(offers, "basic") != NULL;
+	out[0] = 0;
+	if (d->passed_over[0])
+		snprintf(out, DOCTOR_TEXT, "; passed over: %s", d->passed_over);
+	return out;
+}
 
-	if (o->proxy.hop[0].user[0] && basic) {
-		run->doctor->have |= HAVE_PROXY;
-		check_end(run, OUTCOME_OK, "%s (%s) wants credentials, offers %s: those of user '%s' are used (407)", o->proxy.hop[0].shown, from,
-			  offers, o->proxy.hop[0].user);
+static const char *user_of(const struct doctor *d)
+{
+	const struct auth *auth = route_auth(d->route, 0);
+
+	if (auth && auth_user(auth)[0])
+		return auth_user(auth);
+	return doctor_chain(d)->hop[0].user[0] ? doctor_chain(d)->hop[0].user : d->options->proxy_user;
+}
+
+/* It asked for credentials, and was shown those that we have. */
+static void proxy_tried(struct check_run *run, struct stream *stream, int error, const char *why)
+{
+	struct doctor *d = run->doctor;
+	struct dialling *s = run->state;
+	const char *shown = doctor_chain(d)->hop[0].shown, *user = user_of(d);
+	const struct auth *auth = route_auth(d->route, 0);
+	enum auth_scheme scheme = auth ? auth_scheme(auth) : AUTH_NONE;
+	char text[DOCTOR_TEXT];
+
+	s->stream = stream;
+	if (error == ERROR_PROXY_AUTH) {
+		check_blame(run, OBSTACLE_AUTH, true);
+		check_end(run, OUTCOME_BROKEN, "%s wants credentials (407, it offers %s): %s", shown, s->schemes, why);
 		return;
 	}
-	check_blame(run, OBSTACLE_AUTH, true);
-	if (basic)
-		check_end(run, OUTCOME_BROKEN, "%s wants credentials (407, it offers %s): give --proxy http://USER@%s and "
-			  "--proxy-password-file", o->proxy.hop[0].shown, offers, o->proxy.hop[0].shown);
-	else
-		check_end(run, OUTCOME_BROKEN, "%s wants credentials of a kind that is not supported (407, it offers %s)", o->proxy.hop[0].shown,
-			  offers);
+	d->have |= HAVE_PROXY;
+	doctor_note_login(d);
+	check_end(run, OUTCOME_OK, "%s (%s) wants credentials, offers %s: %s%s%s are used%s%s (407)%s", shown, way_from(d), s->schemes,
+		  user ? "those of user '" : "those that this machine has", user ? user : "", user ? "'" : "", scheme ? ", by " : "",
+		  scheme ? auth_scheme_name(scheme) : "", passed_over(d, text));
+}
+
+static void proxy_wants(struct check_run *run, const struct ask_answer *a)
+{
+	struct doctor *d = run->doctor;
+	struct dialling *s = run->state;
+
+	snprintf(s->schemes, sizeof s->schemes, "%s", a->schemes[0] ? a->schemes : "nothing");
+	if (doctor_is_plain(d)) {	/* there, each request tells */
+		proxy_tried(run, s->stream, 0, "");
+		return;
+	}
+	stream_close(s->stream);
+	s->stream = NULL;
+	check_say(run, "it offers %s", s->schemes);
+	s->dialler = route_plain(d->route, d->options->server.port);
+	reach_start(&s->reach, run, dialler_pool(s->dialler), proxy_tried);
 }
 
 static void proxy_silent(struct check_run *run, int error)
 {
-	const char *proxy = run->doctor->options->proxy.hop[0].shown;
+	const char *proxy = way_shown(run->doctor);
 
 	check_blame(run, OBSTACLE_CONNECT, true);
 	if (error == ERROR_MALFORMED)
@@ -232,8 +321,7 @@ static void proxy_answered(void *ctx, const struct ask_answer *a)
 	struct check_run *run = ctx;
 	struct doctor *d = run->doctor;
 	struct dialling *s = run->state;
-	const struct options *o = d->options;
-	const char *from = config_where(o->config, "proxy", 0);
+	char text[DOCTOR_TEXT];
 
 	s->ask = NULL;
 	d->outer = a->evidence;
@@ -245,12 +333,12 @@ static void proxy_answered(void *ctx, const struct ask_answer *a)
 	d->proxy_status = a->status;
 	check_figure(run, "status", a->status);
 	if (a->status == 407) {
-		proxy_wants(run, a, from);
+		proxy_wants(run, a);
 		return;
 	}
 	d->have |= HAVE_PROXY;
-	check_end(run, OUTCOME_OK, "%s (%s) answers in HTTP/1.%d%s%s%s and asks for no credentials", o->proxy.hop[0].shown, from, a->minor,
-		  run->box[0] ? ", is " : "", run->box, run->box[0] ? "," : "");
+	check_end(run, OUTCOME_OK, "%s (%s) answers in HTTP/1.%d%s%s%s and asks for no credentials%s", way_shown(d), way_from(d), a->minor,
+		  run->box[0] ? ", is " : "", run->box, run->box[0] ? "," : "", passed_over(d, text));
 }
 
 static void proxy_connected(void *ctx, struct stream *stream, const struct address *winner, int error)
@@ -260,102 +348,44 @@ static void proxy_connected(void *ctx, struct stream *stream, const struct addre
 	(void)winner;
 	if (error) {
 		((struct dialling *)run->state)->happy = NULL;
-		tcp_failed(run, error);
+		tcp_broken(run, error);
 		return;
 	}
 	ask_connect(run, stream, run->doctor->options->server.port, proxy_answered);
+}
+
+static void proxy_none(struct check_run *run)
+{
+	struct doctor *d = run->doctor;
+	char text[DOCTOR_TEXT];
+
+	d->have |= HAVE_PROXY;
+	if (d->list.from[0])
+		check_end(run, OUTCOME_OK, "none is used: %s says so%s", d->list.from, passed_over(d, text));
+	else
+		check_end(run, OUTCOME_OK, "none is used%s; if this network has one, give it with --proxy",
+			  d->options->proxy_auto ? ": neither the environment nor the system names one" : "");
 }
 
 static void proxy_start(struct check_run *run)
 {
 	struct doctor *d = run->doctor;
 	struct dialling *s = dialling_new(run);
+	const struct proxy_chain *c = doctor_chain(d);
+	char text[DOCTOR_TEXT];
 
-	if (!d->options->proxy.n) {
+	check_figure(run, "candidates", d->list.n);
+	check_figure(run, "hops", c->n);
+	if (c->n == 0) {
+		proxy_none(run);
+	} else if (c->hop[0].kind != PROXY_HTTP) {
 		d->have |= HAVE_PROXY;
-		check_end(run, OUTCOME_OK, "none is used; if this network has one, give it with --proxy");
-		return;
-	}
-	check_say(run, "asking %s", d->options->proxy.hop[0].shown);
-	s->happy = happy_start(d->loop, d->address, d->addresses, proxy_connected, run);
-}
-
-const struct check check_proxy = { "proxy", "Proxy", HAVE_TCP, 15 * LOOP_SECOND, proxy_start, dialling_stop, NULL };
-
-/* ---- CONNECT: how far does it let us? ---- */
-
-static void connect_refused(struct check_run *run, bool port)
-{
-	struct dialling *s = run->state;
-	const struct options *o = run->doctor->options;
-
-	check_blame(run, port ? OBSTACLE_PORT : s->error == ERROR_PROXY_AUTH ? OBSTACLE_AUTH : OBSTACLE_CONNECT, true);
-	if (port)
-		check_end(run, OUTCOME_BROKEN, "%s allows CONNECT to port 443 of %s, but not to port %u", o->proxy.hop[0].shown, o->server.host,
-			  o->server.port);
-	else
-		check_end(run, OUTCOME_BROKEN, "%s", s->why);
-}
-
-/* Whether the server is there on 443 does not matter: 502 and the like mean that the proxy has tried. */
-static void connect_compared(void *ctx, const struct ask_answer *a)
-{
-	struct check_run *run = ctx;
-	struct dialling *s = run->state;
-	bool usual = !a->error && (a->status / 100 == 2 || a->status / 100 == 5);
-
-	s->ask = NULL;
-	check_figure(run, "connect_443", usual);
-	connect_refused(run, usual);
-}
-
-static void connect_other(void *ctx, struct stream *stream, const struct address *winner, int error)
-{
-	struct check_run *run = ctx;
-
-	(void)winner;
-	if (error) {
-		((struct dialling *)run->state)->happy = NULL;
-		connect_refused(run, false);
-		return;
-	}
-	ask_connect(run, stream, 443, connect_compared);
-}
-
-static void connect_done(struct check_run *run, struct stream *stream, int error, const char *why)
-{
-	struct doctor *d = run->doctor;
-	struct dialling *s = run->state;
-
-	s->stream = stream;
-	s->error = error;
-	snprintf(s->why, sizeof s->why, "%s", why);
-	check_figure(run, "ms", ms_since(run, s->reach.began_us));
-	if (!error) {
-		d->have |= HAVE_TUNNEL;
-		check_end(run, OUTCOME_OK, "CONNECT to port %u is allowed (%.1f ms)", d->options->server.port,
-			  ms_since(run, s->reach.began_us));
-	} else if ((d->proxy_status == 403 || d->proxy_status == 405) && d->options->server.port != 443) {
-		check_say(run, "CONNECT to port 443, to compare");
-		s->happy = happy_start(d->loop, d->address, d->addresses, connect_other, run);
+		check_end(run, OUTCOME_OK, "%s (%s) is spoken to %s%s", way_text(d), way_from(d),
+			  c->hop[0].kind == PROXY_HTTPS ? "by TLS" : "in SOCKS5", passed_over(d, text));
 	} else {
-		connect_refused(run, false);
+		check_say(run, "asking %s", way_shown(d));
+		s->happy = happy_start(d->loop, d->address, d->addresses, proxy_connected, run);
 	}
 }
 
-static void connect_start(struct check_run *run)
-{
-	struct doctor *d = run->doctor;
-	struct dialling *s = dialling_new(run);
-
-	if (!d->options->proxy.n) {
-		d->have |= HAVE_TUNNEL;
-		check_end(run, OUTCOME_SKIPPED, "no proxy, nothing to ask for");
-		return;
-	}
-	check_say(run, "CONNECT to %s:%u", d->options->server.host, d->options->server.port);
-	s->dialler = route_plain(d->route, d->options->server.port);
-	reach_start(&s->reach, run, dialler_pool(s->dialler), connect_done);
-}
-
-const struct check check_connect = { "connect", "CONNECT", HAVE_PROXY, 25 * LOOP_SECOND, connect_start, dialling_stop, NULL };
+const struct check check_proxy = { "proxy", "Proxy", HAVE_TCP, 40 * LOOP_SECOND, proxy_start, dialling_stop, NULL };

@@ -128,13 +128,45 @@ static void put_cuts(FILE *f, const struct cuts *c)
 	fputc('}', f);
 }
 
+/* The ways that were found, in the order in which they are tried. */
+static void put_candidates(FILE *f, const struct doctor *d)
+{
+	char text[sizeof d->way];
+
+	put_name(f, "candidates", false);
+	fputc('[', f);
+	for (unsigned i = 0; i < d->list.n; i++) {
+		fputs(i ? "," : "", f);
+		put_text(f, proxy_chain_text(&d->list.chain[i], text, sizeof text));
+	}
+	fputc(']', f);
+}
+
+static void put_certificate(FILE *f, const struct doctor *d)
+{
+	put_name(f, "certificate", false);
+	if (!d->pin[0]) {
+		fputs("null", f);
+		return;
+	}
+	fputc('{', f);
+	put_pair(f, "issuer", d->issuer, true);
+	put_pair(f, "expected", issuer_expected(d->issued), false);
+	put_pair(f, "pin", d->pin, false);
+	fputc('}', f);
+}
+
 void report_json(const struct doctor *d, FILE *f)
 {
 	fputc('{', f);
 	put_pair(f, "version", CULVERT_VERSION, true);
 	put_pair(f, "server", d->options->server.url, false);
-	put_pair(f, "proxy", d->options->proxy.n ? d->options->proxy.hop[0].shown : NULL, false);
+	put_pair(f, "proxy", doctor_chain(d)->n ? d->way : NULL, false);
+	put_pair(f, "proxy_from", d->list.from[0] ? d->list.from : NULL, false);
+	put_candidates(f, d);
+	put_pair(f, "login", d->login[0] ? d->login : NULL, false);
 	put_pair(f, "mode", doctor_mode(d), false);
+	put_certificate(f, d);
 	put_pair(f, "rung", d->rung ? d->rung->name : NULL, false);
 	put_pair(f, "why", d->why[0] ? d->why : NULL, false);
 	put_pair(f, "usable", usable_name(doctor_usable(d)), false);

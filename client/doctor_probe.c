@@ -45,7 +45,7 @@ void doctor_notice(struct doctor *d)
 	if (d->intercepted || !(e->via[0] || e->server[0] || e->error[0] || e->status[0] || e->lower))
 		return;
 	/* Without a proxy, it is more likely the operator's. */
-	if (d->own_certificate || !d->options->proxy.n)
+	if (d->own_certificate || !doctor_chain(d)->n)
 		d->reverse = true;
 	else
 		d->intercepted = true;

@@ -9,7 +9,7 @@
 /* The proxy let a CONNECT pass, with credentials or without. */
 static bool is_let_through(const struct doctor *d)
 {
-	return d->options->proxy.n && (d->proxy_status / 100 == 2 || (d->have & HAVE_TUNNEL));
+	return doctor_chain(d)->n && (d->proxy_status / 100 == 2 || (d->have & HAVE_TUNNEL));
 }
 
 static void reach_done(void *pool_ctx, struct stream *stream, int error, const char *why)

@@ -59,8 +59,8 @@ void report_head(const struct doctor *d)
 	const struct options *o = d->options;
 
 	if (!d->how->json)
-		printf("culvert doctor %s: %s %s%s\n\n", CULVERT_VERSION, o->server.url, o->proxy.n ? "through the proxy " : "without a proxy",
-		       o->proxy.n ? o->proxy.hop[0].shown : "");
+		printf("culvert doctor %s: %s %s%s\n\n", CULVERT_VERSION, o->server.url, doctor_chain(d)->n ? "through the proxy " : "without a proxy",
+		       doctor_chain(d)->n ? d->way : "");
 }
 
 /* ---- the summary ---- */
@@ -249,7 +249,7 @@ static void print_report(const struct doctor *d, FILE *f)
 	if (gmtime_r(&now, &tm))
 		strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S UTC", &tm);
 	fprintf(f, "culvert doctor %s, %s\nserver: %s\nproxy: %s\nmode: %s\n", CULVERT_VERSION, date, d->options->server.url,
-		d->options->proxy.n ? d->options->proxy.hop[0].shown : "none", doctor_mode(d));
+		doctor_chain(d)->n ? d->way : "none", doctor_mode(d));
 	if (uname(&u) == 0)
 		fprintf(f, "system: %s %s %s\n", u.sysname, u.release, u.machine);
 	fprintf(f, "No token, password, Authorization header or session identifier is in this file.\n\n");

@@ -116,7 +116,7 @@ static void certificate_end(struct check_run *run, const struct certificate_seen
 	const struct certificate_seen *seen = tls_context_seen(route_tls(d->route));
 	struct verdict_issuer known;
 	bool was = memory_issuer(d->memory, d->options->server.url, &known);
-	enum signer_kind kind = issuer_judge(seen, direct, was ? &known : NULL, d->options->proxy.n);
+	enum signer_kind kind = issuer_judge(seen, direct, was ? &known : NULL, doctor_chain(d)->n);
 	char text[ISSUER_WORDS], pin[PIN_TEXT];
 
 	issuer_words(kind, seen, &known, text);
@@ -185,7 +185,7 @@ static void certificate_start(struct check_run *run)
 	char error[DOCTOR_TEXT];
 
 	trust.quiet = true;	/* and with the pins: what is shown to us is looked at in either case */
-	s->tls = d->options->proxy.n ? tls_context_client(&trust, "http/1.1", error, sizeof error) : NULL;
+	s->tls = doctor_chain(d)->n ? tls_context_client(&trust, "http/1.1", error, sizeof error) : NULL;
 	if (!s->tls) {
 		certificate_end(run, NULL);
 		return;

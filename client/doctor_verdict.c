@@ -103,11 +103,15 @@ enum usable doctor_usable(const struct doctor *d)
 
 const char *doctor_mode(const struct doctor *d)
 {
+	const struct proxy_chain *chain = doctor_chain(d);
+
 	if (!(d->have & HAVE_TLS))
 		return "unknown";
+	if (doctor_is_plain(d))
+		return chain->n && chain->hop[chain->n - 1].kind != PROXY_SOCKS5 ? "absolute" : "plain";
 	if (d->intercepted)
 		return "intercepted";
 	if (d->reverse)
 		return "reverse";
-	return d->options->proxy.n ? "connect" : "direct";
+	return chain->n ? "connect" : "direct";
 }

@@ -1,5 +1,5 @@
-/* links: client/doctor_json.c client/doctor_verdict.c client/emodel.c tunnel/probe_judge.c */
-/* libs: -lm */
+/* links: client/doctor_json.c client/doctor_verdict.c client/proxy.c client/authority.c client/issuer.c client/doctor_box.c client/fingerprint.c tunnel/certificate.c tunnel/pin.c tunnel/address.c framing/base64.c framing/http1_head.c framing/cursor.c framing/varint.c framing/error.c client/emodel.c tunnel/probe_judge.c */
+/* libs: -lm -lcrypto */
 /* The JSON of culvert doctor: whatever a box says of itself, it stays one object of valid UTF-8. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,7 +54,7 @@ static void assert_has(const char *text, const char *part)
 
 static void test_all(void **state)
 {
-	struct options o = { .proxy = { .n = 1, .hop = { { .shown = "proxy:3128" } } }, .server = { .url = "https://h/culvert" } };
+	struct options o = { .server = { .url = "https://h/culvert" } };
 	struct doctor *d = calloc(1, sizeof *d);
 	char *text;
 
@@ -62,6 +62,14 @@ static void test_all(void **state)
 	assert_non_null(d);
 	d->options = &o;
 	d->has_token = true;
+	d->list.n = 2;
+	d->list.chain[0] = (struct proxy_chain){ .n = 2, .hop = { { .shown = "proxy:3128" }, { .shown = "socks5://in:1080" } } };
+	strcpy(d->list.from, "PAC http://wpad/wpad.dat");
+	strcpy(d->way, "proxy:3128 > socks5://in:1080");
+	strcpy(d->login, "Negotiate as alice");
+	strcpy(d->issuer, "Corp CA");
+	strcpy(d->pin, "sha256/AAA=");
+	d->issued = SIGNER_INTERCEPTS;
 	d->have = HAVE_TLS;
 	d->n = 1;
 	d->runs[0] = (struct check_run){ .check = &check, .outcome = OUTCOME_LIMITED, .figures = 1, .figure = { { "ms", NAN } } };
@@ -78,6 +86,9 @@ static void test_all(void **state)
 	assert_has(text, "\"advice\":null");
 	assert_has(text, "\"figures\":{\"ms\":0}");
 	assert_has(text, "\"mode\":\"connect\"");
+	assert_has(text, "\"proxy\":\"proxy:3128 > socks5://in:1080\",\"proxy_from\":\"PAC http://wpad/wpad.dat\","
+			 "\"candidates\":[\"proxy:3128 > socks5://in:1080\",\"direct\"],\"login\":\"Negotiate as alice\"");
+	assert_has(text, "\"certificate\":{\"issuer\":\"Corp CA\",\"expected\":\"no\",\"pin\":\"sha256/AAA=\"}");
 	assert_has(text, "\"rung\":\"poll\"");
 	assert_has(text, "\"usable\":\"yes\"");
 	assert_has(text, "\"findings\":{\"duplex\":\"unknown\",\"up\":\"held\"");
@@ -101,13 +112,21 @@ static void test_nothing(void **state)
 	assert_non_null(d);
 	d->options = &o;
 	text = json_of(d);
-	assert_has(text, "\"proxy\":null,\"mode\":\"unknown\",\"rung\":null,\"why\":null,\"usable\":\"no\"");
+	assert_has(text, "\"proxy\":null,\"proxy_from\":null,\"candidates\":[],\"login\":null,\"mode\":\"unknown\",\"certificate\":null,\"rung\":null,\"why\":null,\"usable\":\"no\"");
 	assert_has(text, "\"call\":null,\"calls\":[],\"checks\":[]}");
 	free(text);
 	d->have = HAVE_TLS;	/* no token: nobody can say */
 	text = json_of(d);
 	assert_has(text, "\"mode\":\"direct\"");
 	assert_has(text, "\"usable\":\"unknown\"");
+	free(text);
+	d->plain = true;	/* and sealed */
+	text = json_of(d);
+	assert_has(text, "\"mode\":\"plain\"");
+	free(text);
+	d->list.chain[0].n = 1;
+	text = json_of(d);
+	assert_has(text, "\"mode\":\"absolute\"");
 	free(text);
 	free(d);
 }
