@@ -11,6 +11,7 @@
 #include "client/doctor_checks.h"
 #include "client/doctor_way.h"
 #include "framing/error.h"
+#include "tunnel/seal.h"
 
 #define PACKETS_SMALL 2048
 #define PACKETS_LARGE 64
@@ -216,8 +217,11 @@ void doctor_start(struct doctor *d)
 static size_t on_sign(void *ctx, char *out, size_t cap, const char *method, const char *target)
 {
 	struct doctor *d = ctx;
+	struct span binding = { NULL, 0 };
 
-	return signer_sign(&d->signer, out, cap, method, target, (struct span){ 0 });
+	if (d->path.seal)
+		binding = (struct span){ seal_binding(d->path.seal), SEAL_BINDING };
+	return signer_sign(&d->signer, out, cap, method, target, binding);
 }
 
 static bool on_clock(void *ctx, int64_t date)
