@@ -71,14 +71,14 @@ struct dress *relay_dress_new(struct relay *r)
 bool relay_authorized(struct relay *r, const struct http1_head *head, char *refusal, size_t size)
 {
 	if (!r->b.nonce_uses)
-		return 0;
+		return true;
 	if (!r->nonce || r->nonce_used == r->b.nonce_uses) {
 		r->nonce++;
 		r->nonce_used = 0;
 	}
 	if (word(head) == r->nonce) {
 		r->nonce_used++;
-		return 0;
+		return true;
 	}
 	r->counts.unauthorized++;
 	snprintf(refusal, size, "HTTP/1.1 407 Say the word\r\nWord: %u\r\nContent-Length: 5\r\n%s\r\n<no>\n", r->nonce,
