@@ -259,7 +259,9 @@ static void on_end(void *ctx, bool readable, bool writable)
 	timer_stop(&c->limit);
 	take(c);
 	shut(c);
-	if (!c->why[0] && WIFSIGNALED(status))
+	if (!c->why[0] && WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+		snprintf(c->why, sizeof c->why, "computed too long and was killed");
+	else if (!c->why[0] && WIFSIGNALED(status))
 		snprintf(c->why, sizeof c->why, "crashed (%s)", strsignal(WTERMSIG(status)));
 	else if (!c->why[0] && WEXITSTATUS(status) != 0)
 		snprintf(c->why, sizeof c->why, "ended with status %d", WEXITSTATUS(status));

@@ -54,7 +54,8 @@ static int limit(int what, rlim_t n)
 
 static int limit_all(const struct limits *l)
 {
-	int rc = limit(RLIMIT_CORE, 0) | limit(RLIMIT_CPU, l->cpu_s) | limit(RLIMIT_NOFILE, l->files) | limit(RLIMIT_FSIZE, l->size);
+	const struct rlimit cpu = { l->cpu_s, l->cpu_s + 1 };	/* SIGXCPU, which has a name, and then SIGKILL */
+	int rc = setrlimit(RLIMIT_CPU, &cpu) | limit(RLIMIT_CORE, 0) | limit(RLIMIT_NOFILE, l->files) | limit(RLIMIT_FSIZE, l->size);
 
 #ifndef SANITIZED
 	rc |= limit(RLIMIT_AS, l->memory);
