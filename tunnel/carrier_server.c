@@ -168,7 +168,7 @@ void carrier_accept(struct session *s, const struct request *r, struct exchange 
 	leg->hold_ms = r->hold_ms;
 	leg->keep = r->keep;
 	leg->keepalive_ms = r->keepalive_ms;
-	leg->pad = streamed ? r->pad : 0;
+	leg->pad = streamed ? exchange_pad(x, r->pad) : 0;
 	leg->event_stream = r->event_stream;
 	if (modes[r->mode]->begin)
 		modes[r->mode]->begin(server_of(c), leg);

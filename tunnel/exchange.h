@@ -70,6 +70,7 @@ struct exchange {
 	const struct exchange_events *events;
 	void *ctx;
 	struct exchange *inner;	/* the one that this one is around; NULL: it is the connection's own */
+	size_t overhead;	/* bytes that each portion of a body is longer by on the wire */
 };
 
 /* A place for at least want (<= EXCHANGE_ROOM_MAX) body bytes; NULL while earlier output has
@@ -79,6 +80,11 @@ static inline uint8_t *exchange_room(struct exchange *x, size_t want, size_t *ca
 static inline int exchange_send(struct exchange *x, const struct exchange_head *h, size_t n, bool end)
 {
 	return x->ops->send(x, h, n, end);
+}
+/* What a portion is filled up to, so that it has pad bytes on the wire. */
+static inline uint32_t exchange_pad(const struct exchange *x, uint32_t pad)
+{
+	return pad > x->overhead ? pad - (uint32_t)x->overhead : 0;
 }
 static inline void exchange_pause(struct exchange *x, bool on) { x->ops->pause(x, on); }
 static inline void exchange_abort(struct exchange *x) { x->ops->abort(x); }

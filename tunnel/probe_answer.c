@@ -324,6 +324,7 @@ void probe_answer(struct session *s, const struct request *r, struct exchange *x
 		a->request.marks = a->request.hold_ms = a->request.pad = 0;
 		a->due_us = loop_now(s->loop) + SURPLUS_WAIT;
 	}
+	a->request.pad = exchange_pad(x, a->request.pad);
 	list_append(&s->probes, &a->link);
 	count(exchanges);
 	session_attached(s);

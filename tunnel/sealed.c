@@ -483,7 +483,8 @@ static struct sealed *sealed_new(struct loop *loop, struct seal *seal, struct ex
 
 	if (!s)
 		abort();
-	s->x = (struct exchange){ .ops = &sealed_ops, .events = inner->events, .ctx = inner->ctx, .inner = inner };
+	s->x = (struct exchange){ .ops = &sealed_ops, .events = inner->events, .ctx = inner->ctx, .inner = inner,
+				  .overhead = OVERHEAD };
 	s->loop = loop;
 	s->seal = seal_keep(seal);
 	later_init(&s->later, on_later, s);

@@ -364,8 +364,10 @@ static void test_bytes(void **state)
 	assert_int_equal(up.n, 100 + strlen(AUTHORIZATION) + 3 + SEAL_HEAD + SEAL_TAG);
 	assert_true(SEAL_HEAD + SEAL_TAG + 3 + strlen("&s=4294967295") - line <= 30);
 	bring(&down, up.out, up.n, up.n);
-	answer(100, 1, true);
-	assert_int_equal(down.n, 100 + 27);
+	assert_int_equal(exchange_pad(server.x, 4096), 4096 - 27);	/* a block that some proxies want full */
+	assert_int_equal(exchange_pad(server.x, 27), 0);
+	answer(4096 - 27, 1, true);
+	assert_int_equal(down.n, 4096);
 	cut_both();
 }
 
