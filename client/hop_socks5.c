@@ -216,7 +216,10 @@ static void socks5_late(struct hop *h, double seconds, char *why, size_t size)
 {
 	const struct hop_config *c = h->config;
 
-	snprintf(why, size, "the proxy %s did not connect to %s within %.3g s", c->proxy->shown, c->whom, seconds);
+	if (((struct hop_socks5 *)h)->state == GREETED)
+		snprintf(why, size, "the proxy %s did not answer within %.3g s: is this a SOCKS5 proxy?", c->proxy->shown, seconds);
+	else
+		snprintf(why, size, "the proxy %s did not connect to %s within %.3g s", c->proxy->shown, c->whom, seconds);
 }
 
 const struct hop_kind hop_socks5 = { "SOCKS5", socks5_start, socks5_stop, socks5_late };

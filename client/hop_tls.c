@@ -55,7 +55,8 @@ static void tls_late(struct hop *h, double seconds, char *why, size_t size)
 	const struct hop_config *c = h->config;
 
 	count(tls_failed);
-	snprintf(why, size, "%s%s did not finish the TLS handshake within %.3g s", c->whom, c->through, seconds);
+	snprintf(why, size, "%s%s did not finish the TLS handshake within %.3g s%s", c->whom, c->through, seconds,
+		 c->proxy ? ": is it a proxy that is spoken to by TLS?" : "");
 }
 
 const struct hop_kind hop_tls = { "TLS", tls_start, tls_stop, tls_late };

@@ -117,7 +117,7 @@ static void test_https_proxy(void **state)
 	fail_with(script, ERROR_CERTIFICATE, "is signed by 'Dial CA', which is not trusted");
 	caller.config.proxy_tls = caller.client_tls;
 	caller.config.tls_timeout_us = 100 * LOOP_MS;
-	fail_with(GATE_SCRIPT({ .kind = GATE_SILENCE }), ERROR_TIMEOUT, " did not finish the TLS handshake within 0.1 s");
+	fail_with(GATE_SCRIPT({ .kind = GATE_SILENCE }), ERROR_TIMEOUT, " did not finish the TLS handshake within 0.1 s: is it a proxy that is spoken to by TLS?");
 	first(PROXY_HTTPS);
 	strcpy(caller.chain.hop[0].host, "other.test");
 	fail_with(script, ERROR_CERTIFICATE, "the certificate shown for other.test is for a.test");
@@ -181,7 +181,8 @@ static void test_socks5_refuses(void **state)
 	fail_with(GATE_SCRIPT({ GATE_BYTES, 3, "\5", 1 }, { .kind = GATE_CLOSE }), ERROR_PROXY,
 		  " closed the connection instead of answering for a.test:443: is this a SOCKS5 proxy?");
 	caller.config.proxy_timeout_us = 100 * LOOP_MS;
-	fail_with(GATE_SCRIPT({ .kind = GATE_SILENCE }), ERROR_TIMEOUT, " did not connect to a.test:443 within 0.1 s");
+	fail_with(GATE_SCRIPT({ .kind = GATE_SILENCE }), ERROR_TIMEOUT, " did not answer within 0.1 s: is this a SOCKS5 proxy?");
+	fail_with(GATE_SCRIPT({ GATE_BYTES, 3, "\5\0", 2 }), ERROR_TIMEOUT, " did not connect to a.test:443 within 0.1 s");
 }
 
 static void test_socks5_login_fails(void **state)
