@@ -16,7 +16,7 @@ VERSION := 0.1.0
 # What `make deps` looks for: a header or program, and the Debian package that has it.
 include tests/lib/deps.mk
 
-PKGS = openssl libconfuse libcares jansson
+PKGS = openssl libconfuse libcares jansson krb5-gssapi
 CFLAGS ?= -O2 -g
 override CPPFLAGS += -I. -D_GNU_SOURCE -DCULVERT_VERSION='"$(VERSION)"'
 override CFLAGS += -std=c11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -fno-strict-aliasing

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/auth_gss.h"
 #include "client/auth_internal.h"
+#include "client/auth_worker.h"
 #include "framing/error.h"
 #include "tunnel/log.h"
 
@@ -411,6 +413,8 @@ void auth_free(struct auth *a)
 		return;
 	timer_stop(&a->patience);
 	later_cancel(a->loop, &a->wake);
+	auth_worker_free(a->worker);
+	auth_gss_login_release(a->login);
 	auth_digest_release(a->nonce);
 	if (a->password)
 		explicit_bzero(a->password, strlen(a->password));
@@ -424,7 +428,7 @@ void auth_forget(struct auth *a)
 	a->rejections = a->stale = 0;
 	a->round++;
 	a->proven = false;
-	a->refused_ticket[0] = 0;
+	a->refused_principal[0] = 0;
 	for (size_t i = 0; i < AUTH_SCHEMES; i++)
 		a->missing[i].until_us = 0;
 }

@@ -36,6 +36,7 @@ extern const struct auth_method *const auth_methods[]; /* strongest first, ends 
 struct auth_nonce;	/* of Digest */
 struct auth_token;	/* of Negotiate and NTLM */
 struct auth_worker;
+struct auth_gss_login;
 
 struct auth {
 	struct loop *loop;
@@ -65,9 +66,11 @@ struct auth {
 	struct auth_nonce *nonce; /* the newest */
 	/* Of auth_token.c: */
 	struct auth_worker *worker;
+	struct auth_gss_login *login;
 	bool each_request;	/* Negotiate: a token with each request */
 	char principal[256];	/* of the ticket in use; "": unknown */
-	char refused_ticket[300]; /* was rejected twice: not that one again */
+	char refused_principal[256]; /* of the ticket that was rejected twice: not that one again */
+	int64_t refused_expires;
 };
 
 struct auth_dialogue {
