@@ -92,6 +92,7 @@ static struct hop *absolute_start(const struct hop_config *c, struct stream *str
 	if (!k)
 		abort();
 	hop_init(&k->hop, &hop_absolute, c, stream, done, ctx);
+	stream->plain = true;	/* whatever is around it: TLS to a proxy is none to the server */
 	stream->dress = k->dress = absolute_new(&dress, on_ready, k);
 	if (is_to_be_asked(c))
 		absolute_ask(k);
