@@ -157,16 +157,17 @@ static void hand_back(struct sealed *s, const char *why)
 
 /* ---- input ---- */
 
-/* Counts and logs a body that is given up; the code for it. */
+/* A body that is given up, counted and logged (by whom it is handed back to, if it is: he knows whose it was); the code for it. */
 static int refuse(struct sealed *s, int error, const char *why)
 {
 	count(sealed_refused);
+	if (s->events) {
+		hand_back(s, why);
+		return 0;
+	}
 	log_limited(LOG_LEVEL_WARN, "sealed", "", "%s of an exchange is dropped: %s", s->helper ? "the answer" : "the request",
 		    why);
-	if (!s->events)
-		return error;
-	hand_back(s, why);
-	return 0;
+	return error;
 }
 
 /* AUTHORIZATION at the front of what was opened, if it is there: taken off. */

@@ -23,7 +23,8 @@ struct sealed_events {
 	 * authorization: what stands for the Authorization header, n = 0 when there is none; valid during the call. The rest of
 	 * what came follows when it returns. */
 	void (*opened)(void *ctx, struct exchange *plain, struct span authorization);
-	/* It could not be: inner is the callee's again (its events are to be set), nothing was answered. */
+	/* It could not be: inner is the callee's again (its events are to be set), nothing was answered. Counted, but the callee
+	 * logs it. */
 	void (*failed)(void *ctx, struct exchange *inner, const char *why);
 	/* The connection ended before. Last call, as the other two. */
 	void (*closed)(void *ctx);
