@@ -282,6 +282,37 @@ def sealed():
         write("sealed", name, data)
 
 
+def connect():
+    kept = b"HTTP/1.1 407 Who\r\nProxy-Authenticate: NTLM\r\nContent-Length: 6\r\n\r\n<html>"
+    closed = b"HTTP/1.0 407 Who\r\nProxy-Authenticate: Basic realm=x\r\n\r\n<html>"
+    ok = b"HTTP/1.1 200 OK\r\n\r\n"
+    chunked = b"HTTP/1.1 407 Who\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    bound = b"\5\0\0\1\0\0\0\0\0\0"
+    seeds = {
+        "connect": b"\0\xff" + ok,
+        "connect-drip": b"\0\0" + ok,
+        "connect-407": b"\x44\x50" + kept + ok,
+        "connect-bound": b"\x6c\x4c" + kept + kept + ok,
+        "connect-chunked": b"\x44\xff" + chunked,
+        "connect-closed": b"\x44\xff" + closed,
+        "connect-403": b"\0\xff" + b"HTTP/1.1 403 No\r\n\r\n",
+        "connect-502": b"\3\xff" + b"HTTP/1.1 502 port is not allowed\r\n\r\n",
+        "connect-302": b"\0\xff" + b"HTTP/1.1 302 Found\r\nLocation: http://x/\r\n\r\n",
+        "connect-page": b"\x40\xff" + b"<html>",
+        "connect-dropped": b"\xac\x10" + kept + kept + ok,
+        "socks": b"\1\1" + b"\5\0" + bound,
+        "socks-login": b"\5\1" + b"\5\2\1\0" + bound,
+        "socks-rejected": b"\5\1" + b"\5\2\1\1",
+        "socks-none": b"\1\1" + b"\5\xff",
+        "socks-refused": b"\1\1" + b"\5\0" + b"\5\2\0\3\3abc\0\0",
+        "absolute": b"\x06\xff" + b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n",
+        "absolute-bound": b"\x1e\x4c" + kept + b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n",
+        "absolute-closed": b"\x5e\xff" + b"HTTP/1.0 200 OK\r\n\r\nok\n",
+    }
+    for name, data in seeds.items():
+        write("connect", name, data)
+
+
 if __name__ == "__main__":
     records()
     http1()
@@ -292,3 +323,4 @@ if __name__ == "__main__":
     session()
     answer()
     sealed()
+    connect()
