@@ -1,32 +1,34 @@
 /*
- * Child processes. Called by the stages of discovery; calls the loop and the system.
- * The end of a process is seen by its pidfd, for its own children may hold the socket.
+ * Child processes. Called by settings.c and pac_ask.c; calls the loop and the system. A
+ * child has ended when its socket has; one whose own children hold it is ended by its limit.
  */
 #include "client/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#define REAP_MS 200	/* how long a killed process may take to go */
+#define REAP_US LOOP_MS		/* a killed process is gone when it is looked for again; then ever more rarely */
+#define REAP_MAX_US (100 * LOOP_MS)
+#define REAP_TRIES 200		/* of 100 us, when nobody waits for it any more */
 
 struct child {
 	struct loop *loop;
 	struct child_events events;
 	void *ctx;
 	pid_t pid;		/* 0: gone */
-	int fd, pidfd;		/* -1: closed */
-	struct io io, end;
-	struct timer limit;
+	int fd;			/* -1: closed */
+	struct io io;
+	struct timer limit;	/* while it runs; then for looking whether it is gone */
+	int64_t reap_us;	/* > 0: it is ending; the time until the next look */
 	struct later failed;	/* it did not start */
 	uint8_t *in;		/* to be said: in[said..n_in) */
 	size_t said, n_in;
@@ -66,7 +68,6 @@ static int spawn(struct child *c, const struct child_config *config, int theirs)
 }
 
 static void on_ready(void *ctx, bool readable, bool writable);
-static void on_end(void *ctx, bool readable, bool writable);
 static void on_limit(void *ctx);
 
 static void on_failed(void *ctx)
@@ -85,23 +86,18 @@ static int start(struct child *c, const struct child_config *config)
 		return errno;
 	rc = spawn(c, config, fds[1]);
 	close(fds[1]);
-	if (rc == 0) {
-		c->pidfd = pidfd_open(c->pid, 0);
-		rc = c->pidfd < 0 ? errno : 0;
-	}
 	if (rc != 0) {
 		close(fds[0]);
 		return rc;
 	}
 	c->fd = fds[0];
 	(void)fcntl(c->fd, F_SETFL, fcntl(c->fd, F_GETFL) | O_NONBLOCK);
-	(void)fcntl(c->pidfd, F_SETFD, FD_CLOEXEC);
 	return 0;
 }
 
 static void rearm(struct child *c)
 {
-	if (c->fd >= 0)
+	if (c->fd >= 0 && !c->reap_us)
 		io_want(&c->io, !c->eof, c->said < c->n_in);
 }
 
@@ -115,7 +111,7 @@ struct child *child_start(const struct child_config *config, const struct child_
 	c->loop = config->loop;
 	c->events = *events;
 	c->ctx = ctx;
-	c->fd = c->pidfd = -1;
+	c->fd = -1;
 	c->cap = config->cap;
 	c->out = calloc(1, c->cap + 1);
 	if (!c->out)
@@ -129,8 +125,6 @@ struct child *child_start(const struct child_config *config, const struct child_
 		return c;
 	}
 	io_init(&c->io, c->loop, c->fd, on_ready, c);
-	io_init(&c->end, c->loop, c->pidfd, on_end, c);
-	io_want(&c->end, true, false);
 	timer_in(&c->limit, config->limit_us);
 	rearm(c);
 	return c;
@@ -140,40 +134,27 @@ struct child *child_start(const struct child_config *config, const struct child_
 
 static void shut(struct child *c)
 {
-	if (c->fd >= 0) {	/* then both are watched */
-		io_stop(&c->io);
-		io_stop(&c->end);
-		close(c->fd);
-	}
-	if (c->pidfd >= 0)
-		close(c->pidfd);
-	c->fd = c->pidfd = -1;
-}
-
-static void end(struct child *c)
-{
-	if (c->pid && c->pidfd >= 0)
-		(void)pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0);
-	else if (c->pid)
-		(void)kill(c->pid, SIGKILL);	/* not reaped: it is still ours */
+	if (c->fd < 0)
+		return;
+	io_stop(&c->io);
+	close(c->fd);
+	c->fd = -1;
 }
 
 void child_free(struct child *c)
 {
-	struct pollfd p;
+	static const struct timespec pause = { .tv_nsec = 100000 };
 
 	if (!c || c->dead)
 		return;
 	c->dead = true;
 	timer_stop(&c->limit);
 	later_cancel(c->loop, &c->failed);
-	end(c);
-	if (c->pid) {
-		p = (struct pollfd){ .fd = c->pidfd, .events = POLLIN };
-		if (c->pidfd < 0 || poll(&p, 1, REAP_MS) > 0)
-			(void)waitpid(c->pid, NULL, c->pidfd < 0 ? 0 : WNOHANG);
-	}
 	shut(c);
+	if (c->pid)
+		(void)kill(c->pid, SIGKILL);	/* not reaped: it is still ours */
+	for (int i = 0; c->pid && i < REAP_TRIES && waitpid(c->pid, NULL, WNOHANG) == 0; i++)
+		(void)nanosleep(&pause, NULL);
 	if (c->in)
 		explicit_bzero(c->in, c->n_in);
 	explicit_bzero(c->out, c->n_out);
@@ -182,36 +163,66 @@ void child_free(struct child *c)
 	loop_free_later(c->loop, c);
 }
 
+static void gone(struct child *c, int status)
+{
+	c->pid = 0;
+	timer_stop(&c->limit);
+	shut(c);
+	if (!c->why[0] && WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+		snprintf(c->why, sizeof c->why, "computed too long and was killed");
+	else if (!c->why[0] && WIFSIGNALED(status))
+		snprintf(c->why, sizeof c->why, "crashed (%s)", strsignal(WTERMSIG(status)));
+	else if (!c->why[0] && WEXITSTATUS(status) != 0)
+		snprintf(c->why, sizeof c->why, "ended with status %d", WEXITSTATUS(status));
+	c->events.ended(c->ctx, c->why[0] ? c->why : NULL);
+}
+
+/* What has not ended by itself yet does now; one that is just ending keeps its status. */
+static void end(struct child *c)
+{
+	(void)kill(c->pid, SIGKILL);
+	c->eof = true;
+	c->reap_us = REAP_US;
+	timer_in(&c->limit, c->reap_us);
+	io_want(&c->io, false, false);
+}
+
 static void on_limit(void *ctx)
 {
 	struct child *c = ctx;
+	int status = 0;
 
-	snprintf(c->why, sizeof c->why, "took too long and was killed");
-	end(c);
+	if (!c->reap_us) {
+		snprintf(c->why, sizeof c->why, "took too long and was killed");
+		end(c);
+	} else if (waitpid(c->pid, &status, WNOHANG) != 0) {
+		gone(c, status);
+	} else {
+		c->reap_us = c->reap_us < REAP_MAX_US ? 2 * c->reap_us : c->reap_us;
+		timer_in(&c->limit, c->reap_us);
+	}
 }
 
 /* ---- bytes ---- */
 
 static void take(struct child *c)
 {
-	while (c->fd >= 0 && !c->eof) {
-		char junk;
-		ssize_t n = c->n_out < c->cap ? recv(c->fd, c->out + c->n_out, c->cap - c->n_out, 0) : recv(c->fd, &junk, 1, 0);
+	while (!c->eof) {
+		char more;
+		ssize_t n = c->n_out < c->cap ? recv(c->fd, c->out + c->n_out, c->cap - c->n_out, 0) : recv(c->fd, &more, 1, 0);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return;
-		if (n > 0 && c->n_out == c->cap) {
+		if (n > 0 && c->n_out < c->cap) {
+			c->n_out += (size_t)n;
+			c->out[c->n_out] = 0;
+			continue;
+		}
+		if (n > 0)
 			snprintf(c->why, sizeof c->why, "said more than %zu bytes and was killed", c->cap);
-			end(c);
-		}
-		if (n <= 0 || c->n_out == c->cap) {
-			c->eof = true;
-			return;
-		}
-		c->n_out += (size_t)n;
-		c->out[c->n_out] = 0;
+		c->eof = true;
 	}
 }
 
@@ -244,31 +255,8 @@ static void on_ready(void *ctx, bool readable, bool writable)
 	rearm(c);
 	if (c->n_out > before)
 		c->events.heard(c->ctx);
-}
-
-static void on_end(void *ctx, bool readable, bool writable)
-{
-	struct child *c = ctx;
-	size_t before = c->n_out;
-	int status = 0;
-
-	(void)readable, (void)writable;
-	if (waitpid(c->pid, &status, WNOHANG) != c->pid)
-		return;
-	c->pid = 0;
-	timer_stop(&c->limit);
-	take(c);
-	shut(c);
-	if (!c->why[0] && WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
-		snprintf(c->why, sizeof c->why, "computed too long and was killed");
-	else if (!c->why[0] && WIFSIGNALED(status))
-		snprintf(c->why, sizeof c->why, "crashed (%s)", strsignal(WTERMSIG(status)));
-	else if (!c->why[0] && WEXITSTATUS(status) != 0)
-		snprintf(c->why, sizeof c->why, "ended with status %d", WEXITSTATUS(status));
-	if (c->n_out > before)
-		c->events.heard(c->ctx);
-	if (!c->dead)
-		c->events.ended(c->ctx, c->why[0] ? c->why : NULL);
+	if (!c->dead && c->eof)
+		end(c);
 }
 
 void child_say(struct child *c, const void *p, size_t n)
@@ -280,7 +268,8 @@ void child_say(struct child *c, const void *p, size_t n)
 	grown = malloc(c->n_in - c->said + n);
 	if (!grown)
 		abort();
-	memcpy(grown, c->in + c->said, c->n_in - c->said);
+	if (c->in)
+		memcpy(grown, c->in + c->said, c->n_in - c->said);
 	memcpy(grown + c->n_in - c->said, p, n);
 	c->n_in = c->n_in - c->said + n;
 	c->said = 0;

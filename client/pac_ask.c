@@ -188,7 +188,7 @@ static void on_script_ended(void *ctx, const char *why)
 	struct pac_ask *a = ctx;
 	char text[200];
 
-	snprintf(text, sizeof text, "was not evaluated to the end: its sandbox %s", why ? why : "said nothing");
+	snprintf(text, sizeof text, "was not evaluated to the end: its process %s", why ? why : "said nothing");
 	tell(a, text);
 }
 

@@ -1,5 +1,6 @@
 /* links: client/environment.c client/pac_ask.c client/settings.c client/child.c client/command_child.c client/stage.c client/pac.c client/fetch.c client/system_proxy.c client/sandbox_linux.c client/wpad.c client/pac_result.c client/proxy.c client/proxy_env.c client/no_proxy.c client/authority.c tunnel/address.c tunnel/loop.c tunnel/log.c tunnel/resolve.c framing/error.c */
 /* libs: -lev -lcares -lseccomp */
+/* valgrind: left to the sanitizers, below it a program cannot start itself anew */
 /* Discovery with its real child processes (this program, started anew): the order of the places, PAC files that work and those
  * that loop, crash, eat memory or lie, and what stays when a file cannot be asked again. */
 #include <setjmp.h>

@@ -1,5 +1,6 @@
 /* links: client/sandbox_linux.c framing/error.c */
 /* libs: -lseccomp */
+/* valgrind: left to the sanitizers, it knows no seccomp */
 /* The sandbox: what each kind lets be done, tried in child processes. */
 #include <setjmp.h>
 #include <stdarg.h>
