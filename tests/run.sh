@@ -20,11 +20,12 @@ stage_peer-all() { QUIET=1 tests/peer/test_peer.sh && QUIET=1 tests/peer/interop
 stage_e2e() { tests/e2e/run.sh; }
 stage_e2e-sanitizers() {
 	"${quiet[@]}" all tools SAN=address,undefined >/dev/null
-	BUILD=$PWD/build/gcc-address-undefined tests/e2e/run.sh $(ls tests/e2e | grep -v '^allocations\|^run\|^e2e\|^poll_delay')
+	ASAN_OPTIONS=fast_unwind_on_malloc=0 LSAN_OPTIONS=suppressions=$PWD/tests/lib/leaks.supp:print_suppressions=0 \
+		BUILD=$PWD/build/gcc-address-undefined tests/e2e/run.sh $(ls tests/e2e | grep -v '^allocations\|^run\|^e2e\|^poll_delay')
 }
 stage_valgrind() { # without the longest simulations, which say so themselves
 	"${quiet[@]}" all >/dev/null
-	WRAP="valgrind -q --error-exitcode=9 --leak-check=full --track-fds=yes" "${quiet[@]}" unit \
+	WRAP="valgrind -q --error-exitcode=9 --leak-check=full --track-fds=yes --suppressions=tests/lib/valgrind.supp" "${quiet[@]}" unit \
 		UNIT="$(grep -L '^/\* valgrind: left' tests/unit/test_*.c tests/sim/test_*.c | xargs)"
 }
 stage_install() { tests/install.sh; }
