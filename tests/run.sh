@@ -25,7 +25,7 @@ stage_e2e-sanitizers() {
 }
 stage_valgrind() { # without the longest simulations, which say so themselves
 	"${quiet[@]}" all >/dev/null
-	WRAP="valgrind -q --error-exitcode=9 --leak-check=full --track-fds=yes --suppressions=tests/lib/valgrind.supp" "${quiet[@]}" unit \
+	WRAP="valgrind -q --error-exitcode=9 --leak-check=full --track-fds=yes --num-callers=40 --suppressions=tests/lib/valgrind.supp" "${quiet[@]}" unit \
 		UNIT="$(grep -L '^/\* valgrind: left' tests/unit/test_*.c tests/sim/test_*.c | xargs)"
 }
 stage_install() { tests/install.sh; }
