@@ -11,6 +11,7 @@ TOOLS=$BUILD/tests/tools CULVERT=$BUILD/culvert CULVERTD=$BUILD/culvertd
 export PYTHONDONTWRITEBYTECODE=1
 # What this machine's own network needs is nothing to the networks that tests make.
 unset HTTPS_PROXY https_proxy HTTP_PROXY http_proxy ALL_PROXY all_proxy NO_PROXY no_proxy
+unset XDG_CURRENT_DESKTOP DESKTOP_SESSION GNOME_DESKTOP_SESSION_ID KDE_FULL_SESSION
 PATH=$PATH:/usr/sbin:/sbin
 
 declare -A PID=()
