@@ -11,7 +11,6 @@
 #include "client/doctor_checks.h"
 #include "client/doctor_way.h"
 #include "framing/error.h"
-#include "tunnel/seal.h"
 
 #define PACKETS_SMALL 2048
 #define PACKETS_LARGE 64
@@ -35,6 +34,15 @@ enum outcome doctor_outcome(const struct doctor *d, const char *name)
 		if (d->runs[i].over && strcmp(d->runs[i].check->name, name) == 0)
 			return d->runs[i].outcome;
 	return OUTCOME_SKIPPED;
+}
+
+const struct sealed_setup *doctor_sealing(struct doctor *d)
+{
+	if (!doctor_must_seal(d))
+		return NULL;
+	d->sealing = (struct sealed_setup){ .loop = d->loop, .pool = d->pool, .path = &d->path, .signer = &d->signer,
+					    .tls = route_seal_tls(d->route), .host = d->options->server.host };
+	return &d->sealing;
 }
 
 unsigned doctor_connections(const struct doctor *d)
@@ -217,11 +225,8 @@ void doctor_start(struct doctor *d)
 static size_t on_sign(void *ctx, char *out, size_t cap, const char *method, const char *target)
 {
 	struct doctor *d = ctx;
-	struct span binding = { NULL, 0 };
 
-	if (d->path.seal)
-		binding = (struct span){ seal_binding(d->path.seal), SEAL_BINDING };
-	return signer_sign(&d->signer, out, cap, method, target, binding);
+	return signer_sign(&d->signer, out, cap, method, target, (struct span){ NULL, 0 });
 }
 
 static bool on_clock(void *ctx, int64_t date)
@@ -283,6 +288,7 @@ void doctor_free(struct doctor *d)
 	way_end(d);
 	if (d->n)
 		check_drop(&d->runs[d->n - 1]);
+	sealed_path_end(&d->sealed);
 	session_free(d->session);
 	if (d->pool)
 		pool_free(d->pool);

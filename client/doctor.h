@@ -17,6 +17,7 @@
 #include "client/memory.h"
 #include "client/options.h"
 #include "client/route.h"
+#include "client/sealed_path.h"
 #include "client/signer.h"
 #include "client/survey.h"
 #include "tunnel/address.h"
@@ -115,6 +116,8 @@ struct doctor {
 	struct timer look;
 	void (*known)(struct doctor *);
 	char login[2 * BOX_TEXT]; /* "Negotiate as alice": to the proxies; "": none was wanted */
+	struct sealed_setup sealing; /* for sessions */
+	struct sealed_path sealed;	/* of the session that probes use */
 	bool plain;		/* the proxy denies CONNECT: no TLS to the server, everything is sealed */
 
 	/* What is known. */
@@ -166,6 +169,11 @@ enum outcome doctor_outcome(const struct doctor *, const char *name);
 /* The proxies on the way; n = 0: none. Whether the server is reached without TLS. */
 static inline const struct proxy_chain *doctor_chain(const struct doctor *d) { return &d->list.chain[d->candidate]; }
 static inline bool doctor_is_plain(const struct doctor *d) { return d->plain || d->options->server.plain_only; }
+/* What is sent must be sealed. And the path of carriers and probes of the session. */
+static inline bool doctor_must_seal(const struct doctor *d) { return doctor_is_plain(d) || d->options->seal_always; }
+static inline const struct carrier_path *doctor_path(const struct doctor *d) { return doctor_must_seal(d) ? &d->sealed.path : &d->path; }
+/* The setup for sealed_path_begin, NULL when nothing is to be sealed. */
+const struct sealed_setup *doctor_sealing(struct doctor *);
 /* How many connections may be used at a time. */
 unsigned doctor_connections(const struct doctor *);
 

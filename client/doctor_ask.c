@@ -11,6 +11,7 @@
 
 #include "framing/challenge.h"
 #include "framing/error.h"
+#include "tunnel/dress.h"
 
 #define ASK_BODY_US (300 * LOOP_MS)	/* for a body after its head */
 
@@ -97,6 +98,10 @@ static int ask_head(void *ctx, const struct http1_head *head)
 	a->answer.culvertd = server.n >= 8 && memcmp(server.p, "culvertd", 8) == 0;
 	box_note_head(&a->answer.evidence, head);
 	ask_schemes(&a->answer, head);
+	if (a->stream->dress && head->status == 407)
+		a->stream->dress->ops->refused(a->stream->dress, head);
+	else if (a->stream->dress)
+		a->stream->dress->ops->accepted(a->stream->dress, head);
 	timer_in(&a->timer, ASK_BODY_US);
 	return 0;
 }
@@ -176,10 +181,16 @@ struct ask *ask_start(struct loop *loop, struct stream *stream, const char *meth
 		      const char *lines, int64_t timeout_us, void (*done)(void *ctx, const struct ask_answer *), void *ctx)
 {
 	struct ask *a = calloc(1, sizeof *a);
-	size_t cap = strlen(target) + strlen(host) + strlen(lines) + 128;
+	struct exchange_head head = { .method = method, .target = target, .host = host, .lines = lines };
+	size_t cap;
 	ssize_t size;
+	int rc;
 
-	if (!a || !(a->request = malloc(cap)))
+	if (!a)
+		abort();
+	rc = stream->dress ? stream->dress->ops->request(stream->dress, &head, &head) : 0;
+	cap = strlen(head.target) + strlen(head.host) + strlen(head.lines) + 128;
+	if (!(a->request = malloc(cap)))
 		abort();
 	a->loop = loop;
 	a->stream = stream;
@@ -193,7 +204,7 @@ struct ask *ask_start(struct loop *loop, struct stream *stream, const char *meth
 	timer_in(&a->timer, timeout_us);
 	later_init(&a->later, ask_finish, a);
 	stream_attach(stream, &ask_events, a);
-	size = http1_request_put((uint8_t *)a->request, cap, method, target, host, lines, HTTP1_NO_BODY, 0);
+	size = rc < 0 ? rc : http1_request_put((uint8_t *)a->request, cap, method, head.target, head.host, head.lines, HTTP1_NO_BODY, 0);
 	if (size < 0) {
 		a->answer.error = (int)size;
 		loop_later(loop, &a->later);

@@ -41,6 +41,7 @@ struct doctor_call {
 	struct session *session;
 	struct carrier *carrier; /* NULL: lost, being opened again */
 	struct channel *channel; /* NULL: not open */
+	struct sealed_path sealed;
 	struct timer timer;	/* what the state waits for */
 	struct later reopen;
 	unsigned reopened;
@@ -199,9 +200,16 @@ static void open_carrier(void *ctx)
 
 	if (is_over(c))
 		return;
-	c->carrier = carrier_open(c->session, c->rung, c->setup.path, c->setup.pool, &carrier_events, c);
+	c->carrier = carrier_open(c->session, c->rung, c->setup.sealed ? &c->sealed.path : c->setup.path, c->setup.pool, &carrier_events, c);
 	if (!c->carrier)
 		finish(c, "no carrier could be made");
+}
+
+/* It may still come, but then it is too late. */
+static void on_unsealed(void *ctx, int error, const char *why)
+{
+	(void)error;
+	finish(ctx, "%s", why);
 }
 
 /* ---- the session ---- */
@@ -220,6 +228,7 @@ static void teardown(struct doctor_call *c)
 	c->state = CALL_BYE;	/* nothing that is told from now on matters */
 	if (c->carrier)
 		carrier_free(c->carrier);
+	sealed_path_end(&c->sealed);
 	session_free(c->session);
 	free(c->sample);
 	loop_free_later(c->setup.loop, c);
@@ -297,7 +306,10 @@ struct doctor_call *doctor_call_start(const struct call_setup *setup, const stru
 	timer_in(&c->timer, CONNECT_US);
 	later_init(&c->reopen, open_carrier, c);
 	c->session = session_new(setup->loop, SESSION_HELPER, setup->session, setup->packets, NULL, &session_events, c);
-	loop_later(setup->loop, &c->reopen);
+	if (setup->sealed)
+		sealed_path_begin(&c->sealed, setup->sealed, session_sid(c->session), open_carrier, on_unsealed, c);
+	else
+		loop_later(setup->loop, &c->reopen);
 	return c;
 }
 

@@ -6,6 +6,7 @@
 #define CLIENT_DOCTOR_CALL_H
 
 #include "client/call_result.h"
+#include "client/sealed_path.h"
 #include "framing/packet.h"
 #include "tunnel/carrier.h"
 #include "tunnel/loop.h"
@@ -24,6 +25,7 @@ struct call_setup {
 	const struct carrier_path *path;
 	struct pool *pool;
 	struct packet_pool *packets;
+	const struct sealed_setup *sealed; /* what is sent is sealed; NULL: it is not */
 	unsigned seconds;	/* 0: CALL_SECONDS */
 };
 

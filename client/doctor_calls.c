@@ -110,7 +110,7 @@ static void calls_start(struct check_run *run)
 		abort();
 	run->state = s;
 	s->session = session_config_default;
-	s->setup = (struct call_setup){ .loop = d->loop, .session = &s->session, .path = &d->path, .pool = d->pool, .packets = d->packets,
+	s->setup = (struct call_setup){ .loop = d->loop, .session = &s->session, .path = &d->path, .pool = d->pool, .packets = d->packets, .sealed = doctor_sealing(d),
 					.seconds = d->how->seconds };
 	s->found = d->have & HAVE_PROBES ? survey_rung(&d->findings, doctor_connections(d)) : NULL;
 	add(s, s->found);

@@ -14,6 +14,7 @@
 #include "client/doctor_reach.h"
 #include "client/doctor_way.h"
 #include "client/happy.h"
+#include "client/hop.h"
 #include "framing/error.h"
 
 #define PROXY_LINES "User-Agent: culvert/" CULVERT_VERSION "\r\n"
@@ -38,7 +39,7 @@ static void connect_stop(struct check_run *run)
 	ask_cancel(s->ask);
 	reach_stop(&s->reach);
 	if (s->stream)
-		stream_close(s->stream);
+		hop_close(s->stream);
 	dialler_free(s->dialler);
 }
 
@@ -81,7 +82,7 @@ static void connect_without(struct check_run *run)
 		return;
 	}
 	if (s->stream)
-		stream_close(s->stream);
+		hop_close(s->stream);
 	s->stream = NULL;
 	check_say(run, "requests without CONNECT");
 	reach_start(&s->reach, run, route_dialler(run->doctor->route), without_done);

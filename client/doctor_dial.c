@@ -14,6 +14,7 @@
 #include "client/doctor_reach.h"
 #include "client/doctor_way.h"
 #include "client/happy.h"
+#include "client/hop.h"
 #include "framing/error.h"
 
 #define PROXY_LINES "User-Agent: culvert/" CULVERT_VERSION "\r\n"
@@ -52,7 +53,7 @@ static void dialling_stop(struct check_run *run)
 	ask_cancel(s->ask);
 	reach_stop(&s->reach);
 	if (s->stream)
-		stream_close(s->stream);
+		hop_close(s->stream);
 	dialler_free(s->dialler);
 }
 
@@ -295,7 +296,7 @@ static void proxy_wants(struct check_run *run, const struct ask_answer *a)
 		proxy_tried(run, s->stream, 0, "");
 		return;
 	}
-	stream_close(s->stream);
+	hop_close(s->stream);
 	s->stream = NULL;
 	check_say(run, "it offers %s", s->schemes);
 	s->dialler = route_plain(d->route, d->options->server.port);

@@ -8,6 +8,7 @@
 
 #include "client/doctor_checks.h"
 #include "client/doctor_probe.h"
+#include "client/hop.h"
 #include "framing/error.h"
 
 #define PIECE 60000		/* bytes of a mark */
@@ -109,7 +110,7 @@ static void parallel_stop(struct check_run *run)
 		if (s->one[i].dial)
 			route_dialler(run->doctor->route)->cancel(s->one[i].dial);
 		if (s->one[i].stream)
-			stream_close(s->one[i].stream);
+			hop_close(s->one[i].stream);
 	}
 }
 
@@ -142,7 +143,7 @@ static void parallel_failed(void *ctx, int error)
 	struct opening_one *one = ctx;
 
 	(void)error;
-	stream_close(one->stream);
+	hop_close(one->stream);
 	one->stream = NULL;
 }
 

@@ -91,7 +91,7 @@ static void start_more(struct probing *s)
 	while (s->begun < s->n && s->begun + s->left < s->n + width) {
 		struct probe_one *one = &s->one[s->begun++];
 
-		one->probe = probe_start(d->session, &d->path, d->pool, false, &one->plan, one_done, one);
+		one->probe = probe_start(d->session, doctor_path(d), d->pool, false, &one->plan, one_done, one);
 	}
 }
 

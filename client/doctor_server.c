@@ -14,6 +14,7 @@
 #include "client/doctor_probe.h"
 #include "client/doctor_reach.h"
 #include "framing/capsule.h"
+#include "client/hop.h"
 #include "framing/error.h"
 
 struct asking {
@@ -50,12 +51,17 @@ static void asking_stop(struct check_run *run)
 	timer_stop(&s->again);
 	ask_cancel(s->ask);
 	if (s->stream)
-		stream_close(s->stream);
+		hop_close(s->stream);
 	if (s->carrier)
 		carrier_free(s->carrier);
 }
 
 /* ---- HTTP ---- */
+
+static const char *inside(const struct doctor *d)
+{
+	return doctor_is_plain(d) ? "" : " inside TLS";
+}
 
 static void http_answered(void *ctx, const struct ask_answer *a)
 {
@@ -66,7 +72,7 @@ static void http_answered(void *ctx, const struct ask_answer *a)
 	((struct asking *)run->state)->ask = NULL;
 	if (a->error) {
 		check_blame(run, OBSTACLE_ANSWER, false);
-		check_end(run, OUTCOME_BROKEN, "no answer to a plain GET inside TLS: %s", error_text(a->error));
+		check_end(run, OUTCOME_BROKEN, "no answer to a plain GET%s: %s", inside(d), error_text(a->error));
 		return;
 	}
 	snprintf(box, sizeof box, "%s", d->inner.issuer);
@@ -83,8 +89,8 @@ static void http_answered(void *ctx, const struct ask_answer *a)
 	box_name(&d->inner, box);
 	if (a->status >= 500) {
 		check_blame(run, OBSTACLE_ANSWER, false);
-		check_end(run, OUTCOME_BROKEN, "%s answers %d %s inside TLS, and culvertd does not do that", box[0] ? box : "a box in between",
-			  a->status, http1_reason(a->status));
+		check_end(run, OUTCOME_BROKEN, "%s answers %d %s%s, and culvertd does not do that%s", box[0] ? box : "a box in between",
+			  a->status, http1_reason(a->status), inside(d), doctor_is_plain(d) ? ": does it listen there without TLS (--listen-http)?" : "");
 	} else if (a->minor == 0 || a->close) {
 		check_blame(run, a->minor == 0 ? OBSTACLE_VERSION : OBSTACLE_CLOSE, false);
 		check_end(run, OUTCOME_LIMITED, "HTTP/1.%d, %s (%.1f ms)", a->minor,
@@ -204,7 +210,27 @@ static void server_try(void *ctx)
 	struct asking *s = run->state;
 
 	s->began_us = loop_now(d->loop);
-	s->carrier = carrier_open(d->session, rung_find("poll"), &d->path, d->pool, &server_events, run);
+	s->carrier = carrier_open(d->session, rung_find("poll"), doctor_path(d), d->pool, &server_events, run);
+}
+
+/* The session has its seal. */
+static void server_sealed(void *ctx)
+{
+	struct check_run *run = run_of(ctx, &check_server);
+
+	if (run)
+		server_try(run);
+}
+
+static void server_unsealed(void *ctx, int error, const char *why)
+{
+	struct check_run *run = run_of(ctx, &check_server);
+
+	(void)error;
+	if (!run)
+		return;
+	check_blame(run, OBSTACLE_ANSWER, false);
+	check_end(run, OUTCOME_BROKEN, "%s", why);
 }
 
 static void server_start(struct check_run *run)
@@ -221,7 +247,10 @@ static void server_start(struct check_run *run)
 	check_say(run, "asking for a session");
 	d->session = session_new(d->loop, SESSION_HELPER, &session_config_default, d->packets, NULL, &session_events, d);
 	timer_init(&s->again, d->loop, server_try, run);
-	server_try(run);
+	if (doctor_must_seal(d))
+		sealed_path_begin(&d->sealed, doctor_sealing(d), session_sid(d->session), server_sealed, server_unsealed, d);
+	else
+		server_try(run);
 }
 
 const struct check check_server = { "server", "Server", HAVE_TLS, 30 * LOOP_SECOND, server_start, asking_stop, NULL };

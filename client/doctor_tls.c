@@ -13,6 +13,8 @@
 #include "client/doctor_checks.h"
 #include "client/doctor_reach.h"
 #include "client/issuer.h"
+#include "client/hop.h"
+#include "framing/base64.h"
 #include "framing/error.h"
 #include "tunnel/certificate.h"
 #include "tunnel/pin.h"
@@ -25,6 +27,8 @@ struct handshake {
 	struct dialler *dialler;	/* another one */
 	struct stream *stream;
 	struct tls_context *tls;
+	struct sealed_path sealed;
+	int64_t began_us;
 };
 
 static struct handshake *handshake_new(struct check_run *run)
@@ -41,18 +45,25 @@ static void handshake_stop(struct check_run *run)
 {
 	struct handshake *s = run->state;
 
+	sealed_path_end(&s->sealed);
 	reach_stop(&s->reach);
 	dialler_free(s->dialler);
 	if (s->stream)
-		stream_close(s->stream);
+		hop_close(s->stream);
 	tls_context_release(s->tls);
+}
+
+/* By the server, or by a box in its place. */
+static const struct certificate_seen *shown(const struct doctor *d)
+{
+	return tls_context_seen(doctor_is_plain(d) ? route_seal_tls(d->route) : route_tls(d->route));
 }
 
 /* ---- the handshake ---- */
 
 static void note_issuer(struct doctor *d)
 {
-	const struct certificate_seen *seen = tls_context_seen(route_tls(d->route));
+	const struct certificate_seen *seen = shown(d);
 
 	if (seen->n)
 		issuer_name(seen, d->issuer);
@@ -60,7 +71,7 @@ static void note_issuer(struct doctor *d)
 
 static bool is_self_signed(const struct doctor *d)
 {
-	const struct certificate_seen *seen = tls_context_seen(route_tls(d->route));
+	const struct certificate_seen *seen = shown(d);
 
 	return seen->n && strcmp(seen->chain[0].subject, seen->chain[0].issuer) == 0;
 }
@@ -68,7 +79,7 @@ static bool is_self_signed(const struct doctor *d)
 static enum obstacle obstacle_of(const struct doctor *d, int error)
 {
 	/* Trusted, were there no pins: */
-	if (error == ERROR_CERTIFICATE && tls_context_seen(route_tls(d->route))->anchor != ANCHOR_NONE)
+	if (error == ERROR_CERTIFICATE && shown(d)->anchor != ANCHOR_NONE)
 		return OBSTACLE_INTERCEPTED;
 	if (error == ERROR_CERTIFICATE)
 		return OBSTACLE_TRUST;
@@ -98,22 +109,73 @@ static void tls_done(struct check_run *run, struct stream *stream, int error, co
 	check_end(run, OUTCOME_OK, "%s, ready %.1f ms after the first packet", info.tls, ms);
 }
 
+/* In place of TLS: a seal, for a session that there never is. */
+static void seal_done(void *ctx)
+{
+	struct check_run *run = ctx;
+	struct doctor *d = run->doctor;
+	struct handshake *s = run->state;
+	double ms = (double)(loop_now(d->loop) - s->began_us) / 1e3;
+
+	note_issuer(d);
+	d->have |= HAVE_TLS;
+	check_figure(run, "ms", ms);
+	check_end(run, OUTCOME_OK, "none; http://%s seals what is sent (DTLS 1.2 within requests, %.1f ms)", d->options->server.plain_authority, ms);
+}
+
+static void seal_failed(void *ctx, int error, const char *why)
+{
+	struct check_run *run = ctx;
+	struct doctor *d = run->doctor;
+
+	note_issuer(d);
+	check_blame(run, error == ERROR_CERTIFICATE ? obstacle_of(d, error) : OBSTACLE_ANSWER, error != ERROR_CERTIFICATE);
+	check_end(run, OUTCOME_BROKEN, "%s%s%s", why, error == ERROR_CERTIFICATE ? "" : ": is there a culvertd that listens without TLS at http://",
+		  error == ERROR_CERTIFICATE ? "" : d->options->server.plain_authority);
+}
+
+static void seal_start(struct check_run *run)
+{
+	struct handshake *s = run->state;
+	struct doctor *d = run->doctor;
+	uint8_t random[16];
+	char sid[REQUEST_SID_LEN + 1];
+
+	loop_random(d->loop, random, sizeof random);
+	base64_encode(sid, random, sizeof random, true);
+	s->began_us = loop_now(d->loop);
+	check_say(run, "a seal from %s", d->options->server.plain_authority);
+	sealed_path_begin(&s->sealed, doctor_sealing(d), sid, seal_done, seal_failed, run);
+}
+
 static void tls_start(struct check_run *run)
 {
 	struct handshake *s = handshake_new(run);
 
+	if (doctor_is_plain(run->doctor)) {
+		seal_start(run);
+		return;
+	}
 	check_say(run, "TLS with %s", run->doctor->options->server.authority);
 	reach_start(&s->reach, run, route_dialler(run->doctor->route), tls_done);
 }
 
-const struct check check_tls = { "tls", "TLS", HAVE_TUNNEL, 25 * LOOP_SECOND, tls_start, handshake_stop, NULL };
+static void tls_late(struct check_run *run)
+{
+	if (doctor_is_plain(run->doctor))
+		seal_failed(run, ERROR_TIMEOUT, "no answer to the handshake of a seal");
+	else
+		tls_done(run, NULL, ERROR_TIMEOUT, "no end of the handshake within 25 s");
+}
+
+const struct check check_tls = { "tls", "TLS", HAVE_TUNNEL, 25 * LOOP_SECOND, tls_start, handshake_stop, tls_late };
 
 /* ---- who signed it ---- */
 
 static void certificate_end(struct check_run *run, const struct certificate_seen *direct)
 {
 	struct doctor *d = run->doctor;
-	const struct certificate_seen *seen = tls_context_seen(route_tls(d->route));
+	const struct certificate_seen *seen = shown(d);
 	struct verdict_issuer known;
 	bool was = memory_issuer(d->memory, d->options->server.url, &known);
 	enum signer_kind kind = issuer_judge(seen, direct, was ? &known : NULL, doctor_chain(d)->n);
@@ -247,6 +309,10 @@ static void alpn_start(struct check_run *run)
 	struct tls_trust trust = options_trust(d->options);
 	char error[DOCTOR_TEXT];
 
+	if (doctor_is_plain(d)) {
+		check_end(run, OUTCOME_SKIPPED, "not without TLS");
+		return;
+	}
 	check_say(run, "offering h2 and http/1.1");
 	trust.quiet = true;
 	s->tls = tls_context_client(&trust, "h2,http/1.1", error, sizeof error);

@@ -12,6 +12,7 @@
 #include "client/doctor_checks.h"
 #include "client/doctor_reach.h"
 #include "framing/base64.h"
+#include "client/hop.h"
 #include "framing/error.h"
 
 #define WEBSOCKET_IDLE_US (4 * LOOP_SECOND)
@@ -37,7 +38,7 @@ static void upgrade_stop(struct check_run *run)
 	reach_stop(&s->reach);
 	ask_cancel(s->ask);
 	if (s->stream)
-		stream_close(s->stream);
+		hop_close(s->stream);
 }
 
 static void upgrade_end(struct check_run *run)
@@ -91,7 +92,7 @@ static void upgrade_answered(void *ctx, const struct ask_answer *a)
 	if (++s->step > 2 || a->error || (s->step == 2 && (s->status[1] != s->status[0] || a->close))) {
 		upgrade_end(run);
 	} else if (a->close) {
-		stream_close(s->stream);
+		hop_close(s->stream);
 		s->stream = NULL;
 		upgrade_dial(run);
 	} else if (s->step == 2) {
@@ -139,10 +140,15 @@ static void upgrade_dial(struct check_run *run)
 static void upgrade_start(struct check_run *run)
 {
 	struct doctor *d = run->doctor;
-	struct upgrading *s = calloc(1, sizeof *s);
+	struct upgrading *s;
 	uint8_t key[16];
 	char text[32];
 
+	if (doctor_is_plain(d)) {
+		check_end(run, OUTCOME_SKIPPED, "not without TLS");
+		return;
+	}
+	s = calloc(1, sizeof *s);
 	if (!s)
 		abort();
 	run->state = s;

@@ -1,4 +1,4 @@
-// links: client/doctor_call.c client/call_result.c client/emodel.c server/egress_echo.c tests/sim/world.c tests/sim/world_flow.c tests/sim/proxy.c tests/sim/relay*.c tests/lib/stream_mem.c framing/*.c tunnel/*.c
+// links: client/doctor_call.c client/sealed_path.c client/signer.c client/call_result.c client/emodel.c server/egress_echo.c tests/sim/world.c tests/sim/world_flow.c tests/sim/proxy.c tests/sim/relay*.c tests/lib/stream_mem.c framing/*.c tunnel/*.c
 /* libs: -lev -lhttp_parser -lssl -lcrypto -lconfuse -lcares -lm */
 /*
  * The simulated call over paths of which delay and loss are known, against the
