@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Sealed sessions without TLS: direct, through proxies that deny CONNECT, seen and altered on the way, with a wrong certificate.
+# seconds: 150
+. "$(dirname "$0")/e2e.sh"
+SERVER_PLAIN=1
+setup_echo
+TEXT="INVITE sip:bob@example.test SIP/2.0"
+token=$(cut -d: -f2 "$W/token")
+
+status() { # PATH: of the server's status
+	"$CULVERTD" status --admin "$W/culvertd.sock" --json >"$W/status.json" || fail "no status"
+	json "$W/status.json" "$1"
+}
+
+# A line of signalling and back.
+says() {
+	exec 5<>"/dev/tcp/${SIG%:*}/${SIG##*:}" || fail "no signalling"
+	printf '%s\r\n' "$TEXT" >&5
+	read -r -t 20 line <&5 || fail "$1: no answer to signalling"
+	exec 5>&-
+	[ "$line" = "$TEXT"$'\r' ] || fail "$1: another answer to signalling: $line"
+}
+
+exact() { # NAME BYTES SECONDS
+	signalling check "$SIG" --bytes "$2" --seconds "$3" --connections 2 --timeout 60 --label "$1" >"$W/$1.result" || fail "$1: not intact: $(cat "$W/$1.result")"
+}
+
+tap() { # NAME ARG...
+	launch "$1" $PYTHON "$TOP/tests/tools/tap.py" --to "127.0.0.1:$SERVER_HTTP_PORT" "${@:2}"
+	TAP_PORT=$(port_of "$(ready "$1" tcp tap)")
+}
+
+# ---- nobody in between learns anything ----
+
+tap tap --keep "$W/seen"
+for rung in poll duplex auto; do
+	helper_echo "$rung" --server "http://localhost:$TAP_PORT" --rung $rung
+	passes 10 || fail "$rung: nothing passes"
+	says $rung
+	exact $rung 300000 1
+	[ "$(status seals.sessions)" -ge 1 ] || fail "$rung: the session is not sealed"
+	stop_expecting $rung 0
+done
+stop tap
+check "$(json "$W/tap.out" bytes)" ">" 1800000 "bytes seen on the way"
+grep -q -a "m=seal&s=" "$W/seen" || fail "the tap saw no handshake"
+for secret in "$token" "$(cut -c1-12 <<<"$token")" tester "Authorization" "Culvert id=" "$TEXT" "INVITE"; do
+	! grep -q -a -F -- "$secret" "$W/seen" || fail "seen on the way: $secret"
+done
+
+# ---- what is altered on the way is noticed, and nothing of it gets through ----
+
+tap flipper --flip 40000 --after 4000
+helper_echo altered --server "http://localhost:$TAP_PORT" --rung poll
+passes 20 || fail "altered: nothing passes"
+exact altered 600000 6
+datagrams probe "$UDP" --seconds 20 >/dev/null || fail "altered: datagrams do not pass any more"
+stop_expecting altered 0
+stop flipper
+check "$(json "$W/flipper.out" flips)" ">=" 20 "bits turned over"
+check "$(status counters.sealed_refused)" ">=" 3 "bodies dropped because they were altered"
+
+# ---- only what is sealed is served there ----
+
+code() { # CURL-ARG...
+	curl -s -o /dev/null -w '%{http_code}' --noproxy '*' "$@"
+}
+[ "$(code "http://127.0.0.1:$SERVER_HTTP_PORT/healthz")" = 200 ] || fail "no /healthz without TLS"
+[ "$(code -X POST -d x "http://127.0.0.1:$SERVER_HTTP_PORT/culvert/v1/AAAAAAAAAAAAAAAAAAAAAA?c=0&x=0&m=hello")" = 404 ] || fail "an unsealed request was served"
+expect culvertd 5 "not sealed, and came without TLS"
+[ "$(status counters.unsealed_refused)" -ge 1 ] || fail "not counted"
+curl -s --noproxy '*' -k "https://127.0.0.1:$SERVER_HTTP_PORT/" >/dev/null && fail "TLS on the port without"
+expect culvertd 5 "sent TLS to a port of --listen-http"
+
+# ---- through proxies without CONNECT; the server is restarted in between ----
+
+# a restart at the same places
+restart() {
+	local port=$SERVER_PORT
+	stop_expecting culvertd 0
+	server_start culvertd --service "udp=udp://$UDP_TARGET" --service "sig=tcp://$TCP_TARGET"
+	[ "$SERVER_PORT" = "$port" ] || fail "the server is elsewhere now"
+}
+
+for kind in squid-abs storefwd-abs; do
+	proxy_start $kind $kind "$SERVER_PORT" "$W/server.crt"
+	helper_echo via-$kind --server "http://localhost:$SERVER_HTTP_PORT" --proxy "http://127.0.0.1:${PROXY_PORT[$kind]}"
+	passes 20 || fail "$kind: nothing passes"
+	says $kind
+	exact $kind 200000 2
+	restart
+	await 30 passes 1 || fail "$kind: nothing passes after a restart of the server"
+	says $kind
+	stop_expecting via-$kind 0
+	! grep -a -q -F -e tester -e "$TEXT" "${PROXY_LOG[$kind]}" || fail "$kind: the log of the proxy names somebody"
+done
+
+# ---- within TLS, as against a box that intercepts it ----
+
+helper_echo within --seal always
+passes 10 || fail "within TLS: nothing passes"
+says within
+[ "$(status seals.sessions)" -ge 1 ] || fail "within TLS: the session is not sealed"
+stop_expecting within 0
+
+# ---- whoever has not the key is nobody ----
+
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=other.test -addext subjectAltName=DNS:other.test \
+	-keyout "$W/other.key" -out "$W/other.crt" 2>/dev/null || fail "no certificate"
+opened=$(status counters.sessions_opened)
+helper_echo unknown --server "http://localhost:$SERVER_HTTP_PORT" --cafile "$W/other.crt"
+expect unknown 10 "certificate .*localhost.*not trusted"
+[ "$(status counters.sessions_opened)" = "$opened" ] || fail "a session without a certificate"
+stop_expecting unknown 0
+cp "$W/other.crt" "$W/server.crt" && cp "$W/other.key" "$W/server.key"
+restart
+helper_echo stranger --server "http://localhost:$SERVER_HTTP_PORT"
+expect stranger 10 "certificate .*(other.test|localhost)"
+[ "$(status counters.sessions_opened)" = 0 ] || fail "a session with the certificate of another host"
+stop_expecting stranger 0
+stop_expecting culvertd 0
