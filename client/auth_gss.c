@@ -13,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "framing/ntlm_challenge.h"
+
 #define OID(text) { sizeof text - 1, (void *)text }
 
 static gss_OID_desc krb5 = OID("\x2a\x86\x48\x86\xf7\x12\x01\x02\x02");		/* 1.2.840.113554.1.2.2 */
@@ -327,7 +329,9 @@ static enum auth_gss_end begin(struct auth_gss *g, struct auth_gss_result *out)
 
 static enum auth_gss_end next_token(struct auth_gss *g, const uint8_t *in, size_t n, struct auth_gss_result *out)
 {
-	gss_buffer_desc said = { n, (void *)in }, token = GSS_C_EMPTY_BUFFER;
+	uint8_t complete[NTLM_CHALLENGE_MAX];
+	size_t more = g->kind == AUTH_GSS_NTLM ? ntlm_challenge_complete(in, n, complete) : 0;
+	gss_buffer_desc said = { more ? more : n, more ? complete : (void *)in }, token = GSS_C_EMPTY_BUFFER;
 	gss_OID mechanism = g->kind == AUTH_GSS_NTLM ? &ntlm : &spnego;
 	gss_cred_id_t credentials = g->kind == AUTH_GSS_TICKET ? g->ticket : g->kind == AUTH_GSS_NTLM ? g->login->ntlm : g->login->spnego;
 	OM_uint32 major, minor, ignored;

@@ -1,5 +1,5 @@
 # Sourced after harness.sh, in a mount namespace with a /run of its own (namespace.sh), where Samba's parts look for each other:
-# winbindd with the passwords of a domain ZOO of its own, in $W/samba. Its ntlm_auth really verifies.
+# winbindd with the passwords of a domain ZOO of its own, in $W/winbind. Its ntlm_auth really verifies.
 #
 #   samba_start        user $SAMBA_USER, password secret; sets SAMBA_CONF for ntlm_auth --configfile
 #
@@ -8,7 +8,7 @@
 SAMBA_CONF= SAMBA_USER='ZOO\games'
 
 samba_start() {
-	local dir=$W/samba
+	local dir=$W/winbind
 	mkdir -p "$dir"/{private,lock,state/winbindd_privileged,cache,pid} /run/samba/winbindd
 	SAMBA_CONF=$dir/smb.conf
 	cat >"$SAMBA_CONF" <<-CONF

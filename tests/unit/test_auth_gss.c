@@ -1,4 +1,4 @@
-// links: client/auth_gss.c tests/lib/ntlm.c framing/base64.c
+// links: client/auth_gss.c framing/ntlm_challenge.c tests/lib/ntlm.c framing/base64.c
 /* libs: -lgssapi_krb5 */
 /* GSSAPI alone: NTLM's proof against an acceptor that verifies it, and what is said when there is nothing to prove with. */
 #include <setjmp.h>
