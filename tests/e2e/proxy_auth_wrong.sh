@@ -27,10 +27,10 @@ done
 cat >"$W/proxy.pac" <<PAC
 function FindProxyForURL(url, host) { return "PROXY $(at basic)"; }
 PAC
-echo secret >"$W/secret"
-chmod 600 "$W/secret"
-helper_echo by-pac --proxy-pac "$W/proxy.pac" --proxy-user bob --proxy-password-file "$W/secret"
-helper_echo by-list --proxy "http://carol@$(at basic)" --proxy-auth digest,ntlm --proxy-password-file "$W/secret"
+echo secret >"$W/right"
+chmod 600 "$W/right"
+helper_echo by-pac --proxy-pac "$W/proxy.pac" --proxy-user bob --proxy-password-file "$W/right"
+helper_echo by-list --proxy "http://carol@$(at basic)" --proxy-auth digest,ntlm --proxy-password-file "$W/right"
 # No ticket.
 proxy_start negotiate squid-negotiate "443 $SERVER_PORT"
 helper_echo by-ticket --proxy "http://$(at negotiate)"
@@ -61,7 +61,7 @@ done
 
 # Put right, and read anew.
 for kind in "${!USER_OF[@]}"; do
-	cp "$W/secret" "$W/$kind.password"
+	cp "$W/right" "$W/$kind.password"
 	kill -HUP "${PID[by-$kind]}"
 done
 for kind in "${!USER_OF[@]}"; do
