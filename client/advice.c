@@ -18,6 +18,12 @@ void advice_text(char out[ADVICE_MAX], const struct options *o, int error, const
 	switch (error) {
 	case ERROR_HTTP:
 	case ERROR_AUTH:
+		if (strncmp(why, "sealing: ", 9) == 0) {
+			snprintf(out, ADVICE_MAX,
+				 "%s makes no sealed session: a wrong base path or port, no --listen-http there, an older culvertd, or a box in "
+				 "between (%s)", url, why + 9);
+			break;
+		}
 		snprintf(out, ADVICE_MAX,
 			 "%s did not answer as a culvertd: wrong token (%s), wrong base path, wrong host, or a box in between (%s)",
 			 url, o->token_file, why);

@@ -120,6 +120,24 @@ static void test_values(void **state)
 	options_fini(&o);
 }
 
+static void test_listen_http(void **state)
+{
+	char text[ADDRESS_TEXT];
+
+	(void)state;
+	good(ARGS(FILES, RTP, "--listen-http", "127.0.0.1:80"));	/* and nothing else */
+	assert_int_equal(o.listen_count, 1);
+	assert_true(o.listen[0].plain);
+	assert_string_equal(address_text(&o.listen[0].address, text), "127.0.0.1:80");
+	options_fini(&o);
+	good(ARGS(FILES, RTP, "--listen-http", "*:80", "--listen", "127.0.0.1:443"));
+	assert_int_equal(o.listen_count, 3);
+	assert_false(o.listen[0].plain);
+	assert_true(o.listen[1].plain && o.listen[2].plain && o.listen[2].optional);
+	options_fini(&o);
+	refused(ARGS(FILES, RTP, "--listen-http", "80"), "--listen-http: listen-http must be like 0.0.0.0:80, [::]:80 or *:80, not '80'");
+}
+
 static void test_errors(void **state)
 {
 	(void)state;
@@ -183,7 +201,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_values), cmocka_unit_test(test_listen_http),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_file_errors),
 	};
