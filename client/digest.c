@@ -27,7 +27,7 @@ static const struct digest_algorithm algorithms[] = {
 	{ "SHA-256-sess", "SHA256", true, 4 },
 	{ "SHA-512-256", "SHA512-256", false, 5 },
 	{ "SHA-512-256-sess", "SHA512-256", true, 6 },
-	{ NULL },
+	{ .name = NULL },
 };
 
 /* ---- the challenge ---- */
