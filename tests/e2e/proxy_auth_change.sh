@@ -10,6 +10,7 @@ SERVER_PLAIN=1 setup_echo
 realm_start
 samba_start
 realm_ticket 12
+first_until=$REALM_UNTIL
 echo secret >"$W/password"
 chmod 600 "$W/password"
 
@@ -33,16 +34,17 @@ for name in $(awk 'NF { print $1 }' <<<"$PLAN"); do
 	names+=("$name" "$name-abs")
 done
 
-# Connections live for 5 s, nonces for 3 s or 20 uses.
+# Connections are cut every 4 s; nonces live for 3 s or 20 uses.
 start() { # NAME KIND [PORT]
-	PROXY_AT=${3:-} SQUID_LIFE=5 DIGEST_NONCE=$'nonce_max_count 20\nauth_param digest nonce_max_duration 3 seconds' \
+	PROXY_AT=${3:-} DIGEST_NONCE=$'nonce_max_count 20\nauth_param digest nonce_max_duration 3 seconds' \
 		proxy_start "$1" "$2" "443 $SERVER_PORT"
 }
 
 declare -A UDP_OF=() SIG_OF=()
 for name in "${names[@]}"; do
 	start "$name" "$(plan "$name" 2)"
-	login=(--proxy "http://$(plan "$name" 4)localhost:${PROXY_PORT[$name]}")
+	launch "$name.cutter" "$TOOLS/cutter" --to "127.0.0.1:${PROXY_PORT[$name]}" --cut 4000
+	login=(--proxy "http://$(plan "$name" 4)localhost:$(port_of "$(ready "$name.cutter" tcp cutter)")")
 	[ -z "$(plan "$name" 4)" ] || login+=(--proxy-password-file "$W/password")
 	[ "$name" = "${name%-abs}" ] && rung=duplex || rung=poll
 	helper_echo "$name.helper" --rung $rung "${login[@]}" --server-http "http://localhost:$SERVER_HTTP_PORT"
@@ -60,7 +62,7 @@ done
 begun=$SECONDS
 until [ "$(realm_left)" -le 2 ]; do sleep 0.1; done
 realm_ticket # connections that come after the end of the first one need it
-until [ $((SECONDS - begun)) -ge $((CALL - 7)) ]; do sleep 0.1; done
+until [ $SECONDS -gt "$first_until" ] && [ $((SECONDS - begun)) -ge $((CALL - 8)) ]; do sleep 0.1; done
 for name in "${names[@]}"; do # one after the other
 	stop "$name" KILL || : # in order it takes Squid 2 s, and then it is no sudden end
 	start "$name" "$(plan "$name" 3)" "${PROXY_PORT[$name]}"

@@ -1,6 +1,6 @@
 # Squid. squid (or squid-plain): CONNECT to the ports given. squid-strict: the same, to 443 only, as shipped. squid-names: CONNECT to
 # names only. squid-bump: intercepts TLS. squid-hasty: squid-bump with small time-outs. squid-SCHEME: wants credentials, see
-# squid_auth.sh; with SQUID_LIFE=SECONDS connections of clients are cut when they are so old. ...-abs: the same, CONNECT denied.
+# squid_auth.sh. ...-abs: the same, CONNECT denied.
 
 _squid_common() { # DIR PORT-OPTIONS CONNECT-PORTS
 	cat <<-CONF
@@ -70,7 +70,6 @@ _start_squid() { # NAME KIND PORTS CA DIR PORT
 	*) extra=$(_squid_auth "${kind#squid-}" "$5") || return ;;
 	esac
 	[ "$kind" = "$2" ] || extra+=$'\nhttp_access deny CONNECT' # once it is known who asks, as most do
-	[ -z "${SQUID_LIFE:-}" ] || extra+=$'\n'"client_lifetime $SQUID_LIFE seconds"
 	{
 		_squid_common "$5" "$port" "$ports"
 		printf '%s\nhttp_access allow near\nhttp_access deny all\n' "$extra"
