@@ -106,7 +106,8 @@ static void print_verdict(const struct doctor *d, FILE *f)
 	const struct called *best = doctor_best_call(d);
 
 	if (d->rung)
-		fprintf(f, "Culvert will use %s here: %s.%s%s\n", d->rung->name, rung_words(d->rung), d->why[0] ? " " : "", d->why);
+		fprintf(f, "Culvert will use %s here%s: %s.%s%s\n", d->rung->name, doctor_must_seal(d) ? ", sealed" : "", rung_words(d->rung),
+			d->why[0] ? " " : "", d->why);
 	else
 		fprintf(f, "Culvert finds no way here: %s\n", cause(d));
 	if (best) {

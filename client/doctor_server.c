@@ -179,8 +179,8 @@ static void session_welcome(void *ctx)
 	if (session_has_probes(d->session))
 		d->have |= HAVE_PROBES;
 	check_figure(run, "ms", ms);
-	check_end(run, OUTCOME_OK, "a culvertd, it knows our token; session after %.1f ms%s", ms,
-		  d->have & HAVE_PROBES ? "" : "; it is too old for probes");
+	check_end(run, OUTCOME_OK, "a culvertd, it knows our token; session after %.1f ms%s%s", ms,
+		  doctor_must_seal(d) ? ", sealed" : "", d->have & HAVE_PROBES ? "" : "; it is too old for probes");
 }
 
 static void session_farewell(void *ctx, uint64_t code, uint32_t delay_ms)
