@@ -3,16 +3,17 @@
 # seconds: 120
 . "$(dirname "$0")/e2e.sh"
 . "$TOP/tests/lib/hops.sh"
-setup_echo
+setup_echo --listen-http 127.0.0.1:0
+PLAIN=$(port_of "$(ready culvertd http culvertd)")
 proxy_start tinyproxy tinyproxy "443 $SERVER_PORT"
 TINY=${PROXY_PORT[tinyproxy]}
 hop_https front "$TINY"
 FRONT=${PROXY_PORT[front]}
 hop_squid_https squids "443 $SERVER_PORT $TINY"
-proxy_start squid squid "443 $SERVER_PORT $TINY $FRONT"
-SQUID=${PROXY_PORT[squid]}
 hop_dante dante
 DANTE=${PROXY_PORT[dante]}
+proxy_start squid squid "443 $SERVER_PORT $TINY $FRONT $DANTE"
+SQUID=${PROXY_PORT[squid]}
 hop_microsocks microsocks jane secret
 cat "$SERVER_CERT" "${PROXY_CA[front]}" "${PROXY_CA[squids]}" >"$W/all.crt"
 echo secret >"$W/password"
@@ -47,6 +48,20 @@ through socks-http --proxy "socks5://127.0.0.1:$DANTE" --proxy "http://127.0.0.1
 through socks-password --proxy "socks5://jane@127.0.0.1:${PROXY_PORT[microsocks]}" --proxy-password-file "$W/password"
 through four --proxy "socks5://jane@127.0.0.1:${PROXY_PORT[microsocks]}" --proxy-password-file "$W/password" \
 	--proxy "socks5://127.0.0.1:$DANTE" --proxy "http://127.0.0.1:$SQUID" --proxy "https://localhost:$FRONT"
+
+# A login at the second of two, Digest behind SOCKS5 with the same name.
+proxy_start digest squid-digest "443 $SERVER_PORT"
+through login --proxy "socks5://alice@127.0.0.1:$DANTE" --proxy "http://alice@localhost:${PROXY_PORT[digest]}" --proxy-password-file "$W/password"
+[ -n "$(squid_auth_log digest | grep '^CONNECT 200 alice Digest')" ] || fail "no login by Digest"
+
+# Without TLS to the server: CONNECT to the last proxy, which gets requests in absolute form; behind SOCKS5 the server itself gets them.
+proxy_mark tinyproxy
+through plain-http --server "http://localhost:$PLAIN" --proxy "http://127.0.0.1:$SQUID" --proxy "http://localhost:$TINY"
+read -r connects _ exchanges <<<"$(proxy_count tinyproxy)"
+[ "$connects" -eq 0 ] && [ "$exchanges" -ge 3 ] || fail "tinyproxy was asked for $connects tunnels and $exchanges exchanges"
+through plain-https --server "http://localhost:$PLAIN" --proxy "https://localhost:${PROXY_PORT[squids]}"
+grep -q "POST http://localhost:$PLAIN/" "$W/squids/access.log" || fail "no request in absolute form within TLS"
+through plain-socks --server "http://localhost:$PLAIN" --proxy "http://127.0.0.1:$SQUID" --proxy "socks5://127.0.0.1:$DANTE"
 
 # Who is in the way is said.
 says() { # NAME PATTERN ARG...
