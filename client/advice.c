@@ -11,19 +11,36 @@
 #include "framing/error.h"
 #include "framing/message.h"
 
+#define SEALING "sealing: "	/* what the sealer says begins so, where the server may be to blame */
+
+/* The server, or a box in its place, made no seal. */
+static void unsealed(char out[ADVICE_MAX], const struct options *o, const char *why)
+{
+	const struct options_server *s = &o->server;
+
+	if (s->plain_only)
+		snprintf(out, ADVICE_MAX, "%s makes no sealed session: a wrong base path or port, no --listen-http there, an older culvertd, "
+			 "or a box in between (%s)", s->url, why);
+	else if (o->seal_always)
+		snprintf(out, ADVICE_MAX, "%s makes no sealed session (--seal always): a wrong base path, an older culvertd, or a box in between "
+			 "(%s)", s->url, why);
+	else
+		snprintf(out, ADVICE_MAX, "http://%s%s makes no sealed session, which is needed because the proxy denies CONNECT: culvertd must "
+			 "listen there without TLS (--listen-http; --server-http says where that is), or a box in between answers (%s)",
+			 s->plain_authority, s->base, why);
+}
+
 void advice_text(char out[ADVICE_MAX], const struct options *o, int error, const char *why)
 {
 	const char *url = o->server.url;
 
+	if (strncmp(why, SEALING, strlen(SEALING)) == 0) {
+		unsealed(out, o, why + strlen(SEALING));
+		return;
+	}
 	switch (error) {
 	case ERROR_HTTP:
 	case ERROR_AUTH:
-		if (strncmp(why, "sealing: ", 9) == 0) {
-			snprintf(out, ADVICE_MAX,
-				 "%s makes no sealed session: a wrong base path or port, no --listen-http there, an older culvertd, or a box in "
-				 "between (%s)", url, why + 9);
-			break;
-		}
 		snprintf(out, ADVICE_MAX,
 			 "%s did not answer as a culvertd: wrong token (%s), wrong base path, wrong host, or a box in between (%s)",
 			 url, o->token_file, why);
@@ -34,6 +51,9 @@ void advice_text(char out[ADVICE_MAX], const struct options *o, int error, const
 	case ERROR_VERSION:
 		snprintf(out, ADVICE_MAX, "%s and this culvert have no protocol version in common: update the older one (%s)",
 			 url, why);
+		break;
+	case ERROR_DENIED:
+		snprintf(out, ADVICE_MAX, "%s; nor is there a way without CONNECT", why);
 		break;
 	case ERROR_PROXY_AUTH:
 		if (o->proxy_password_file)

@@ -399,6 +399,16 @@ static void test_advice(void **state)
 	assert_non_null(strstr(text, "https://h.example:8443/base did not answer as a culvertd"));
 	assert_non_null(strstr(text, "wrong token"));
 	assert_non_null(strstr(text, "404"));
+	advice_text(text, o, ERROR_HTTP, "sealing: the answer was HTTP status 503");
+	assert_non_null(strstr(text, "http://h.example/base makes no sealed session, which is needed because the proxy denies CONNECT"));
+	assert_non_null(strstr(text, "--listen-http"));
+	assert_non_null(strstr(text, "(the answer was HTTP status 503)"));
+	advice_text(text, o, ERROR_TIMEOUT, "sealing: no answer came in time");
+	assert_non_null(strstr(text, "--server-http"));
+	advice_text(text, o, ERROR_DENIED, "the proxy p:1 denies CONNECT to h.example:8443 (403)");
+	assert_string_equal(text, "the proxy p:1 denies CONNECT to h.example:8443 (403); nor is there a way without CONNECT");
+	advice_text(text, o, ERROR_CERTIFICATE, "no --pin fits the certificate");
+	assert_string_equal(text, "no --pin fits the certificate");
 	advice_text(text, o, ERROR_RESOLVE, "the name h.example has no address");
 	assert_string_equal(text, "the name h.example has no address");
 	assert_true(advice_is_new(&said, "a"));
@@ -412,6 +422,14 @@ static void test_advice(void **state)
 	assert_false(advice_is_new(&said, "a"));
 	advice_forget(&said);
 	assert_true(advice_is_new(&said, "a"));
+	options_free(o);
+	o = READ("--server=http://h.example:8080/base");
+	advice_text(text, o, ERROR_HTTP, "sealing: the answer was HTTP status 404");
+	assert_non_null(strstr(text, "http://h.example:8080/base makes no sealed session: a wrong base path or port, no --listen-http there"));
+	options_free(o);
+	o = READ("--server=https://h.example", "--seal=always");
+	advice_text(text, o, ERROR_HTTP, "sealing: the answer was HTTP status 404");
+	assert_non_null(strstr(text, "https://h.example/culvert makes no sealed session (--seal always)"));
 	options_free(o);
 }
 
