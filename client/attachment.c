@@ -89,7 +89,7 @@ static void on_lost(void *ctx)
 {
 	struct attachment *a = ctx;
 
-	log_info("session", session_tag(a->session), "its seal is not known to the server any more, or used up: another one is made");
+	log_limited(LOG_LEVEL_INFO, "session", session_tag(a->session), "its seal is not known to the server any more, or used up: another one is made");
 	drop_seal(a);
 	make_seal(a);
 }

@@ -275,7 +275,7 @@ static bool must_seal(void *ctx)
 {
 	const struct helper *h = ctx;
 
-	return h->options->seal_always || h->options->server.plain_only;
+	return h->options->seal_always || h->options->server.plain_only || route_is_plain(h->route);
 }
 
 static struct tls_context *seal_trust(void *ctx)

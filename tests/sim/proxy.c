@@ -380,6 +380,7 @@ static struct stream *connect_store(struct proxy *p)
 	w->parser = http1_new(HTTP1_REQUESTS, &request_events, w);
 	stream_attach(w->client, &way_events, w);
 	stream_want(w->client, true, false);
+	near->plain = p->o.plain;
 	return near;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/lib/certs.h"
@@ -124,8 +125,8 @@ static void on_failed(void *ctx, int error, const char *why)
 {
 	struct sealing *s = ctx;
 
-	(void)error;
 	s->failed++;
+	s->error = error;
 	snprintf(s->why, sizeof s->why, "%s", why);
 }
 
@@ -155,6 +156,7 @@ static struct credentials *load(void)
 	FILE *f;
 
 	snprintf(file, sizeof file, "%s.tokens", cert.file);
+	umask(077);
 	f = fopen(file, "w");
 	if (!f || fputs(text, f) < 0 || fclose(f))
 		abort();
@@ -181,6 +183,14 @@ void sealing_begin(struct sealing *s, struct world *w)
 	w->path.sign = sign;
 	w->path.clock = no_clock;
 	w->path.ctx = s;
+}
+
+void sealing_distrust(struct sealing *s)
+{
+	char error[512];
+
+	tls_context_release(s->client);
+	s->client = tls_context_client_seal(NULL, error, sizeof error);
 }
 
 void sealing_start(struct sealing *s)

@@ -18,7 +18,8 @@ struct sealing {
 	struct sealer *sealer;
 	struct visitor *visitors;
 	unsigned made, failed, lost; /* seals, at the helper */
-	char why[200];		/* it failed last */
+	int error;		/* it failed last */
+	char why[200];
 };
 
 /* For a group of tests: the certificate. */
@@ -27,6 +28,8 @@ int sealing_tear_down(void **state);
 
 /* Before the world has lanes. */
 void sealing_begin(struct sealing *, struct world *);
+/* The helper trusts nobody. */
+void sealing_distrust(struct sealing *);
 /* When it has them: the helper begins to make its seal. */
 void sealing_start(struct sealing *);
 /* The server forgets all seals. */

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "framing/error.h"
 #include "tests/sim/sealing.h"
 #include "tunnel/counters.h"
 
@@ -211,6 +212,72 @@ static void hurt_handshakes(void **state)
 		}
 }
 
+/* A sealer that nothing comes of: an error and a sentence, and it goes on until something does. */
+static void told(enum proxy_fault kind, bool distrust, int error, const char *why)
+{
+	struct script script = { .every = 1, .only = kind };
+	struct proxy_options o = store;
+	struct sealing s;
+	unsigned failed;
+
+	script.w = world_new(1, false);
+	script.every = kind != FAULT_NONE;
+	o.ctx = &script;
+	sealing_begin(&s, script.w);
+	world_lane(s.w, "poll", &o, 4);
+	if (distrust)
+		sealing_distrust(&s);
+	sealing_start(&s);
+	world_run(s.w, 40 * LOOP_SECOND);
+	assert_int_equal(s.made, 0);
+	assert_true(s.failed >= 1);
+	assert_int_equal(s.error, error);
+	if (!strstr(s.why, why))
+		fail_msg("'%s' is not in: %s", why, s.why);
+	failed = s.failed;
+	world_run(s.w, 60 * LOOP_SECOND);
+	assert_in_range(s.failed - failed, 1, 20);	/* neither gives up nor spins */
+	script.every = 0;
+	world_run(s.w, 30 * LOOP_SECOND);
+	assert_int_equal(s.made, !distrust);
+	sealing_free(&s);
+}
+
+static void what_is_told(void **state)
+{
+	(void)state;
+	told(FAULT_NONE, true, ERROR_CERTIFICATE, "not trusted");
+	told(FAULT_502, false, ERROR_HTTP, "the answer was HTTP status 502");
+	told(FAULT_HTML, false, ERROR_HTTP, "not in Culvert's format");
+	told(FAULT_LOSE_REQUEST, false, ERROR_RESET, "sealing: ");
+	told(FAULT_LOSE_ANSWER, false, ERROR_RESET, "sealing: ");
+	told(FAULT_TRUNCATE, false, ERROR_RESET, "sealing: ");
+}
+
+/* Whatever a carrier believes, nothing goes unsealed where there is no TLS. */
+static void never_in_the_clear(void **state)
+{
+	struct script script = { .every = 0 };
+	struct proxy_options o = store;
+	struct sealing s;
+
+	(void)state;
+	script.w = world_new(1, false);
+	o.ctx = &script;
+	o.plain = true;
+	sealing_begin(&s, script.w);
+	s.w->path.sealing = false;
+	world_lane(s.w, "poll", &o, 4);
+	world_run(s.w, 10 * LOOP_SECOND);
+	assert_int_equal(s.w->requests, 0);
+	assert_int_equal(proxy_exchanges(s.w->lane[0].proxy), 0);
+	s.w->path.sealing = true;
+	sealing_start(&s);
+	assert_true(world_connect(s.w, 30 * LOOP_SECOND));
+	assert_int_equal(counted(unsealed_refused), 0);
+	sealing_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +286,8 @@ int main(void)
 		cmocka_unit_test(the_seal_is_lost),
 		cmocka_unit_test(lost_in_a_call),
 		cmocka_unit_test(hurt_handshakes),
+		cmocka_unit_test(what_is_told),
+		cmocka_unit_test(never_in_the_clear),
 	};
 
 	return cmocka_run_group_tests(tests, sealing_set_up, sealing_tear_down);
