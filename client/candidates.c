@@ -52,6 +52,8 @@ struct candidates {
 	struct candidate way[CANDIDATES_MAX];
 	int64_t bad_until[CANDIDATES_MAX], bad_us[CANDIDATES_MAX];
 	unsigned n, current;
+	char denied[600];		/* the sentence of the last one that was denied, */
+	unsigned denied_at;		/* and which that was */
 	struct choice *choices;
 	struct stream *spare;		/* of the current way */
 	struct timer spare_until, back;
@@ -224,6 +226,10 @@ static void on_dialled(void *ctx, struct stream *s, int error, const char *why)
 		return;
 	}
 	note_failure(k, a->at, error, why && *why ? why : error_text(error));
+	if (error == ERROR_DENIED) {
+		snprintf(c->denied, sizeof c->denied, "%s", why);
+		c->denied_at = a->at;
+	}
 	if (!k->back && a->at == c->current && c->events->stands(c->ctx)) {
 		choice_done(k, NULL);
 		return;
@@ -357,24 +363,20 @@ bool candidates_bad(struct candidates *c)
 
 	if (c->n < 2)
 		return false;
-	*bad = !*bad ? CANDIDATES_BAD_US : *bad < CANDIDATES_BAD_MAX_US / 2 ? 2 * *bad : CANDIDATES_BAD_MAX_US;
-	c->bad_until[c->current] = now + *bad;
 	for (unsigned i = 1; i < c->n; i++) {
 		unsigned at = (c->current + i) % c->n;
 
-		/* A fallback only behind the one that it stands for. */
-		if (now < c->bad_until[at] || (c->way[at].fallback && at != c->current + 1))
+		/* A fallback only behind the one that it stands for; not the one that it stands for. */
+		if (now < c->bad_until[at] || (c->way[at].fallback && at != c->current + 1) || (c->denied[0] && at == c->denied_at))
 			continue;
+		*bad = !*bad ? CANDIDATES_BAD_US : *bad < CANDIDATES_BAD_MAX_US / 2 ? 2 * *bad : CANDIDATES_BAD_MAX_US;
+		c->bad_until[c->current] = now + *bad;
 		drop_spare(c);
 		move_to(c, at);
 		return true;
 	}
 	memset(c->bad_until, 0, sizeof c->bad_until);	/* none is better: all may be tried again */
-	if (c->current == 0)
-		return false;
-	drop_spare(c);
-	move_to(c, 0);
-	return true;
+	return false;
 }
 
 void candidates_forget(struct candidates *c)
@@ -384,6 +386,7 @@ void candidates_forget(struct candidates *c)
 	timer_stop(&c->back);
 	memset(c->bad_until, 0, sizeof c->bad_until);
 	memset(c->bad_us, 0, sizeof c->bad_us);
+	c->denied[0] = 0;
 	c->current = 0;
 	c->back_us = CANDIDATES_BACK_US;
 }
@@ -448,4 +451,9 @@ const struct pool_dialler *candidates_dialler(struct candidates *c)
 unsigned candidates_current(const struct candidates *c)
 {
 	return c->current;
+}
+
+const char *candidates_why(const struct candidates *c)
+{
+	return c->n && c->way[c->current].fallback && c->denied_at + 1 == c->current ? c->denied : "";
 }

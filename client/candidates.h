@@ -43,6 +43,8 @@ void candidates_set(struct candidates *, const struct candidate *, unsigned n, u
 /* Its dials wait until there are candidates. Lives as long. */
 const struct pool_dialler *candidates_dialler(struct candidates *);
 unsigned candidates_current(const struct candidates *);
+/* Why it is this one: the sentence of the way that it stands for; "" when it is no fallback. */
+const char *candidates_why(const struct candidates *);
 /* The network changed: the first one again, nothing is bad. moved is not called. */
 void candidates_forget(struct candidates *);
 /* Connections on the one in use stand, but lead nowhere: the next one from now on, if there is one (then moved is called). */

@@ -104,8 +104,8 @@ static void say_connected(struct helper *h, const struct carrier *c, const struc
 	else
 		log_limited(LOG_LEVEL_INFO, "helper", "", "connected to %s as %s by %s%s%s (round trip %u ms)",
 			    o->server.authority, credentials_first(h->signer.credentials), stats.rung,
-			    o->proxy.n ? " through " : "", o->proxy.hop[0].shown, ms);
-	status("connected by %s%s%s (%u ms)", stats.rung, o->proxy.n ? " through " : "", o->proxy.hop[0].shown, ms);
+			    route_chain(h->route)->n ? " through " : "", route_chain(h->route)->n ? route_text(h->route) : "", ms);
+	status("connected by %s%s%s (%u ms)", stats.rung, route_chain(h->route)->n ? " through " : "", route_chain(h->route)->n ? route_text(h->route) : "", ms);
 	h->connected = true;
 }
 
@@ -220,6 +220,7 @@ static void on_proven(void *ctx, struct attachment *a, struct carrier *c, const 
 	ladder_status(attachment_ladder(a), &ladder);
 	advice_forget(&h->said);
 	h->trouble[0] = 0;
+	path_works(h->path);
 	look_who_signed(h);
 	say_connected(h, c, before, ladder.why);
 }
@@ -240,8 +241,12 @@ static void on_trouble(void *ctx, struct attachment *a, const struct rung *faile
 		h->connected = false;
 		return;
 	}
-	advice_text(text, h->options, error, why);
+	if (route_why(h->route)[0])
+		snprintf(text, sizeof text, "%s; without CONNECT: %s", route_why(h->route), why);
+	else
+		advice_text(text, h->options, error, why);
 	say_trouble(h, text);
+	path_failed(h->path, error);
 }
 
 static const struct attachment_events attachment_events = {

@@ -10,6 +10,7 @@
 
 #include "client/memory.h"
 #include "client/network.h"
+#include "framing/error.h"
 #include "tunnel/log.h"
 
 struct path {
@@ -20,20 +21,19 @@ struct path {
 	struct verdict verdict;
 	struct memory *memory;
 	struct network *network;
-	char id[NETWORK_ID];	/* the network that the verdict is of */
+	char id[NETWORK_ID];	/* the network that the verdict is of, */
+	char through[600];	/* and the proxies */
+	bool works;		/* it did, with these proxies */
 	void (*changed)(void *ctx);
 	void *ctx;
 };
 
-static const char *proxy_of(const struct path *p)
-{
-	return p->options->proxy.n ? p->options->proxy.hop[0].shown : "direct";
-}
-
 static void recall(struct path *p)
 {
 	memset(&p->verdict, 0, sizeof p->verdict);
-	if (!memory_get(p->memory, p->id, proxy_of(p), p->options->server.url, &p->verdict))
+	snprintf(p->through, sizeof p->through, "%s", route_text(p->route));
+	p->works = false;
+	if (!memory_get(p->memory, p->id, p->through, p->options->server.url, &p->verdict))
 		return;
 	if (p->verdict.limit)
 		pool_set_limit(p->pool, p->verdict.limit);
@@ -81,6 +81,27 @@ static void on_learned(void *ctx)
 	path_learned(ctx);
 }
 
+/* Other proxies: another path. */
+static void on_moved(void *ctx)
+{
+	struct path *p = ctx;
+
+	pool_excuse(p->pool);
+	path_learned(p);
+	pool_forget(p->pool);
+	recall(p);
+	p->changed(p->ctx);
+}
+
+static bool on_stands(void *ctx)
+{
+	const struct path *p = ctx;
+
+	return pool_is_standing(p->pool);
+}
+
+static const struct route_events route_events = { on_moved, on_stands };
+
 struct path *path_new(struct loop *loop, const struct options *o, struct route *route,
 		      void (*changed)(void *ctx), void *ctx)
 {
@@ -102,6 +123,7 @@ struct path *path_new(struct loop *loop, const struct options *o, struct route *
 	p->network = network_new(loop, on_network, p);
 	network_id(p->network, p->id);
 	recall(p);
+	route_listen(route, &route_events, p);
 	return p;
 }
 
@@ -110,6 +132,7 @@ void path_free(struct path *p)
 	if (!p)
 		return;
 	path_learned(p);
+	route_listen(p->route, NULL, NULL);
 	network_free(p->network);
 	memory_free(p->memory);
 	pool_free(p->pool);
@@ -126,11 +149,22 @@ struct verdict *path_verdict(struct path *p)
 	return &p->verdict;
 }
 
+void path_works(struct path *p)
+{
+	p->works = true;
+}
+
+void path_failed(struct path *p, int error)
+{
+	if (!p->works && (error == ERROR_HTTP || error == ERROR_MALFORMED) && route_is_plain(p->route))
+		route_bad(p->route);
+}
+
 void path_learned(struct path *p)
 {
 	p->verdict.limit = pool_limit_learned(p->pool);
 	if (p->verdict.rung)
-		memory_put(p->memory, p->id, proxy_of(p), p->options->server.url, &p->verdict);
+		memory_put(p->memory, p->id, p->through, p->options->server.url, &p->verdict);
 }
 
 void path_signed(struct path *p, const struct verdict_issuer *now)

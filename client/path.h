@@ -28,6 +28,10 @@ struct verdict *path_verdict(struct path *);
 void path_signed(struct path *, const struct verdict_issuer *);
 /* Who signed it on other visits. False: nothing is known. */
 bool path_issuer(const struct path *, struct verdict_issuer *);
+/* A carrier was proven here. */
+void path_works(struct path *);
+/* Connections are made, but lead to nobody: where that was never otherwise, the next proxies are tried. */
+void path_failed(struct path *, int error);
 /* The verdict has something new that is worth remembering. */
 void path_learned(struct path *);
 

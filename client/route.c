@@ -1,140 +1,66 @@
 /*
- * A route. Owned by helper.c; calls the dialler. After a reload the old dialler
- * stays for the longest time that one of its dials can take.
+ * A route. Owned by helper.c or the doctor; joins discovery, ways and candidates.
+ * After a reload, or when other proxies were found, the old ways stay for the longest
+ * time that one of their dials can take.
  */
 #include "client/route.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "client/dial.h"
-#include "client/secret.h"
+#include "client/discovery.h"
+#include "client/ways.h"
 #include "framing/error.h"
-#include "tunnel/daemon.h"
 #include "tunnel/log.h"
+#include "tunnel/stream_tls.h"
 
-#define RETIRE_US (60 * LOOP_SECOND) /* longer than all deadlines of a dial together */
-
-/* A dialler and what it uses. */
-struct way {
-	struct way *next;	/* older */
-	struct tls_context *tls, *proxy_tls, *seal_tls;
-	struct proxy_chain chain;
-	struct auth *auth[PROXY_HOPS_MAX];
-	struct dialler *dialler;
-	int64_t until_us;	/* retired: freed then */
-};
+#define RETIRE_US (120 * LOOP_SECOND) /* longer than all deadlines of a dial together */
 
 struct route {
 	struct loop *loop;
 	const struct options *options;
 	struct resolver *resolver;
-	struct way *way;	/* the first one is in use */
+	struct discovery *discovery;
+	struct candidates *candidates;
+	struct ways *ways;	/* the first ones are in use */
 	struct timer retire;
-	struct pool_dialler dialler; /* the one in use, for people who cannot know that it changes */
+	const struct route_events *events; /* NULL: nobody listens */
+	void *ctx;
 };
 
-static int unreadable(char *error, size_t size, const char *option, const char *file)
+/* Before anything is known people are told of what they gave. */
+static const struct way *way_in_use(const struct route *r)
 {
-	snprintf(error, size, "--%s: cannot read %s: %s", option, file, strerror(errno));
-	return ERROR_SYSTEM;
+	unsigned at = candidates_current(r->candidates);
+
+	return at < r->ways->n ? &r->ways->way[at] : NULL;
 }
 
-/* For TLS to the server, to proxies, and for the handshakes of seals. Pins are of the server only. */
-static int tls_load(const struct options *o, struct way *w, char *error, size_t size)
+static void on_moved(void *ctx)
 {
-	struct tls_trust trust = options_trust(o);
+	struct route *r = ctx;
 
-	if (o->cafile && access(o->cafile, R_OK) < 0)
-		return unreadable(error, size, "cafile", o->cafile);
-	if (o->ca_dir && access(o->ca_dir, R_OK | X_OK) < 0)
-		return unreadable(error, size, "ca-dir", o->ca_dir);
-	w->tls = tls_context_client(&trust, "http/1.1", error, size);
-	if (w->tls)
-		w->seal_tls = tls_context_client_seal(&trust, error, size);
-	trust.n_pins = 0;
-	if (w->seal_tls)
-		w->proxy_tls = tls_context_client(&trust, "http/1.1", error, size);
-	return w->proxy_tls ? 0 : ERROR_CONFIG;
+	if (r->events)
+		r->events->moved(r->ctx);
 }
 
-static void way_free(struct way *w)
+static bool on_stands(void *ctx)
 {
-	dialler_free(w->dialler);
-	for (unsigned i = 0; i < w->chain.n; i++)
-		auth_free(w->auth[i]);
-	tls_context_release(w->tls);
-	tls_context_release(w->proxy_tls);
-	tls_context_release(w->seal_tls);
-	free(w);
+	struct route *r = ctx;
+
+	return r->events && r->events->stands(r->ctx);
 }
 
-/* The proxies, and who we are at each. */
-static void way_proxies(struct way *w, const struct options *o, struct loop *loop, const char *password)
-{
-	w->chain = o->proxy;
-	for (unsigned i = 0; i < w->chain.n; i++) {
-		struct proxy *p = &w->chain.hop[i];
-		struct auth_config c = { .loop = loop, .proxy = p, .allowed = options_proxy_auth(o, true) };
-
-		if (!p->user[0] && o->proxy_user)
-			snprintf(p->user, sizeof p->user, "%s", o->proxy_user);
-		c.password = p->user[0] ? password : NULL;
-		if (p->kind != PROXY_SOCKS5 || p->user[0])
-			w->auth[i] = auth_new(&c);
-	}
-}
-
-/* Puts a new way in front; on failure nothing changes. */
-static int way_load(struct route *r, char *error, size_t size)
-{
-	const struct options *o = r->options;
-	struct dial_config config = {
-		.loop = r->loop,
-		.resolver = r->resolver,
-		.server_host = o->server.host,
-		.server_port = o->server.port,
-		.plain = o->server.plain_only,
-		.plain_host = o->server.plain_host,
-		.plain_port = o->server.plain_port,
-	};
-	char password[PROXY_PASSWORD_MAX] = "";
-	struct way *w = calloc(1, sizeof *w);
-	int rc = secret_read(o, password, error, size);
-
-	if (!w)
-		abort();
-	if (rc >= 0)
-		rc = tls_load(o, w, error, size);
-	if (rc < 0) {
-		way_free(w);
-		goto out;
-	}
-	config.tls = w->tls;
-	config.proxy_tls = w->proxy_tls;
-	way_proxies(w, o, r->loop, password);
-	config.chain = &w->chain;
-	memcpy(config.auth, w->auth, sizeof config.auth);
-	w->dialler = dialler_new(&config);
-	w->next = r->way;
-	r->way = w;
-out:
-	daemon_wipe(password, sizeof password);
-	return rc;
-}
+static const struct candidates_events candidates_events = { on_moved, on_stands };
 
 static void on_retire(void *ctx)
 {
 	struct route *r = ctx;
-	struct way **at = &r->way->next;
+	struct ways **at = &r->ways->next;
 
 	while (*at) {
-		struct way *w = *at;
+		struct ways *w = *at;
 
 		if (w->until_us > loop_now(r->loop)) {
 			timer_sooner(&r->retire, w->until_us);
@@ -142,17 +68,70 @@ static void on_retire(void *ctx)
 			continue;
 		}
 		*at = w->next;
-		way_free(w);
+		ways_free(w);
 	}
 }
 
-static struct dial *on_start(void *ctx, void (*done)(void *pool_ctx, struct stream *, int error, const char *why),
-			     void *pool_ctx)
+/* Other ways from now on; the one in use stays if it is among them. */
+static void use(struct route *r, struct ways *w)
+{
+	struct candidate candidate[CANDIDATES_MAX];
+	const struct way *before = way_in_use(r);
+	unsigned current = 0;
+
+	for (unsigned i = 0; i < w->n; i++) {
+		candidate[i] = (struct candidate){ .dialler = dialler_pool(w->way[i].dialler),
+						   .fallback = w->way[i].plain && i > 0 && w->way[i - 1].chain == w->way[i].chain };
+		snprintf(candidate[i].text, sizeof candidate[i].text, "%s", w->way[i].text);
+		if (before && strcmp(before->text, w->way[i].text) == 0)
+			current = i;
+	}
+	if (w->n)
+		candidates_set(r->candidates, candidate, w->n, current);
+	w->next = r->ways;
+	r->ways->until_us = loop_now(r->loop) + RETIRE_US;
+	timer_sooner(&r->retire, r->ways->until_us);
+	r->ways = w;
+}
+
+static int load(struct route *r, const struct proxy_list *list, char *error, size_t size)
+{
+	struct ways *w = ways_new(r->loop, r->resolver, r->options, list, error, size);
+
+	if (!w)
+		return ERROR_CONFIG;
+	if (r->ways)
+		use(r, w);
+	else
+		r->ways = w;
+	return 0;
+}
+
+static void say_found(const struct route *r)
+{
+	char text[1500];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < r->ways->n && n < sizeof text; i++)
+		n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? ", " : "", r->ways->way[i].text);
+	log_info("route", "", "to %s: %s%s%s%s", r->options->server.authority, text, r->ways->list.from[0] ? " (from " : "",
+		 r->ways->list.from, r->ways->list.from[0] ? ")" : "");
+}
+
+static void on_found(void *ctx, const struct proxy_list *list)
 {
 	struct route *r = ctx;
-	const struct pool_dialler *d = dialler_pool(r->way->dialler);
+	char before[600], error[1024];
 
-	return d->start(d->ctx, done, pool_ctx);
+	snprintf(before, sizeof before, "%s", route_text(r));
+	if (load(r, list, error, sizeof error) < 0) {
+		/* The files were readable once; proxies are of no use without what is trusted. */
+		log_error("route", "", "%s", error);
+		return;
+	}
+	say_found(r);
+	if (strcmp(before, route_text(r)) != 0)
+		on_moved(r);
 }
 
 struct route *route_new(struct loop *loop, const struct options *o, char *error, size_t size)
@@ -164,26 +143,36 @@ struct route *route_new(struct loop *loop, const struct options *o, char *error,
 	r->loop = loop;
 	r->options = o;
 	r->resolver = resolver_new(loop);
+	r->candidates = candidates_new(loop, &candidates_events, r);
 	timer_init(&r->retire, loop, on_retire, r);
-	if (way_load(r, error, size) < 0) {
+	if (load(r, NULL, error, size) < 0) {
 		route_free(r);
 		return NULL;
 	}
-	/* A dial is cancelled alike whichever dialler it came from. */
-	r->dialler = (struct pool_dialler){ on_start, dialler_pool(r->way->dialler)->cancel, r };
+	r->discovery = discovery_new(loop, o, on_found, r);
+	if (discovery_list(r->discovery))	/* nothing had to be looked for */
+		on_found(r, discovery_list(r->discovery));
 	return r;
+}
+
+void route_listen(struct route *r, const struct route_events *events, void *ctx)
+{
+	r->events = events;
+	r->ctx = ctx;
 }
 
 void route_free(struct route *r)
 {
-	struct way *w;
+	struct ways *w;
 
 	if (!r)
 		return;
 	timer_stop(&r->retire);
-	while ((w = r->way)) {
-		r->way = w->next;
-		way_free(w);
+	discovery_free(r->discovery);
+	candidates_free(r->candidates);
+	while ((w = r->ways)) {
+		r->ways = w->next;
+		ways_free(w);
 	}
 	resolver_free(r->resolver);
 	loop_free_later(r->loop, r);
@@ -191,41 +180,48 @@ void route_free(struct route *r)
 
 int route_reload(struct route *r, char *error, size_t size)
 {
-	struct way *old = r->way;
-	int rc = way_load(r, error, size);
+	int rc = load(r, route_list(r), error, size);
 
-	if (rc < 0)
-		return rc;
-	old->until_us = loop_now(r->loop) + RETIRE_US;
-	timer_sooner(&r->retire, old->until_us);
-	return 0;
+	if (rc == 0)
+		discovery_again(r->discovery);
+	return rc;
 }
 
 const struct pool_dialler *route_dialler(const struct route *r)
 {
-	return &r->dialler;
+	return candidates_dialler(r->candidates);
 }
 
 void route_forget(struct route *r)
 {
-	for (struct way *w = r->way; w; w = w->next)
-		dialler_forget(w->dialler);
+	for (struct ways *w = r->ways; w; w = w->next)
+		for (unsigned i = 0; i < w->n; i++)
+			dialler_forget(w->way[i].dialler);
 	resolver_renew(r->resolver);
+	candidates_forget(r->candidates);
+	discovery_again(r->discovery);
+}
+
+bool route_bad(struct route *r)
+{
+	return candidates_bad(r->candidates);
 }
 
 bool route_moved(const struct route *r)
 {
-	return dialler_moved(r->way->dialler);
+	const struct way *w = way_in_use(r);
+
+	return !w || dialler_moved(w->dialler);
 }
 
 struct tls_context *route_tls(const struct route *r)
 {
-	return r->way->tls;
+	return r->ways->tls;
 }
 
 struct tls_context *route_seal_tls(const struct route *r)
 {
-	return r->way->seal_tls;
+	return r->ways->seal_tls;
 }
 
 struct resolver *route_resolver(const struct route *r)
@@ -233,7 +229,47 @@ struct resolver *route_resolver(const struct route *r)
 	return r->resolver;
 }
 
+const struct proxy_chain *route_chain(const struct route *r)
+{
+	const struct way *w = way_in_use(r);
+
+	return w ? w->chain : &r->options->proxy;
+}
+
+const struct proxy_list *route_list(const struct route *r)
+{
+	return r->ways->list.n ? &r->ways->list : NULL;
+}
+
+bool route_is_plain(const struct route *r)
+{
+	const struct way *w = way_in_use(r);
+
+	return w ? w->plain : r->options->server.plain_only;
+}
+
+const char *route_text(const struct route *r)
+{
+	const struct way *w = way_in_use(r);
+
+	return w ? w->text : "direct";
+}
+
+const char *route_why(const struct route *r)
+{
+	return candidates_why(r->candidates);
+}
+
+const struct auth *route_auth(const struct route *r, unsigned hop)
+{
+	const struct way *w = way_in_use(r);
+
+	return w && hop < w->chain->n ? w->auth[hop] : NULL;
+}
+
 struct dialler *route_plain(const struct route *r, uint16_t port)
 {
-	return dialler_plain(r->way->dialler, port);
+	const struct way *w = way_in_use(r);
+
+	return w ? dialler_plain(w->dialler, port) : NULL;
 }

@@ -345,8 +345,28 @@ static void the_only_one_is_never_bad(void **state)
 	assert_false(candidates_bad(t.c));
 	offer(2, 0);
 	assert_true(candidates_bad(t.c));
-	assert_true(candidates_bad(t.c));	/* all are: from the beginning */
+	assert_false(candidates_bad(t.c));	/* all are */
+	assert_true(candidates_bad(t.c));	/* and may be tried again */
 	assert_int_equal(candidates_current(t.c), 0);
+}
+
+/* Where one is denied and what stands for it leads nowhere there is nothing better to go to. */
+static void nothing_better_than_a_fallback(void **state)
+{
+	(void)state;
+	way[0].error = ERROR_DENIED;
+	offer(2, 1U << 1);
+	assert_string_equal(candidates_why(t.c), "");
+	ask();
+	run(LOOP_SECOND);
+	assert_int_equal(candidates_current(t.c), 1);
+	assert_string_equal(candidates_why(t.c), "no 0");
+	assert_false(candidates_bad(t.c));
+	assert_int_equal(candidates_current(t.c), 1);
+	ask();
+	run(LOOP_SECOND);
+	assert_int_equal(t.got, 2);
+	assert_int_equal(t.from, 1);
 }
 
 static void cancelled_at_any_time(void **state)
@@ -413,6 +433,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_way_back_costs_little, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(leads_nowhere, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_only_one_is_never_bad, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(nothing_better_than_a_fallback, set_up, tear_down),
 		cmocka_unit_test_teardown(cancelled_at_any_time, tear_down),
 		cmocka_unit_test_setup_teardown(others_are_found_under_way, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(another_network, set_up, tear_down),
