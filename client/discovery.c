@@ -243,7 +243,13 @@ struct discovery *discovery_new(struct loop *loop, const struct options *o, void
 	snprintf(d->url, sizeof d->url, "%s://%s/", o->server.plain_only ? "http" : "https", o->server.authority);
 	later_init(&d->look, on_look, d);
 	timer_init(&d->again, loop, on_again, d);
-	loop_later(loop, &d->look);
+	if (look_at_once(d)) {
+		d->list = d->next;
+		d->known = true;
+		say(&d->list);
+	} else {
+		loop_later(loop, &d->look);
+	}
 	return d;
 }
 

@@ -114,7 +114,7 @@ static void say_found(const struct route *r)
 
 	for (unsigned i = 0; i < r->ways->n && n < sizeof text; i++)
 		n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? ", " : "", r->ways->way[i].text);
-	log_info("route", "", "to %s: %s%s%s%s", r->options->server.authority, text, r->ways->list.from[0] ? " (from " : "",
+	log_debug("route", "", "to %s: %s%s%s%s", r->options->server.authority, text, r->ways->list.from[0] ? " (from " : "",
 		 r->ways->list.from, r->ways->list.from[0] ? ")" : "");
 }
 
