@@ -6,7 +6,7 @@
 #define CLIENT_SANDBOX_H
 
 enum sandbox {
-	SANDBOX_SETTINGS,	/* reads settings: files, D-Bus and programs of the desktop, within limits of time and memory */
+	SANDBOX_SETTINGS,	/* reads settings: files, D-Bus and programs of the desktop; no network, within limits of time and memory */
 	SANDBOX_FETCH,		/* network, and files below some paths for reading; no programs */
 	SANDBOX_SCRIPT,		/* computes, reads and writes what is open, allocates 256 MiB and uses 4 s of CPU time; nothing else */
 };

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -110,8 +111,8 @@ static void landlock(const char *const *paths, const char *const *more)
 
 /* ---- seccomp ---- */
 
-/* What no stage has any business with; exec besides. */
-static int filter_most(bool exec)
+/* What no stage has any business with; and either programs, or the network. */
+static int filter_most(bool settings)
 {
 	static const int denied[] = {
 		SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(bpf), SCMP_SYS(mount),
@@ -125,8 +126,12 @@ static int filter_most(bool exec)
 
 	for (size_t i = 0; rc == 0 && i < sizeof denied / sizeof *denied; i++)
 		rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), denied[i], 0);
-	for (size_t i = 0; rc == 0 && !exec && i < sizeof programs / sizeof *programs; i++)
+	for (size_t i = 0; rc == 0 && !settings && i < sizeof programs / sizeof *programs; i++)
 		rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), programs[i], 0);
+	if (rc == 0 && settings)
+		rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET));
+	if (rc == 0 && settings)
+		rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET6));
 	if (rc == 0)
 		rc = seccomp_load(f);
 	seccomp_release(f);

@@ -2,8 +2,8 @@
  * The stage "settings": what the system and the desktop say, by libproxy, the only
  * file that sees it. Without its PAC runner (which would be WebKit) libproxy 0.4 answers
  * "direct" where a PAC file is set; but with _PX_DEBUG it writes to standard error which
- * settings it found, "\tpac+URL" or "\twpad://", before it begins to do something about
- * them. The parent reads that, and needs no more. Lines:
+ * settings it found, "\tpac+URL" or "\twpad://", before it tries to fetch them (in vain: there
+ * is no network in here). The parent reads that, and needs no more. Lines:
  *   "\t..."          settings as found
  *   "found URL"      a candidate; "direct://" is one, too
  *   "found"          the end

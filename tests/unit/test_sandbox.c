@@ -163,7 +163,7 @@ static const struct row {
 	{ "read a system file", try_system_file, OPEN, OPEN, OPEN, SHUT },
 	{ "write a file", try_write, OPEN, SHUT, SHUT, SHUT },
 	{ "exec", try_exec, OPEN, SHUT, SHUT, SHUT },
-	{ "socket", try_socket, OPEN, OPEN, OPEN, SHUT },
+	{ "socket", try_socket, SHUT, OPEN, OPEN, SHUT },
 	{ "fork", try_fork, OPEN, OPEN, OPEN, SHUT },
 	{ "kill", try_kill, OPEN, SHUT, SHUT, SHUT },
 	{ "ptrace", try_ptrace, SHUT, SHUT, SHUT, SHUT },
