@@ -147,7 +147,7 @@ void issuer_name(const struct certificate_seen *seen, char out[ISSUER_TEXT])
 
 void issuer_note(const struct certificate_seen *seen, int64_t wall, struct verdict_issuer *out)
 {
-	*out = (struct verdict_issuer){ .when = wall, .is_public = is_public(seen) };
+	*out = (struct verdict_issuer){ .when = wall, .since = wall, .is_public = is_public(seen) };
 	if (out->is_public)
 		issuer_name(seen, out->name);
 	mark(out->leaf, seen->chain[0].pin);

@@ -243,7 +243,9 @@ bool memory_get(const struct memory *m, const char *network, const char *proxy, 
 
 static bool is_better(const struct verdict_issuer *a, const struct verdict_issuer *b)
 {
-	return a->is_public != b->is_public ? a->is_public : a->when > b->when;
+	if (a->is_public != b->is_public)
+		return a->is_public;
+	return a->is_public ? a->when > b->when : a->since < b->since;
 }
 
 bool memory_issuer(const struct memory *m, const char *server, struct verdict_issuer *out)

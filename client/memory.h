@@ -29,7 +29,7 @@ void memory_free(struct memory *);
 /* network: of network_id; proxy: "host:port" or "direct"; server: its URL. False: nothing is known, and out is all 0. */
 bool memory_get(const struct memory *, const char *network, const char *proxy, const char *server, struct verdict *out);
 /* Who signed this server's certificate on other visits, from any network and in the time that entries are of use: the last public
- * authority, else the last of all. False: nothing is known. */
+ * authority; else who was seen first, for boxes come later. False: nothing is known. */
 bool memory_issuer(const struct memory *, const char *server, struct verdict_issuer *out);
 void memory_put(struct memory *, const char *network, const char *proxy, const char *server, const struct verdict *);
 void memory_forget(struct memory *, const char *network, const char *proxy, const char *server);

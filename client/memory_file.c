@@ -2,7 +2,7 @@
  * The file of the memory. What is read is checked value by value: an entry that makes no sense
  * is left out, the others count.
  *
- *   {"culvert-paths": 1, "paths": [{"key": HEX, "server": HEX, "issuer": {"when", "public", "name", "leaf": HEX, "anchor": HEX}, "rung": "push" or null, "when": UNIX-TIME, "limit": N,
+ *   {"culvert-paths": 1, "paths": [{"key": HEX, "server": HEX, "issuer": {"when", "since", "public", "name", "leaf": HEX, "anchor": HEX}, "rung": "push" or null, "when": UNIX-TIME, "limit": N,
  *     "cuts": {"seen": {"age_us", "idle_us", "bytes", "answer_us"}, "survived": {...}, "learned": UNIX-TIME, "count": N, "wrong": N}}, ...]}
  */
 #include "client/memory_file.h"
@@ -123,7 +123,7 @@ static bool issuer_from(const json_t *entry, struct memory_entry *e)
 	for (char *c = is->name; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
-	return number(o, "when", TIME_MAX, &is->when) && is->when && hash_from(o, "leaf", is->leaf) && hash_from(o, "anchor", is->anchor);
+	return number(o, "when", TIME_MAX, &is->when) && is->when && number(o, "since", is->when, &is->since) && hash_from(o, "leaf", is->leaf) && hash_from(o, "anchor", is->anchor);
 }
 
 static bool entry_from(const json_t *o, struct memory_entry *e)
@@ -259,8 +259,8 @@ static json_t *issuer_to(const struct verdict_issuer *is)
 	if (!name)
 		name = json_string("");	/* cut within a character */
 	if (is->when)
-		return json_pack("{s:I, s:b, s:o, s:s, s:s}", "when", (json_int_t)is->when, "public", is->is_public, "name", name, "leaf",
-				 is->leaf, "anchor", is->anchor);
+		return json_pack("{s:I, s:I, s:b, s:o, s:s, s:s}", "when", (json_int_t)is->when, "since", (json_int_t)is->since, "public",
+				 is->is_public, "name", name, "leaf", is->leaf, "anchor", is->anchor);
 	json_decref(name);
 	return json_null();
 }

@@ -170,10 +170,14 @@ void path_learned(struct path *p)
 void path_signed(struct path *p, const struct verdict_issuer *now)
 {
 	struct verdict_issuer *is = &p->verdict.issuer;
+	int64_t since = now->since;
 
 	if (is->when && is->is_public && !now->is_public)
 		return;
+	if (is->when && (strcmp(is->leaf, now->leaf) == 0 || strcmp(is->anchor, now->anchor) == 0))
+		since = is->since;
 	*is = *now;
+	is->since = since;
 	path_learned(p);
 }
 

@@ -13,7 +13,7 @@
 
 /* Who signed the certificate that the server showed there. */
 struct verdict_issuer {
-	int64_t when;		/* Unix time; 0: not known */
+	int64_t when, since;	/* Unix times, the last and the first one that it was seen; 0: not known */
 	bool is_public;		/* a public authority */
 	char name[VERDICT_NAME_MAX]; /* of such a one; "" */
 	char leaf[FINGERPRINT], anchor[FINGERPRINT]; /* of the keys of the server and of the authority at the chain's end */

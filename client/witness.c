@@ -29,14 +29,17 @@ bool witness_look(struct witness *w, const struct certificate_seen *seen, const 
 
 	if (!seen->n || !seen->verified)
 		return false;	/* what failed has its own sentence */
+	if (same)
+		return false;	/* what was known at the first look counts */
 	w->seen = *seen;
 	w->kind = issuer_judge(seen, NULL, known, proxied);
 	issuer_words(w->kind, seen, known, w->words);
 	say(w, server);
-	return !same;
+	return true;
 }
 
 void witness_forget(struct witness *w)
 {
+	w->seen.n = 0;
 	advice_forget(&w->said);
 }

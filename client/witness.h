@@ -19,7 +19,7 @@ struct witness {
  * known: of other visits, or NULL. True when it is another certificate than at the last look. */
 bool witness_look(struct witness *, const struct certificate_seen *, const struct verdict_issuer *known, bool proxied,
 		  const char *server);
-/* Another network: what is said may be said again. */
+/* Another network: what is shown there is new. */
 void witness_forget(struct witness *);
 
 #endif

@@ -62,7 +62,7 @@ struct carrier_helper {
 	int64_t failed_us;	/* when the last one was counted */
 	bool pausing;
 	int error;		/* why it failed, told by `fail` */
-	char why[256];
+	char why[640];
 	struct later fail;
 	struct later again;	/* HELLO again, with a corrected clock */
 	int64_t busy_us;	/* when data last went either way */

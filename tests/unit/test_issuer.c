@@ -181,6 +181,11 @@ static void test_witness(void **state)
 	assert_non_null(strstr(said, pin));
 	assert_non_null(strstr(said, "--seal always"));
 	assert_false(witness_look(&w, &box, &known, true, "call.example"));
+	/* What was learned meanwhile, perhaps from this very one, changes nothing. */
+	issuer_note(&box, 2, &known);
+	assert_false(witness_look(&w, &box, &known, true, "call.example"));
+	assert_int_equal(w.kind, SIGNER_DIFFERS);
+	issuer_note(&public, 1, &known);
 	assert_true(witness_look(&w, &public, &known, true, "call.example"));
 	assert_true(witness_look(&w, &box, &known, true, "call.example"));
 	assert_int_equal(infos, 1);	/* said already */

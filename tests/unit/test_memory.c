@@ -68,7 +68,7 @@ static void test_round_trip(void **state)
 
 static struct verdict_issuer signer(const char *name, bool is_public, char key, int64_t when)
 {
-	struct verdict_issuer is = { .when = when, .is_public = is_public };
+	struct verdict_issuer is = { .when = when, .since = when - 7, .is_public = is_public };
 
 	snprintf(is.name, sizeof is.name, "%s", name);
 	memset(is.leaf, key, FINGERPRINT - 1);
@@ -110,7 +110,8 @@ static void test_issuers(void **state)
 	assert_int_equal(is.anchor[63], 'a');
 	memory_forget(l.memory, "home", "direct", "https://s/culvert");
 	assert_true(memory_issuer(l.memory, "https://s/culvert", &is));
-	assert_int_equal(is.leaf[0], 'c');
+	assert_int_equal(is.leaf[0], 'b');	/* seen first */
+	assert_int_equal(is.since, NOW - 57);
 	assert_true(memory_issuer(l.memory, "https://t/culvert", &is));
 	assert_string_equal(is.name, "E6");
 	assert_false(memory_issuer(l.memory, "https://u/culvert", &is));

@@ -31,7 +31,7 @@ static void test_corruption(void **state)
 
 	(void)state;
 	v.cuts = (struct cuts){ .seen = { 3 * LOOP_SECOND, 2 * LOOP_SECOND, 300000, 0 }, .survived = { 4, 5, 6, 0 }, .count = 7 };
-	v.issuer = (struct verdict_issuer){ .when = NOW, .is_public = true, .name = "R11" };
+	v.issuer = (struct verdict_issuer){ .when = NOW, .since = NOW - 1, .is_public = true, .name = "R11" };
 	memset(v.issuer.leaf, 'a', FINGERPRINT - 1);
 	memset(v.issuer.anchor, 'b', FINGERPRINT - 1);
 	memory_put(l.memory, "a", "direct", "https://s/culvert", &v);
