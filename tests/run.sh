@@ -20,7 +20,7 @@ stage_peer-all() { QUIET=1 tests/peer/test_peer.sh && QUIET=1 tests/peer/interop
 stage_e2e() { tests/e2e/run.sh; }
 stage_e2e-sanitizers() {
 	"${quiet[@]}" all tools SAN=address,undefined >/dev/null
-	ASAN_OPTIONS=fast_unwind_on_malloc=0 LSAN_OPTIONS=suppressions=$PWD/tests/lib/leaks.supp:print_suppressions=0 \
+	LSAN_OPTIONS=suppressions=$PWD/tests/lib/leaks.supp:print_suppressions=0 \
 		BUILD=$PWD/build/gcc-address-undefined tests/e2e/run.sh $(ls tests/e2e | grep -v '^allocations\|^run\|^e2e\|^poll_delay')
 }
 stage_valgrind() { # without the longest simulations, which say so themselves

@@ -1,12 +1,13 @@
 /*
- * Free lists of small blocks behind CRYPTO_malloc. Called by main; single-threaded,
- * as the process is. A block has a head of 16 bytes that names its size class; larger
+ * Free lists of small blocks behind CRYPTO_malloc. Called by main. The lists are of the
+ * thread that set them up; others, where a library may use OpenSSL, allocate. A block has a head of 16 bytes that names its size class; larger
  * blocks go straight to malloc. Not used under AddressSanitizer, which then sees
  * OpenSSL's own blocks.
  */
 #include "tunnel/tls_memory.h"
 
 #include <openssl/crypto.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ union head {
 	max_align_t align;
 };
 
+static _Thread_local bool has_lists;
 static union head *kept[CLASSES];
 static unsigned kept_count[CLASSES];
 
@@ -52,7 +54,7 @@ static void *take(size_t n, const char *file, int line)
 	(void)file, (void)line;
 	if (n == 0 || n > UINT32_MAX - sizeof *h)
 		return NULL;
-	if (c < CLASSES && kept[c]) {
+	if (has_lists && c < CLASSES && kept[c]) {
 		h = kept[c];
 		kept[c] = h->of.next;
 		kept_count[c]--;
@@ -75,7 +77,7 @@ static void give_back(void *p, const char *file, int line)
 	if (!p)
 		return;
 	c = (--h)->of.class;
-	if (c == CLASSES || kept_count[c] == KEPT_MAX) {
+	if (!has_lists || c == CLASSES || kept_count[c] == KEPT_MAX) {
 		free(h);
 		return;
 	}
@@ -105,6 +107,8 @@ static void *resize(void *p, size_t n, const char *file, int line)
 
 void tls_memory_setup(void)
 {
-	if (!SANITIZED)
-		CRYPTO_set_mem_functions(take, resize, give_back);
+	if (SANITIZED)
+		return;
+	has_lists = true;
+	CRYPTO_set_mem_functions(take, resize, give_back);
 }

@@ -129,6 +129,28 @@ static void test_nonsense(void **state)
 	auth_gss_free(NULL);
 }
 
+/* Challenges as of Windows NT: nothing behind the challenge itself, or only a name. */
+static void test_short_challenge(void **state)
+{
+	static const uint8_t old[] = "NTLMSSP\0\2\0\0\0\4\0\4\0\x20\0\0\0\6\x82\x01\0CHALLENG\0\0\0\0\0\0\0\0CORPmore";
+	static const size_t sizes[] = { 40, 44, 48 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		struct auth_gss_login *login = auth_gss_login_new("ZOO\\alice", "secret");
+		struct auth_gss *g = auth_gss_new(AUTH_GSS_NTLM, "proxy.example", NULL, login);
+
+		assert_int_equal(auth_gss_step(g, NULL, 0, &result), AUTH_GSS_OK);
+		free(result.token);
+		if (auth_gss_step(g, old, sizes[i], &result) != AUTH_GSS_OK)
+			fail_msg("%zu octets: %s", sizes[i], result.why);
+		assert_memory_equal(result.token, "NTLMSSP\0\3\0\0\0", 12);
+		free(result.token);
+		auth_gss_free(g);
+		auth_gss_login_release(login);
+	}
+}
+
 /* The library reads its list of mechanisms once: in a process of its own. */
 static void test_ntlm_is_not_installed(void **state)
 {
@@ -150,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ntlm_is_not_installed), /* before the library is used here */
 		cmocka_unit_test(test_ntlm),
+		cmocka_unit_test(test_short_challenge),
 		cmocka_unit_test(test_no_ticket),
 		cmocka_unit_test(test_nonsense),
 	};
