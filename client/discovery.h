@@ -12,8 +12,9 @@
 
 struct discovery;
 
-/* What needs no looking for is known when it returns (discovery_list). found: called once the list is known, and again whenever it is another one. Never from within discovery_*. Until then
- * at most 10 s pass; what cannot be found out in that time counts as direct, with a warning in the log. */
+/* What needs no looking for is known when it returns (discovery_list), and found is not called for it. Else found is called
+ * once the list is known, and always when it is another one; never from within discovery_*. Until then at most 10 s pass;
+ * what cannot be found out in that time counts as direct, with a warning in the log. */
 struct discovery *discovery_new(struct loop *, const struct options *, void (*found)(void *ctx, const struct proxy_list *),
 				void *ctx);
 void discovery_free(struct discovery *);	/* NULL is fine */
