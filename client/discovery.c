@@ -141,7 +141,7 @@ static void on_pac(void *ctx, struct proxy_list *list, const char *where, const 
 static void ask_pac(struct discovery *d, const char *pac, bool from_settings)
 {
 	struct pac_ask_config config = {
-		.loop = d->loop, .resolver = d->resolver, .pac = pac, .cafile = d->options->cafile, .url = d->url,
+		.loop = d->loop, .resolver = d->resolver, .pac = pac, .cafile = d->options->cafile, .cadir = d->options->ca_dir, .url = d->url,
 		.host = d->options->server.host, .until_us = d->began_us + ALL_US,
 	};
 

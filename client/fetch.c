@@ -1,10 +1,11 @@
 /*
  * The stage "fetch": reads a PAC file by http, https (verified) or from a file, with
  * libcurl, which no other file sees. No proxy, no cookies, no credentials but those in the
- * URL. Lines in: "cafile FILE", "file PATH", "url URL" ..., and an empty one; the first URL
- * that there is will do. Out: "found URL" and the file itself, or "no SENTENCE".
+ * URL. Lines in: "cafile FILE", "cadir DIR", "file PATH", "url URL" ..., and an empty one; the
+ * first URL that there is will do. Out: "found URL" and the file itself, or "no SENTENCE".
  */
 #include <curl/curl.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,9 +20,10 @@
 
 #define ONE_MS 4000	/* a URL */
 #define OF_SEVERAL_MS 1500
+#define TRUST_MAX (1024 * 1024)	/* bytes of CA certificates */
 
 static struct {
-	char cafile[4096], file[4096], url[FETCH_URLS_MAX][FETCH_URL_MAX];
+	char cafile[4096], cadir[4096], file[4096], url[FETCH_URLS_MAX][FETCH_URL_MAX];
 	unsigned n;
 } asked;
 
@@ -49,6 +51,8 @@ static bool ask(void)
 			return asked.n > 0 || asked.file[0];
 		if ((value = stage_value(line, "cafile")))
 			snprintf(asked.cafile, sizeof asked.cafile, "%s", value);
+		else if ((value = stage_value(line, "cadir")))
+			snprintf(asked.cadir, sizeof asked.cadir, "%s", value);
 		else if ((value = stage_value(line, "file")))
 			snprintf(asked.file, sizeof asked.file, "%s", value);
 		else if ((value = stage_value(line, "url")) && asked.n < FETCH_URLS_MAX)
@@ -84,6 +88,57 @@ static bool read_file(void)
 	return n < 0 ? false : n_body < sizeof body ? true : too_large();
 }
 
+/* ---- what is trusted ---- */
+
+static char trust[TRUST_MAX];
+static size_t n_trust;
+
+/* A PEM file; what else lies in the directory is passed over. */
+static void trust_file(const char *path)
+{
+	static char text[65536];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0 || n == (ssize_t)sizeof text || (size_t)n >= sizeof trust - n_trust || !memmem(text, (size_t)n, "-----BEGIN ", 11))
+		return;
+	memcpy(trust + n_trust, text, (size_t)n);
+	n_trust += (size_t)n;
+	trust[n_trust++] = '\n';
+}
+
+/* libcurl itself would read the files of a directory by the hashes in their names only. */
+static void trust_directory(void)
+{
+	DIR *d = opendir(asked.cadir);
+	struct dirent *e;
+	char path[sizeof asked.cadir + sizeof e->d_name + 1];
+
+	if (asked.cafile[0])
+		trust_file(asked.cafile);
+	while (d && (e = readdir(d))) {
+		snprintf(path, sizeof path, "%s/%s", asked.cadir, e->d_name);
+		trust_file(path);
+	}
+	if (d)
+		closedir(d);
+}
+
+/* Besides the system's certificates, which its own directory has. */
+static void set_trust(CURL *c)
+{
+	struct curl_blob blob = { trust, n_trust, CURL_BLOB_NOCOPY };
+
+	if (n_trust > 0)
+		lib.setopt(c, CURLOPT_CAINFO_BLOB, &blob);
+	else if (asked.cafile[0])
+		lib.setopt(c, CURLOPT_CAINFO, asked.cafile);
+}
+
+/* ---- URLs ---- */
+
 static size_t on_data(char *p, size_t size, size_t count, void *ctx)
 {
 	size_t n = size * count;
@@ -111,8 +166,7 @@ static void set_up(CURL *c, const char *url)
 	lib.setopt(c, CURLOPT_WRITEFUNCTION, on_data);
 	lib.setopt(c, CURLOPT_USERAGENT, "culvert/" CULVERT_VERSION);
 	lib.setopt(c, CURLOPT_ERRORBUFFER, why);
-	if (asked.cafile[0])	/* besides those of the system, which the directory has */
-		lib.setopt(c, CURLOPT_CAINFO, asked.cafile);
+	set_trust(c);
 }
 
 static bool read_url(const char *url)
@@ -171,14 +225,20 @@ static bool library_load(void)
 
 int stage_fetch(void)
 {
-	const char *readable[3] = { NULL };
+	const char *readable[4] = { NULL };
+	unsigned n = 0;
 
 	if (!ask())
 		return 2;
 	if (!library_load())
 		return 0;
 	file_url();
-	readable[0] = asked.file[0] ? asked.file : asked.cafile[0] ? asked.cafile : NULL;
+	if (asked.file[0])
+		readable[n++] = asked.file;
+	if (asked.cafile[0])
+		readable[n++] = asked.cafile;
+	if (asked.cadir[0])
+		readable[n++] = asked.cadir;
 	if (sandbox_enter(SANDBOX_FETCH, readable) < 0) {
 		stage_say("no the system has no sandbox to fetch it in");
 		return 0;
@@ -190,6 +250,8 @@ int stage_fetch(void)
 			stage_say("no %s", why);
 		return 0;
 	}
+	if (asked.cadir[0])
+		trust_directory();
 	(void)lib.global_init(CURL_GLOBAL_DEFAULT);
 	for (unsigned i = 0; i < asked.n; i++)
 		if (read_url(asked.url[i])) {

@@ -29,7 +29,7 @@ struct pac_ask {
 	void *ctx;
 	struct child *child;
 	struct later nowhere;		/* there is nothing to be asked */
-	char pac[FETCH_URL_MAX], cafile[4096], url[700], host[300]; /* what the config points to */
+	char pac[FETCH_URL_MAX], cafile[4096], cadir[4096], url[700], host[300]; /* what the config points to */
 	char where[FETCH_URL_MAX];
 	/* script: */
 	size_t heard;			/* bytes of its output that were read */
@@ -278,6 +278,8 @@ static bool places(struct pac_ask *a)
 
 	if (a->cafile[0])
 		child_say(a->child, line, (size_t)snprintf(line, sizeof line, "cafile %s\n", a->cafile));
+	if (a->cadir[0])
+		child_say(a->child, line, (size_t)snprintf(line, sizeof line, "cadir %s\n", a->cadir));
 	if (strcmp(a->pac, "wpad") == 0) {
 		n = wpad(url);
 	} else if (strstr(a->pac, "://")) {
@@ -313,6 +315,7 @@ struct pac_ask *pac_ask_start(const struct pac_ask_config *config,
 	a->ctx = ctx;
 	snprintf(a->pac, sizeof a->pac, "%s", config->pac);
 	snprintf(a->cafile, sizeof a->cafile, "%s", config->cafile ? config->cafile : "");
+	snprintf(a->cadir, sizeof a->cadir, "%s", config->cadir ? config->cadir : "");
 	snprintf(a->url, sizeof a->url, "%s", config->url);
 	snprintf(a->host, sizeof a->host, "%s", config->host);
 	snprintf(a->where, sizeof a->where, "%s", config->pac);

@@ -15,7 +15,7 @@ struct pac_ask_config {
 	struct loop *loop;
 	struct resolver *resolver;	/* for names that the script wants */
 	const char *pac;		/* URL, name of a file, or "wpad" */
-	const char *cafile;		/* NULL: the system's certificates */
+	const char *cafile, *cadir;	/* trusted besides the system's certificates; NULL: none */
 	const char *url, *host;		/* of the server, as browsers would tell the script: "https://host/" */
 	int64_t until_us;		/* then it is over */
 };

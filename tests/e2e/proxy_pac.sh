@@ -69,6 +69,14 @@ TLS=$(ready other tcp pac)
 helper_echo tls-bad --proxy-pac "https://localhost:${TLS#*:}/both.pac"
 expect tls-bad 20 "PAC file https://localhost:${TLS#*:}/both.pac could not be fetched: SSL certificate problem"
 stop_expecting tls-bad 0
+mkdir "$W/ca"
+cp "$W/other.crt" "$W/ca/Other CA.pem"
+echo junk >"$W/ca/README"
+mark
+helper_echo tls-directory --proxy-pac "https://localhost:${TLS#*:}/both.pac" --ca-dir "$W/ca"
+passes 20 || fail "nothing passes by a PAC file whose certificate a directory vouches for"
+asked a || fail "the PAC file whose certificate a directory vouches for was not heeded"
+stop_expecting tls-directory 0
 
 # The desktop names the file.
 desktop_make '[system/proxy]' "mode='auto'" "ignore-hosts=['intern']" "autoconfig-url='$PAC/both.pac'"
