@@ -81,11 +81,12 @@ static void status(const char *fmt, ...)
 /* Who signed what the server shows: told, kept for other visits. */
 static void look_who_signed(struct helper *h)
 {
-	const struct certificate_seen *seen = tls_context_seen(route_tls(h->route));
+	bool plain = route_is_plain(h->route);	/* then it is shown in the handshake of a seal */
+	const struct certificate_seen *seen = tls_context_seen(plain ? route_seal_tls(h->route) : route_tls(h->route));
 	struct verdict_issuer known, now;
 	bool was = path_issuer(h->path, &known);
 
-	if (!witness_look(&h->witness, seen, was ? &known : NULL, h->options->proxy.n > 0, h->options->server.authority))
+	if (!witness_look(&h->witness, seen, was ? &known : NULL, route_chain(h->route)->n > 0, h->options->server.authority))
 		return;
 	issuer_note(seen, loop_wall(h->loop), &now);
 	path_signed(h->path, &now);

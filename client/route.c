@@ -271,5 +271,7 @@ struct dialler *route_plain(const struct route *r, uint16_t port)
 {
 	const struct way *w = way_in_use(r);
 
+	if (w && w->plain && w > r->ways->way && w[-1].chain == w->chain)
+		w--;	/* the one with CONNECT */
 	return w ? dialler_plain(w->dialler, port) : NULL;
 }

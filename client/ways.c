@@ -26,16 +26,16 @@ static int unreadable(char *error, size_t size, const char *option, const char *
 static int trust_load(struct ways *w, char *error, size_t size)
 {
 	const struct options *o = w->options;
-	struct tls_trust trust = options_trust(o);
+	struct tls_trust trust = options_trust(o), seal = options_trust_seal(o);
 
 	if (o->cafile && access(o->cafile, R_OK) < 0)
 		return unreadable(error, size, "cafile", o->cafile);
 	if (o->ca_dir && access(o->ca_dir, R_OK | X_OK) < 0)
 		return unreadable(error, size, "ca-dir", o->ca_dir);
 	w->tls = tls_context_client(&trust, "http/1.1", error, size);
-	trust.quiet = true;
+	trust.quiet = seal.quiet = true;
 	if (w->tls)
-		w->seal_tls = tls_context_client_seal(&trust, error, size);
+		w->seal_tls = tls_context_client_seal(&seal, error, size);
 	trust.n_pins = 0;
 	if (w->seal_tls)
 		w->proxy_tls = tls_context_client(&trust, "http/1.1", error, size);

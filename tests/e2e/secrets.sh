@@ -64,6 +64,10 @@ closed() { # NAME
 	grep -q '^Max core file size  *0  *0 ' "/proc/${PID[$1]}/limits" || fail "$1 may dump core: $(grep core "/proc/${PID[$1]}/limits")"
 }
 
+closed_now() { # NAME: env and setpriv become it first
+	[ -z "$(as_them $PYTHON "$W/pry.py" "${PID[$1]}")" ]
+}
+
 credentials_make
 theirs "$W/token" "$W/server.key"
 chmod 777 "$W"
@@ -122,9 +126,13 @@ for name in file environment; do
 		arguments=(--proxy "http://alice@127.0.0.1:${PROXY_PORT[digest]}" --proxy-password-file "$W/password")
 	touch "$W/$name.report"
 	theirs "$W/$name.report"
-	as_them "${variables[@]}" "$CULVERT" doctor "https://localhost:$SERVER_PORT" --token-file "$W/token" --cafile "$W/server.crt" --state none \
-		--log-level debug --seconds 1 --report "$W/$name.report" "${arguments[@]}" >"$W/doctor-$name.out" 2>"$W/doctor-$name.err" ||
-		fail "the doctor by $name: $(tail -n 20 "$W/doctor-$name.out" "$W/doctor-$name.err")"
+	launch "doctor-$name" "${variables[@]}" "$CULVERT" doctor "https://localhost:$SERVER_PORT" --token-file "$W/token" --cafile "$W/server.crt" \
+		--state none --log-level debug --seconds 1 --report "$W/$name.report" "${arguments[@]}"
+done
+await 5 closed_now doctor-file || fail "another process gets of the doctor: $(as_them $PYTHON "$W/pry.py" "${PID[doctor-file]}")"
+for name in file environment; do
+	finish "doctor-$name" 100 || fail "the doctor by $name: $(tail -n 20 "$W/doctor-$name.out" "$W/doctor-$name.err")"
+	grep -q "login.*Digest as alice\|login.*Basic as alice" "$W/$name.report" || fail "the doctor says nothing of the login: $(cat "$W/$name.report")"
 done
 
 # ---- a crash leaves nothing behind ----
@@ -141,7 +149,7 @@ done
 # ---- nothing of it anywhere ----
 
 # What was sent to the proxies, as they saw it; and what it was made from.
-sed -n 's/.*"\([^"]*\)"$/\1/p' "$W/basic/access.log" "$W/digest/access.log" | grep -v '^-$' | sort -u >"$W/sent"
+sed -n 's/^[^"]*"\(.*\)"$/\1/p' "$W/basic/access.log" "$W/digest/access.log" | grep -v '^-$' | sort -u >"$W/sent"
 [ "$(grep -c '^Basic ' "$W/sent")" -ge 1 ] && [ "$(grep -c '^Digest ' "$W/sent")" -ge 2 ] || fail "the proxies saw: $(cat "$W/sent")"
 token=$(sed 's/^[^:]*://' "$W/token")
 {
