@@ -129,9 +129,9 @@ static int filter_most(bool settings)
 	for (size_t i = 0; rc == 0 && !settings && i < sizeof programs / sizeof *programs; i++)
 		rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), programs[i], 0);
 	if (rc == 0 && settings)
-		rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET));
+		rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET, 0));
 	if (rc == 0 && settings)
-		rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET6));
+		rc = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET6, 0));
 	if (rc == 0)
 		rc = seccomp_load(f);
 	seccomp_release(f);

@@ -100,25 +100,22 @@ static int try_dump(void)
 	return getrlimit(RLIMIT_CORE, &core) < 0 || core.rlim_max == 0;
 }
 
-static int try_allocate(void)
-{
-	for (int i = 0; i < 64; i++) { /* 1 GiB, touched */
-		char *p = malloc(16 << 20);
-
-		if (!p)
-			return 1;
-		memset(p, 1, 16 << 20);
-	}
-	return 0;
-}
+static char *volatile last; /* so that no compiler leaves the memory out */
 
 static int try_small_allocation(void)
 {
-	char *p = malloc(16 << 20);
-
-	if (!p)
+	last = malloc(16 << 20);
+	if (!last)
 		return 1;
-	memset(p, 1, 16 << 20);
+	memset(last, 1, 16 << 20);
+	return 0;
+}
+
+static int try_allocate(void)
+{
+	for (int i = 0; i < 64; i++) /* 1 GiB, touched */
+		if (try_small_allocation() != 0)
+			return 1;
 	return 0;
 }
 
