@@ -15,21 +15,15 @@
 #include "framing/error.h"
 #include "framing/varint.h"
 #include "tunnel/counters.h"
+#include "tunnel/hold.h"
 #include "tunnel/log.h"
 
 #define OVERHEAD (SEAL_HEAD + SEAL_TAG)
 #define AUTHORIZATION_MAX (CAPSULE_HEAD_MAX + 192)
-#define HOLD (SEAL_VALUE_MAX + CAPSULE_HEAD_MAX + 32768) /* a capsule, and what the engine reads at once behind it */
-#define KEPT_MAX 8		/* buffers that nobody uses */
 
 static_assert(EXCHANGE_ROOM_MAX + AUTHORIZATION_MAX <= SEAL_PLAIN_MAX, "one portion fits in a capsule");
 static_assert(SEAL_PLAIN_MAX + OVERHEAD <= EXCHANGE_ROOM_INNER, "and in the engine's room");
-
-struct hold {
-	struct hold *next;	/* in the free list */
-	size_t n;
-	uint8_t p[HOLD];
-};
+static_assert(SEAL_VALUE_MAX + CAPSULE_HEAD_MAX + 32768 <= HOLD_MAX, "and is held, with what the engine reads behind it");
 
 struct sealed {
 	struct exchange x;	/* what is written and read plain; first */
@@ -50,8 +44,6 @@ struct sealed {
 	bool paused, dead;
 };
 
-static struct hold *kept;
-static unsigned kept_count;
 static uint8_t opened[SEAL_PLAIN_MAX];
 
 static const struct exchange_events inner_events;
@@ -59,61 +51,6 @@ static const struct exchange_events inner_events;
 static struct sealed *sealed_of(struct exchange *x)
 {
 	return (struct sealed *)x;
-}
-
-/* ---- what is held ---- */
-
-static struct hold *hold_new(void)
-{
-	struct hold *h = kept;
-
-	if (h) {
-		kept = h->next;
-		kept_count--;
-	} else if (!(h = malloc(sizeof *h))) {
-		abort();
-	}
-	h->n = 0;
-	return h;
-}
-
-static void hold_free(struct hold *h)
-{
-	if (!h)
-		return;
-	if (kept_count == KEPT_MAX) {
-		free(h);
-		return;
-	}
-	h->next = kept;
-	kept = h;
-	kept_count++;
-}
-
-static int hold_add(struct sealed *s, const uint8_t *p, size_t n)
-{
-	if (n == 0)
-		return 0;
-	if (!s->hold)
-		s->hold = hold_new();
-	if (n > sizeof s->hold->p - s->hold->n)
-		return ERROR_LIMIT;
-	memcpy(s->hold->p + s->hold->n, p, n);
-	s->hold->n += n;
-	return 0;
-}
-
-static void hold_take(struct sealed *s, size_t n)
-{
-	struct hold *h = s->hold;
-
-	h->n -= n;
-	if (h->n > 0) {
-		memmove(h->p, h->p + n, h->n);
-		return;
-	}
-	s->hold = NULL;
-	hold_free(h);
 }
 
 /* ---- life ---- */
@@ -126,9 +63,8 @@ static void end(struct sealed *s)
 	s->x.events = NULL;
 	timer_stop(&s->timer);
 	later_cancel(s->loop, &s->later);
-	hold_free(s->hold);
-	hold_free(s->rest);
-	s->hold = s->rest = NULL;
+	hold_drop(&s->hold);
+	hold_drop(&s->rest);
 	seal_release(s->seal);
 	loop_free_later(s->loop, s);
 }
@@ -210,9 +146,7 @@ static int deliver(struct sealed *s, struct span plain)
 		return ERROR_CLOSED;
 	if (!s->paused)
 		return give_body(s, plain);
-	s->rest = hold_new();
-	memcpy(s->rest->p, plain.p, s->rest->n = plain.n);
-	return 0;
+	return hold_add(&s->rest, plain.p, plain.n);
 }
 
 /* What waited for the end of the pause that opened() began. */
@@ -223,7 +157,7 @@ static int deliver_rest(struct sealed *s)
 
 	s->rest = NULL;
 	rc = give_body(s, (struct span){ rest->p, rest->n });
-	hold_free(rest);
+	hold_drop(&rest);
 	return rc;
 }
 
@@ -284,7 +218,7 @@ static int drain(struct sealed *s)
 	if (n < 0)
 		return (int)n;
 	if (!s->dead && n > 0)
-		hold_take(s, (size_t)n);
+		hold_take(&s->hold, (size_t)n);
 	return 0;
 }
 
@@ -297,13 +231,13 @@ static int on_body(void *ctx, const uint8_t *p, size_t n)
 	if (s->plain)
 		return s->x.events->body(s->x.ctx, p, n);
 	if (s->hold) {
-		rc = hold_add(s, p, n);
+		rc = hold_add(&s->hold, p, n);
 		return rc < 0 ? rc : drain(s);
 	}
 	used = parse(s, p, n);
 	if (used < 0)
 		return (int)used;
-	return s->dead ? 0 : hold_add(s, p + used, n - (size_t)used);
+	return s->dead ? 0 : hold_add(&s->hold, p + used, n - (size_t)used);
 }
 
 static int on_head(void *ctx, const struct http1_head *head)

@@ -1,4 +1,4 @@
-// links: tunnel/sealed.c tunnel/seal.c tunnel/seal_handshake.c tunnel/tls_context.c tunnel/tls_trust.c tunnel/certificate.c tunnel/pin.c
+// links: tunnel/sealed.c tunnel/hold.c tunnel/seal.c tunnel/seal_handshake.c tunnel/tls_context.c tunnel/tls_trust.c tunnel/certificate.c tunnel/pin.c
 // links: tunnel/counters.c tunnel/loop.c tunnel/log.c framing/capsule.c framing/cursor.c framing/varint.c framing/error.c
 // links: framing/base64.c tests/lib/certs.c
 /* libs: -lev -lssl -lcrypto */
