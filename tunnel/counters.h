@@ -35,7 +35,7 @@
 	X(malformed, "malformed bodies") \
 	X(sealed_out, "sealed capsules sent") \
 	X(sealed_in, "sealed capsules opened") \
-	X(sealed_refused, "sealed bodies dropped: altered or replayed on the way, or not sealed") \
+	X(sealed_refused, "sealed bodies dropped: altered or cut on the way, of another exchange, or not sealed") \
 	X(seals_lost, "seals that the other end did not know any more, or that were used up") \
 	X(datagrams_out, "datagrams sent into the tunnel") \
 	X(datagrams_in, "datagrams delivered from the tunnel") \
