@@ -1,7 +1,7 @@
 /*
  * Discovery. Called by route.c and the doctor; asks, in this order, the options, the
  * environment, the system's settings (settings.c) and PAC files (pac_ask.c). A PAC file is
- * asked again every 15 minutes, and sooner when it could not be.
+ * asked again every 15 minutes, and sooner when it could not be; the settings as well.
  */
 #include "client/discovery.h"
 
@@ -17,7 +17,7 @@
 #include "tunnel/resolve.h"
 
 #define ALL_US (10 * LOOP_SECOND)
-#define PAC_AGAIN_US (15 * 60 * LOOP_SECOND)
+#define AGAIN_US (15 * 60 * LOOP_SECOND)
 #define FAILED_AGAIN_US (5 * LOOP_SECOND)	/* doubled with each failure */
 
 struct discovery {
@@ -108,7 +108,7 @@ static void pac_failed(struct discovery *d, const char *where, const char *why)
 	snprintf(what, sizeof what, "the PAC file %.120s %.180s; %s", where, why,
 		 keep ? "what it said before stays" : "going without a proxy until it answers");
 	trouble(d, what);
-	timer_in(&d->again, d->failures < 7 ? FAILED_AGAIN_US << d->failures : PAC_AGAIN_US);
+	timer_in(&d->again, d->failures < 7 ? FAILED_AGAIN_US << d->failures : AGAIN_US);
 	d->failures++;
 	if (keep)
 		return;
@@ -134,7 +134,7 @@ static void on_pac(void *ctx, struct proxy_list *list, const char *where, const 
 	snprintf(d->next.from, sizeof d->next.from, "PAC %.230s%s", shown, d->from_settings ? ", system settings" : "");
 	d->failures = 0;
 	d->said[0] = 0;
-	timer_in(&d->again, PAC_AGAIN_US);
+	timer_in(&d->again, AGAIN_US);
 	settle(d);
 }
 
@@ -166,8 +166,10 @@ static void on_settings(void *ctx, const struct settings_result *r)
 	}
 	settings_free(d->settings);
 	d->settings = NULL;
-	if (!d->pac)
-		settle(d);
+	if (d->pac)
+		return;
+	timer_in(&d->again, AGAIN_US);	/* people change them */
+	settle(d);
 }
 
 /* True when it is decided. */

@@ -211,5 +211,6 @@ void settings_free(struct settings *s)
 	if (!s)
 		return;
 	child_free(s->child);
+	explicit_bzero(&s->result, sizeof s->result);	/* there may be passwords in it */
 	loop_free_later(s->loop, s);
 }

@@ -62,7 +62,7 @@ measure() { # NAME PROXY RUNG ROUND-TRIPS
 	LOG_LEVEL=debug IN=helper helper_start "$1" --proxy "http://10.77.0.2:${PROXY_PORT[$2]}" --cafile "${PROXY_CA[$2]}" \
 		--control "$W/$1.control" -L "udp://127.0.0.1:$port=load"
 	await 10 came "$1" || fail "no packet came through $2"
-	ms=$(($(awk -v n="$1" '$1 == n { print $2 }' "$W/target.out") - $(clock_of "$1" " dial .*: tls -> over$")))
+	ms=$(($(awk -v n="$1" '$1 == n { print $2 }' "$W/target.out") - $(clock_of "$1" " dial .*: hop -> over$")))
 	note "$1: the first packet came $ms ms after the first connection stood"
 	check "$ms" "<=" $(($4 * ROUND + MACHINE)) "ms to the first packet through $2 ($4 round trips)"
 	await 15 settled "$1" "$3" || fail "$2: not $3: $(tail -n 1 "$W/$1.status")"

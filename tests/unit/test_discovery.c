@@ -280,6 +280,16 @@ static void test_again(void **state)
 	assert_true(d->again.at - loop_now(loop) > 14 * 60 * LOOP_SECOND);
 	discovery_free(d);
 	turn(LOOP_MS);
+	/* The settings, too; what was given stays. */
+	o->proxy_pac = NULL;
+	d = begin(o);
+	assert_true(timer_armed(&d->again));
+	discovery_free(d);
+	o->proxy_auto = false;
+	d = begin(o);
+	assert_false(timer_armed(&d->again));
+	discovery_free(d);
+	turn(LOOP_MS);
 }
 
 /* Freed at any time, with whatever is under way. */
