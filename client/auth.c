@@ -398,9 +398,9 @@ struct auth *auth_new(const struct auth_config *config)
 	a->loop = config->loop;
 	a->proxy = *config->proxy;
 	explicit_bzero(a->proxy.password, sizeof a->proxy.password);
-	a->password = config->password ? strdup(config->password) : NULL;
-	if (config->password && !a->password)
+	if (config->password && config->password[0] && !(a->password = strdup(config->password)))
 		abort();
+	a->step_us = AUTH_STEP_US;
 	a->allowed = config->allowed;
 	later_init(&a->wake, on_wake, a);
 	timer_init(&a->patience, a->loop, on_patience, a);

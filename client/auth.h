@@ -22,7 +22,7 @@ struct auth_dialogue;	/* on one connection */
 struct auth_config {
 	struct loop *loop;
 	const struct proxy *proxy;
-	const char *password;	/* NULL: none; copied, wiped at the end */
+	const char *password;	/* NULL or "": none; copied, wiped at the end */
 	unsigned allowed;	/* bit 1 << auth_scheme of those that may be used */
 };
 

@@ -9,6 +9,7 @@
 #define AUTH_SCHEMES (AUTH_NEGOTIATE + 1)
 #define AUTH_WHY_MAX 800
 #define AUTH_REASON_MAX 300
+#define AUTH_STEP_US (15 * LOOP_SECOND)
 
 /* A scheme: one row of auth_methods. */
 struct auth_method {
@@ -67,6 +68,7 @@ struct auth {
 	/* Of auth_token.c: */
 	struct auth_worker *worker;
 	struct auth_gss_login *login;
+	int64_t step_us;	/* longest wait for one token */
 	bool each_request;	/* Negotiate: a token with each request */
 	char principal[256];	/* of the ticket in use; "": unknown */
 	char refused_principal[256]; /* of the ticket that was rejected twice: not that one again */

@@ -12,7 +12,6 @@
 #include "framing/base64.h"
 #include "framing/error.h"
 
-#define STEP_US (15 * LOOP_SECOND)
 #define TOKEN_MAX 12288		/* octets of one by the proxy */
 
 struct auth_token {
@@ -107,7 +106,7 @@ static void start(struct auth_token *t)
 		return;
 	}
 	t->step = s;
-	timer_in(&t->limit, STEP_US);
+	timer_in(&t->limit, a->step_us);
 }
 
 /* No ticket, but a password, and the proxy does not take NTLM by itself: it may take it inside of Negotiate. */
@@ -191,7 +190,7 @@ static void on_limit(void *ctx)
 	struct auth_token *t = ctx;
 
 	cancel_step(t);
-	fail(t, "Kerberos has not answered for 15 s: is its server (KDC) reachable from here?");
+	fail(t, "Kerberos has not answered in time: is its server (KDC) reachable from here?");
 }
 
 /* ---- the dialogue ---- */
