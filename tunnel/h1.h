@@ -22,6 +22,9 @@ struct h1_events {
 	/* The connection is over; its stream is closed. Last call; after it the h1 is gone.
 	 * An exchange in flight got its closed first. */
 	void (*closed)(void *ctx, int error);
+	/* Client, may be NULL: a proxy that is spoken to in its own way (dress.h) answered 503. True: it has too many connections; the
+	 * exchange fails with ERROR_AGAIN. */
+	bool (*crowded)(void *ctx);
 };
 
 struct h1_limits {

@@ -2,7 +2,8 @@
  * A request that a proxy refused with 407: when its dress knows better now, and the
  * connection stays, it is sent again, with the body that still lies in the output
  * buffer. Whoever began the exchange sees nothing of it. Streamed requests cannot be
- * repeated: they fail, and are begun anew by their owner.
+ * repeated: they fail, and are begun anew by their owner. So is what was refused because the proxy
+ * has too many connections of ours, which it cannot say before there is a request.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,8 @@ int h1_look_at_answer(struct h1 *h, const struct http1_head *head)
 {
 	int rc;
 
+	if (head->status == 503 && h->events->crowded && h->events->crowded(h->ctx))
+		return ERROR_AGAIN;
 	if (head->status != 407) {
 		h->dress->ops->accepted(h->dress, head);
 		return 0;

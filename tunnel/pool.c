@@ -191,6 +191,7 @@ static void on_idle(void *ctx)
 		return;
 	pool_survived(m, true);
 	m->pool->single = false;
+	m->pool->crowded = 0;
 	set_free(m->pool, m);
 	if (is_stale(m->pool, m))
 		h1_close(m->h);
@@ -218,13 +219,21 @@ static void on_closed(void *ctx, int error)
 	} else if (error == 0 && m->state == MEMBER_USED) {
 		pool_survived(m, true);
 		p->single = m->exchanges == 1;
+		p->crowded = 0;
 	}
 	pool_unlink(p, m);
 	loop_free_later(p->loop, m);
 	pool_ensure(p, m->state == MEMBER_USED);	/* what only grew old is not replaced */
 }
 
-static const struct h1_events connection_events = { .idle = on_idle, .closed = on_closed };
+static bool on_crowded(void *ctx)
+{
+	struct member *m = ctx;
+
+	return m->pool && pool_is_crowded(m->pool, m);
+}
+
+static const struct h1_events connection_events = { .idle = on_idle, .closed = on_closed, .crowded = on_crowded };
 
 void pool_stands(struct pool *p, struct member *m, struct stream *s)
 {
@@ -450,6 +459,11 @@ unsigned pool_open_count(const struct pool *p)
 	for (const struct member *m = p->members; m; m = m->next)
 		n += !m->old;
 	return n;
+}
+
+bool pool_is_single(const struct pool *p)
+{
+	return p->single;
 }
 
 bool pool_is_full(const struct pool *p)

@@ -88,6 +88,7 @@ unsigned pool_free_count(const struct pool *);	/* connections free right now */
 unsigned pool_open_count(const struct pool *);	/* all, those being opened included */
 bool pool_is_dialling(const struct pool *);
 bool pool_is_standing(const struct pool *);	/* there is a connection of the network that we are on */
+bool pool_is_single(const struct pool *);	/* connections end behind one exchange */
 bool pool_is_full(const struct pool *);	/* none is free, and none can be opened now */
 const struct cuts *pool_cuts(const struct pool *);
 

@@ -16,6 +16,7 @@
 #define RAISE_MAX_US (1800 * LOOP_SECOND)
 
 #define LOOK_US (500 * LOOP_MS)		/* while all are silent */
+#define CROWDED_MAX 8			/* in a row: then it is something else */
 
 /* On one of those that stand something came since then: it is not the network that is silent. */
 static bool heard_since(const struct pool *p, int64_t us)
@@ -51,6 +52,18 @@ static void learn_limit(struct pool *p, unsigned standing, const char *why)
 	p->limited_us = loop_now(p->loop);
 	p->limit = limit;
 	pool_tell_learned(p);
+}
+
+bool pool_is_crowded(struct pool *p, const struct member *refused)
+{
+	unsigned others = pool_standing(p) - 1;
+
+	if (others == 0 || refused->old || refused->exchanges > 1 || p->crowded == CROWDED_MAX)
+		return false;
+	p->crowded++;
+	p->not_before = loop_now(p->loop) + GAP_US;
+	learn_limit(p, others, "status 503");
+	return true;
 }
 
 void pool_unlimit(struct pool *p)

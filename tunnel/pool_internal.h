@@ -56,6 +56,7 @@ struct pool {
 	int64_t usual_us;	/* that a dial takes, smoothed; 0: none succeeded */
 	int64_t dialled_us;	/* when the last one began */
 	bool single;		/* connections end behind one exchange here */
+	unsigned crowded;	/* exchanges in a row that were refused because others stand */
 	struct timer retry, slow;
 	/* limit */
 	unsigned most, limit;	/* as configured, and as learned */
@@ -88,6 +89,8 @@ void pool_dial_init(struct pool *);
 void pool_dial_fini(struct pool *);
 void pool_dial_forget(struct pool *);
 void pool_unlimit(struct pool *);	/* the limit that was learned last was none */
+/* The first exchange on this connection was refused: because others stand? */
+bool pool_is_crowded(struct pool *, const struct member *);
 /* Opens what is missing for those who wait and, if wanted, for what is to be kept spare. */
 void pool_ensure(struct pool *, bool spare);
 

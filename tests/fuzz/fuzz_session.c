@@ -128,7 +128,7 @@ static void on_h1_closed(void *ctx, int error)
 	c->h1 = NULL;
 }
 
-static const struct h1_events h1_events = { on_request, no_idle, on_h1_closed };
+static const struct h1_events h1_events = { .request = on_request, .idle = no_idle, .closed = on_h1_closed };
 
 /* ---- helper ---- */
 

@@ -54,6 +54,7 @@ void pool_leave(struct pool_user *u) { u->pool = NULL; }
 void pool_ahead(struct pool_user *u, unsigned spare) { u->spare = spare; }
 void pool_claim(struct pool_user *u, bool on) { u->claims = on; }
 unsigned pool_limit(const struct pool *p) { (void)p; return steps.limit; }
+bool pool_is_single(const struct pool *p) { (void)p; return steps.single; }
 const char *finding_name(enum finding f) { (void)f; return "x"; }
 
 struct carrier *carrier_open(struct session *s, const struct rung *rung, const struct carrier_path *path, struct pool *p,

@@ -35,7 +35,8 @@ extern struct steps {
 	struct carrier carriers[STEPS_CARRIERS];
 	unsigned opened;	/* of them */
 	bool refuse_open;
-	unsigned limit;		/* of connections */
+	unsigned limit;		/* of connections, */
+	bool single;		/* each for one exchange */
 
 	unsigned surveys;	/* begun */
 	enum survey_scope survey_scope;

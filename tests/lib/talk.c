@@ -186,7 +186,7 @@ static void on_over(void *ctx, int error)
 	p->h = NULL;
 }
 
-static const struct h1_events h1_events = { on_request, on_idle, on_over };
+static const struct h1_events h1_events = { .request = on_request, .idle = on_idle, .closed = on_over };
 
 void talk_ask(struct party *p)
 {

@@ -39,7 +39,7 @@ static unsigned places_taken(const struct relay *r)
 	unsigned n = 0;
 
 	for (struct link *l = r->ways.next; l != &r->ways; l = l->next)
-		n += !way_at(l)->muted;
+		n += !way_at(l)->muted && !way_at(l)->crowded;
 	return n;
 }
 

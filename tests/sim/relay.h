@@ -14,6 +14,8 @@ enum relay_over {
 	RELAY_REFUSE,	/* the dial fails */
 	RELAY_QUEUE,	/* the dial ends when another connection does, as when TLS is not answered before */
 	RELAY_MUTE,	/* it is accepted, and read when another ends */
+	RELAY_CROWD,	/* it is accepted, and its first request is answered 503; the helper must speak to the relay in its own way
+			 * (nonce_uses) */
 };
 
 /* All zero: passes everything at once. Bytes are those of bodies. `each` n: every n-th exchange, 0: none. */

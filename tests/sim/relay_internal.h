@@ -54,7 +54,7 @@ struct way {
 	const char *own;		/* to be answered by the relay itself, */
 	bool own_keeps;			/* and the connection stays */
 	char refusal[160];
-	bool muted, busy, keep, closing, lost;
+	bool muted, crowded, busy, keep, closing, lost;
 	bool asked, page, replay, repeat;	/* of the exchange; asked: the server is, or was */
 	int64_t born, heard_up, heard_down, server_at;
 	uint64_t bytes_up, bytes_down;

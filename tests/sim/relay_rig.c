@@ -127,7 +127,7 @@ static void server_closed(void *ctx, int error)
 	r->n_servers--;
 }
 
-static const struct h1_events server_events = { on_request, ignore, server_closed };
+static const struct h1_events server_events = { .request = on_request, .idle = ignore, .closed = server_closed };
 
 static void on_accept(void *ctx, struct stream *s)
 {
@@ -207,7 +207,7 @@ static void call_over(void *ctx, int error)
 	c->h1 = NULL;
 }
 
-static const struct h1_events client_events = { NULL, call_idle, call_over };
+static const struct h1_events client_events = { .idle = call_idle, .closed = call_over };
 
 static void on_dialled(void *ctx, struct stream *s, int error, const char *why)
 {

@@ -170,6 +170,11 @@ static int on_request_head(void *ctx, const struct http1_head *h)
 		w->own = w->refusal;
 		w->own_keeps = w->keep && !h->chunked;
 	}
+	if (w->crowded) {
+		w->relay->counts.refused++;
+		w->own = OWN("503 Too many connections");
+		w->own_keeps = false;
+	}
 	if (h->chunked && (b->refuse_chunked || (b->http10 && !b->hold_up)))
 		w->own = OWN("411 Length Required");
 	return 0;
@@ -435,7 +440,8 @@ struct stream *way_new(struct relay *r, bool muted)
 		abort();
 	o.delay_us = r->o.delay_us;
 	w->relay = r;
-	w->muted = muted;
+	w->crowded = muted && r->b.over == RELAY_CROWD;
+	w->muted = muted && !w->crowded;
 	w->born = w->heard_up = w->heard_down = loop_now(r->loop);
 	stream_mem_pair(r->loop, &w->near, &w->client, &o);
 	w->requests = http1_new(HTTP1_REQUESTS, &request_events, w);

@@ -193,7 +193,7 @@ static void server_closed(void *ctx, int error)
 	(void)ctx, (void)error;
 }
 
-static const struct h1_events h1_events = { on_request, nothing, server_closed };
+static const struct h1_events h1_events = { .request = on_request, .idle = nothing, .closed = server_closed };
 static const struct session_events session_events = { 0 };
 
 /* ---- the script ---- */

@@ -19,7 +19,7 @@
 #define DAY (24 * 3600 * LOOP_SECOND)
 
 static const struct relay_behaviour clean, held = { .hold_up = true, .hold_down = true }, held_up = { .hold_up = true },
-	half = { .half_duplex = true };
+	half = { .half_duplex = true }, old = { .hold_up = true, .hold_down = true, .http10 = true, .one_exchange = true };
 
 /* ---- connections ---- */
 
@@ -58,7 +58,7 @@ static void its_own_limit(void **state)
 /* A proxy that allows fewer: learned soon, and hardly ever tried again. */
 static void learns_budget(const struct relay_behaviour *path, unsigned limit, enum relay_over over, const char *name)
 {
-	static const char *const words[] = { "refuses", "queues", "mutes" };
+	static const char *const words[] = { "refuses", "queues", "mutes", "answers 503" };
 	struct relay_behaviour b = *path;
 	struct climb *c;
 	struct relay_counts n;
@@ -66,6 +66,7 @@ static void learns_budget(const struct relay_behaviour *path, unsigned limit, en
 
 	b.max_connections = limit;
 	b.over = over;
+	b.nonce_uses = over == RELAY_CROWD ? UINT32_MAX : 0;
 	c = climb_new(&(struct climb_options){ 0 }, &b);
 	climb_call(c, 20 * LOOP_SECOND);
 	up = c->call->far.received;
@@ -94,6 +95,12 @@ static void a_proxys_limit(void **state)
 			learns_budget(&held_up, limit, (enum relay_over)over, "requests held");
 			learns_budget(&held, limit, (enum relay_over)over, "everything held");
 		}
+	for (unsigned limit = 2; limit <= 6; limit++) {
+		learns_budget(&clean, limit, RELAY_CROWD, "clean");
+		learns_budget(&held_up, limit, RELAY_CROWD, "requests held");
+		learns_budget(&held, limit, RELAY_CROWD, "everything held");
+		learns_budget(&old, limit, RELAY_CROWD, "HTTP/1.0");
+	}
 }
 
 /* In a call on few connections the path is measured, too: it leaves poll soon, for whatever was found at that moment. */

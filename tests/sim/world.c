@@ -115,7 +115,7 @@ static void unused_idle(void *ctx)
 	(void)ctx;
 }
 
-static const struct h1_events h1_events = { on_request, unused_idle, on_closed };
+static const struct h1_events h1_events = { .request = on_request, .idle = unused_idle, .closed = on_closed };
 
 void world_accept(void *ctx, struct stream *s)
 {
