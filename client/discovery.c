@@ -1,7 +1,7 @@
 /*
  * Discovery. Called by route.c and the doctor; asks, in this order, the options, the
- * environment, the system's settings (settings.c) and PAC files (pac_ask.c). A PAC file is
- * asked again every 15 minutes, and sooner when it could not be; the settings as well.
+ * environment, the system's settings (settings.c) and PAC files (pac_ask.c). The latter two
+ * are asked again every 15 minutes, a PAC file that gave no answer sooner.
  */
 #include "client/discovery.h"
 
