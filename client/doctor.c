@@ -214,9 +214,27 @@ static void on_known(struct doctor *d)
 	loop_later(d->loop, &d->next);
 }
 
+/* Other proxies: what stands is of no use any more. */
+static void on_moved(void *ctx)
+{
+	struct doctor *d = ctx;
+
+	pool_forget(d->pool);
+}
+
+static bool on_stands(void *ctx)
+{
+	const struct doctor *d = ctx;
+
+	return pool_is_standing(d->pool);
+}
+
+static const struct route_events route_events = { on_moved, on_stands };
+
 void doctor_start(struct doctor *d)
 {
 	d->began_us = loop_now(d->loop);
+	route_listen(d->route, &route_events, d);
 	way_begin(d, on_known);
 }
 
@@ -290,6 +308,8 @@ void doctor_free(struct doctor *d)
 		check_drop(&d->runs[d->n - 1]);
 	sealed_path_end(&d->sealed);
 	session_free(d->session);
+	if (d->route)
+		route_listen(d->route, NULL, NULL);
 	if (d->pool)
 		pool_free(d->pool);
 	memory_free(d->memory);

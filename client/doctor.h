@@ -114,6 +114,7 @@ struct doctor {
 	unsigned candidate;
 	char way[600], passed_over[400];
 	struct timer look;
+	struct dial *trial;
 	void (*known)(struct doctor *);
 	char login[2 * BOX_TEXT]; /* "Negotiate as alice": to the proxies; "": none was wanted */
 	struct sealed_setup sealing; /* for sessions */

@@ -245,8 +245,8 @@ static const struct advice {
 	{ OBSTACLE_PORT, "tinyproxy", "add a ConnectPort line; or let culvertd on %s listen on port 443" },
 	{ OBSTACLE_PORT, "Apache httpd", "add the port to AllowCONNECT; or let culvertd on %s listen on port 443" },
 	{ OBSTACLE_PORT, NULL, "allow CONNECT to this port; or let culvertd on %s listen on port 443" },
-	{ OBSTACLE_AUTH, NULL, "offer Basic, or exempt %s from authentication; the user gives name and password by --proxy and "
-			       "--proxy-password-file" },
+	{ OBSTACLE_AUTH, NULL, "exempt %s from authentication, or offer a scheme that the user has credentials for (Negotiate, NTLM, Digest, "
+			       "Basic)" },
 	{ OBSTACLE_TRUST, NULL, "give users the CA's certificate for --cafile, or do not intercept %s" },
 	{ OBSTACLE_INTERCEPTED, "Squid", "ssl_bump splice for an ssl::server_name acl with %s" },
 	{ OBSTACLE_INTERCEPTED, "mitmproxy", "--ignore-hosts %s" },

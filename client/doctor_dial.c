@@ -276,7 +276,7 @@ static void proxy_tried(struct check_run *run, struct stream *stream, int error,
 	s->stream = stream;
 	if (error == ERROR_PROXY_AUTH) {
 		check_blame(run, OBSTACLE_AUTH, true);
-		check_end(run, OUTCOME_BROKEN, "%s wants credentials (407, it offers %s): %s", shown, s->schemes, why);
+		check_end(run, OUTCOME_BROKEN, "%s (407)", why);
 		return;
 	}
 	d->have |= HAVE_PROXY;

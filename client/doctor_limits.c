@@ -3,9 +3,11 @@
  * connections there may be, how long an answer may take and a connection be silent.
  * Rows of doctor.c's table; they call the probes of the tunnel.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/doctor_ask.h"
 #include "client/doctor_checks.h"
 #include "client/doctor_probe.h"
 #include "client/hop.h"
@@ -13,6 +15,12 @@
 
 #define PIECE 60000		/* bytes of a mark */
 #define PATIENCE (5 * LOOP_SECOND)
+
+/* Nobody is known to read HTTP on the way: then it is who speaks outside of TLS. */
+static bool is_outer(const struct doctor *d)
+{
+	return !d->intercepted && !d->reverse && !doctor_is_plain(d);
+}
 
 static bool worked(const struct probe_result *r)
 {
@@ -96,6 +104,7 @@ struct opening {
 		struct opening *of;
 		struct dial *dial;
 		struct stream *stream;
+		struct ask *ask;
 	} one[PARALLEL];
 	unsigned open, refused;
 	struct timer timer;
@@ -109,6 +118,7 @@ static void parallel_stop(struct check_run *run)
 	for (unsigned i = 0; i < PARALLEL; i++) {
 		if (s->one[i].dial)
 			route_dialler(run->doctor->route)->cancel(s->one[i].dial);
+		ask_cancel(s->one[i].ask);
 		if (s->one[i].stream)
 			hop_close(s->one[i].stream);
 	}
@@ -121,6 +131,8 @@ static void parallel_end(void *ctx)
 	struct doctor *d = run->doctor;
 
 	d->limit = s->open;
+	if (doctor_is_plain(d) && s->open < PARALLEL)	/* else the pool learns it by its dials */
+		pool_set_limit(d->pool, s->open);
 	check_figure(run, "connections", s->open);
 	check_figure(run, "refused", s->refused);
 	if (s->open == PARALLEL) {
@@ -128,7 +140,7 @@ static void parallel_end(void *ctx)
 		return;
 	}
 	if (s->open < 4)
-		check_blame(run, OBSTACLE_CONNECTIONS, !d->intercepted);
+		check_blame(run, OBSTACLE_CONNECTIONS, !d->intercepted && !doctor_is_plain(d));
 	check_end(run, s->open >= 4 ? OUTCOME_OK : OUTCOME_LIMITED, "%u at a time; one more %s", s->open,
 		  s->refused ? "is refused" : "has to wait");
 }
@@ -149,6 +161,33 @@ static void parallel_failed(void *ctx, int error)
 
 static const struct stream_events parallel_events = { .readable = parallel_readable, .failed = parallel_failed };
 
+static void parallel_count(struct opening *s, bool open)
+{
+	s->open += open;
+	s->refused += !open;
+	if (s->open + s->refused == PARALLEL)
+		parallel_end(s);
+}
+
+static void parallel_answered(void *ctx, const struct ask_answer *a)
+{
+	struct opening_one *one = ctx;
+
+	one->ask = NULL;
+	parallel_count(one->of, !a->error && a->status < 500);
+}
+
+/* Without a tunnel a connection is no more than one to the proxy: only an answer shows that it is let through. */
+static void parallel_ask(struct opening_one *one)
+{
+	struct doctor *d = one->of->run->doctor;
+	char target[REQUEST_TARGET_MAX];
+
+	snprintf(target, sizeof target, "%s/v1/", d->options->server.base);
+	one->ask = ask_start(d->loop, one->stream, "GET", target, d->options->server.authority,
+			     "User-Agent: culvert/" CULVERT_VERSION "\r\nAccept: */*\r\n", PARALLEL_US, parallel_answered, one);
+}
+
 static void parallel_done(void *pool_ctx, struct stream *stream, int error, const char *why)
 {
 	struct opening_one *one = pool_ctx;
@@ -157,12 +196,13 @@ static void parallel_done(void *pool_ctx, struct stream *stream, int error, cons
 	(void)why;
 	one->dial = NULL;
 	one->stream = stream;
+	if (stream && doctor_is_plain(s->run->doctor)) {
+		parallel_ask(one);
+		return;
+	}
 	if (stream)
 		stream_attach(stream, &parallel_events, one);
-	s->open += error == 0;
-	s->refused += error != 0;
-	if (s->open + s->refused == PARALLEL)
-		parallel_end(s);
+	parallel_count(s, error == 0);
 }
 
 static void parallel_start(struct check_run *run)
@@ -217,7 +257,7 @@ static void hold_judge(const struct probing *s, struct hold_findings *h)
 
 static void hold_cut(struct check_run *run, const struct hold_findings *h)
 {
-	bool outer = !run->doctor->intercepted && !run->doctor->reverse;
+	bool outer = is_outer(run->doctor);
 	int64_t age;
 
 	if (h->best > h->failed && h->failed) {
@@ -322,7 +362,7 @@ static void idle_done(struct check_run *run)
 		check_end(run, OUTCOME_OK, "connections may be silent for %u s downwards and %u s upwards", down, up);
 		return;
 	}
-	check_blame(run, OBSTACLE_IDLE, !run->doctor->intercepted && !run->doctor->reverse);
+	check_blame(run, OBSTACLE_IDLE, is_outer(run->doctor));
 	check_end(run, OUTCOME_LIMITED, "connections that are silent for %u s are cut (upwards %u s pass, downwards %u s); Culvert keeps them awake",
 		  cut, up, down);
 }

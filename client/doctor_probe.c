@@ -42,7 +42,7 @@ void doctor_notice(struct doctor *d)
 {
 	const struct box_evidence *e = &d->inner;
 
-	if (d->intercepted || !(e->via[0] || e->server[0] || e->error[0] || e->status[0] || e->lower))
+	if (d->intercepted || doctor_is_plain(d) || !(e->via[0] || e->server[0] || e->error[0] || e->status[0] || e->lower))
 		return;
 	/* Without a proxy, it is more likely the operator's. */
 	if (d->own_certificate || !doctor_chain(d)->n)

@@ -8,31 +8,88 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/hop.h"
+
 #define LOOK_US (50 * LOOP_MS)
 #define PATIENCE_US (12 * LOOP_SECOND)	/* longer than discovery takes at most */
 
-static void settle(struct doctor *d)
+static void begin_with(struct doctor *d, unsigned candidate)
 {
-	const struct proxy_list *found = route_list(d->route);
-
-	if (found)
-		d->list = *found;
-	else
-		d->list = (struct proxy_list){ .n = 1, .chain = { d->options->proxy } };
-	d->candidate = 0;
-	proxy_chain_text(&d->list.chain[0], d->way, sizeof d->way);
+	d->candidate = candidate;
+	proxy_chain_text(doctor_chain(d), d->way, sizeof d->way);
 }
+
+/* ---- the candidate that the helper would use ---- */
+
+/* The route has found its way, or none; or that takes too long. */
+static void settled(struct doctor *d)
+{
+	const struct proxy_chain *used = route_chain(d->route);
+	unsigned at = 0;
+
+	timer_stop(&d->look);
+	while (at + 1 < d->list.n && !proxy_chain_equal(&d->list.chain[at], used))
+		at++;
+	if (!proxy_chain_equal(&d->list.chain[at], used))
+		at = 0;
+	while (d->candidate < at)
+		way_next(d, "no way to the server");
+	d->known(d);
+}
+
+static void tried(void *ctx, struct stream *stream, int error, const char *why)
+{
+	struct doctor *d = ctx;
+
+	(void)error;
+	(void)why;
+	d->trial = NULL;
+	if (stream)
+		hop_close(stream);
+	settled(d);
+}
+
+static void trial_cancel(struct doctor *d)
+{
+	if (d->trial)
+		route_dialler(d->route)->cancel(d->trial);
+	d->trial = NULL;
+}
+
+/* The first that works, as for the helper: what is behind it cannot be seen from the first hop alone. */
+static void try_all(struct doctor *d)
+{
+	const struct pool_dialler *by = route_dialler(d->route);
+
+	d->trial = by->start(by->ctx, tried, d);
+	timer_in(&d->look, PATIENCE_US);
+}
+
+/* ---- waiting ---- */
 
 static void on_look(void *ctx)
 {
 	struct doctor *d = ctx;
+	const struct proxy_list *found = route_list(d->route);
 
-	if (!route_list(d->route) && d->options->proxy_auto && loop_now(d->loop) - d->began_us < PATIENCE_US) {
+	if (d->list.n) {	/* the trial takes too long */
+		trial_cancel(d);
+		settled(d);
+		return;
+	}
+	if (!found && loop_now(d->loop) - d->began_us < PATIENCE_US) {
 		timer_in(&d->look, LOOK_US);
 		return;
 	}
-	settle(d);
-	d->known(d);
+	if (found)
+		d->list = *found;
+	else
+		d->list = (struct proxy_list){ .n = 1, .chain = { d->options->proxy } };
+	begin_with(d, 0);
+	if (d->list.n > 1)
+		try_all(d);
+	else
+		d->known(d);
 }
 
 void way_begin(struct doctor *d, void (*known)(struct doctor *))
@@ -44,8 +101,10 @@ void way_begin(struct doctor *d, void (*known)(struct doctor *))
 
 void way_end(struct doctor *d)
 {
-	if (d->known)
-		timer_stop(&d->look);
+	if (!d->known)
+		return;
+	trial_cancel(d);
+	timer_stop(&d->look);
 }
 
 bool way_next(struct doctor *d, const char *why)
@@ -55,8 +114,7 @@ bool way_next(struct doctor *d, const char *why)
 	if (d->candidate + 1 >= d->list.n)
 		return false;
 	snprintf(d->passed_over + n, sizeof d->passed_over - n, "%s%.100s (%.100s)", n ? ", " : "", d->way, why);
-	d->candidate++;
-	proxy_chain_text(doctor_chain(d), d->way, sizeof d->way);
+	begin_with(d, d->candidate + 1);
 	return true;
 }
 

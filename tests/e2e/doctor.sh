@@ -80,7 +80,7 @@ ends unknown-name 1 "BROKEN +DNS .*no-such-host.invalid"
 ends unknown-ca 1 "BROKEN +TLS .*self-signed .*--cafile"
 ends other-ca 1 "BROKEN +TLS .*signed by 'intercepting proxy CA', which is not trusted" "Box: 'intercepting proxy CA'"
 ends connect-denied 1 "BROKEN +CONNECT .*allows CONNECT to port 443 of localhost, but not to port $SERVER_PORT" "Box: Squid \(proxy.test\)" "acl SSL_ports"
-ends password-wanted 1 "BROKEN +Proxy .*wants credentials \(407, it offers Basic\).*--proxy-password-file"
+ends password-wanted 1 "BROKEN +Proxy .*wants credentials \(it offers: Basic\).*--proxy-password-file.*\(407\)"
 ends portal-login 1 "BROKEN +CONNECT .*answer to CONNECT: is this a proxy"
 
 doctor usage "$URL" --bogus

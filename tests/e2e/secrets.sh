@@ -2,6 +2,7 @@
 # Secrets stay where they are: no other process of the user looks into the daemons; no token, password or ticket in logs, ps, environ, status, state, reports.
 # seconds: 120
 . "$(dirname "$0")/e2e.sh"
+. "$TOP/tests/lib/kerberos.sh"
 
 PASSWORD='Gh3im-Niss+8x/q' # with what base64, URLs and regular expressions would alter
 
@@ -78,6 +79,10 @@ closed culvertd
 
 # ---- a helper with each kind of secret ----
 
+AS= realm_start
+realm_ticket
+[ -z "${AS:-}" ] || chown -R "$AS" "$W/realm/ccache"
+proxy_start negotiate squid-negotiate "443 $SERVER_PORT"
 proxy_start basic squid-basic "443 $SERVER_PORT"
 proxy_start digest squid-digest "443 $SERVER_PORT"
 printf 'alice:%s\n' "$(openssl passwd -apr1 "$PASSWORD")" >"$W/basic/passwords"
@@ -105,6 +110,8 @@ exec {fd}<"$W/password"
 CULVERT_PROXY_PASSWORD_FD=$fd secret_helper descriptor --proxy "http://alice@127.0.0.1:${PROXY_PORT[digest]}"
 exec {fd}<&-
 https_proxy=http://alice:$quoted@127.0.0.1:${PROXY_PORT[basic]} secret_helper environment
+secret_helper ticket --proxy "http://localhost:${PROXY_PORT[negotiate]}"
+grep -q "login     Negotiate as alice" "$W/ticket.status" || fail "no Negotiate in the status: $(cat "$W/ticket.status")"
 grep -q "login     Basic as alice at " "$W/file.status" || fail "no login in the status: $(cat "$W/file.status")"
 grep -q "login     Digest as alice at " "$W/loaded.status" || fail "no Digest in the status: $(cat "$W/loaded.status")"
 
@@ -142,18 +149,19 @@ rc=0
 finish descriptor 10 || rc=$?
 [ $rc -eq 139 ] || fail "a crash gives $rc"
 [ -z "$(find "$W" . -maxdepth 1 -name 'core*' -newer "$W/all.cmdline" 2>/dev/null)" ] || fail "a core dump"
-for name in file loaded environment culvertd; do
+for name in file loaded environment ticket culvertd; do
 	stop "$name" || :
 done
 
 # ---- nothing of it anywhere ----
 
 # What was sent to the proxies, as they saw it; and what it was made from.
-sed -n 's/^[^"]*"\(.*\)"$/\1/p' "$W/basic/access.log" "$W/digest/access.log" | grep -v '^-$' | sort -u >"$W/sent"
-[ "$(grep -c '^Basic ' "$W/sent")" -ge 1 ] && [ "$(grep -c '^Digest ' "$W/sent")" -ge 2 ] || fail "the proxies saw: $(cat "$W/sent")"
+sed -n 's/^[^"]*"\(.*\)"$/\1/p' "$W"/{basic,digest,negotiate}/access.log | grep -v '^-$' | sort -u >"$W/sent"
+[ "$(grep -c '^Basic ' "$W/sent")" -ge 1 ] && [ "$(grep -c '^Digest ' "$W/sent")" -ge 2 ] && [ "$(grep -c '^Negotiate YI' "$W/sent")" -ge 1 ] || fail "the proxies saw: $(cat "$W/sent")"
 token=$(sed 's/^[^:]*://' "$W/token")
 {
 	cat "$W/sent"
+	sed -n 's/^[A-Z][a-z]* \([A-Za-z0-9+/]\{20,\}\).*/\1/p' "$W/sent" | cut -c 1-400
 	sed -n 's/.*[ ,]response="\{0,1\}\([0-9a-f]\{32\}\).*/\1/p' "$W/sent"
 	printf '%s\n' "$PASSWORD" "$quoted" "$token"
 	printf 'alice:%s' "$PASSWORD" | base64 -w 0 && echo
