@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "framing/error.h"
+#include "tunnel/log.h"
 
 #define LINES_MAX EXCHANGE_HEAD_MAX
 
@@ -42,6 +43,10 @@ static int absolute_request(struct dress *d, const struct exchange_head *in, str
 	int n = snprintf(a->target, sizeof a->target, "%s%s%s", a->proxied ? "http://" : "", a->proxied ? a->authority : "", in->target);
 	ssize_t rc = n < (int)sizeof a->target ? put_lines(a, in) : ERROR_LIMIT;
 
+	if (in->lines && strncasecmp(in->lines, "Authorization:", strlen("Authorization:")) == 0) {
+		log_error("dial", a->authority, "a request that is not sealed was not sent in the clear");	/* and never may be */
+		return ERROR_CLOSED;
+	}
 	if (rc < 0)
 		return (int)rc;
 	*out = *in;

@@ -115,6 +115,8 @@ static void test_direct(void **state)
 	head = post;
 	head.lines = longest;
 	assert_int_equal(d->ops->request(d, &head, &out), ERROR_LIMIT);
+	head.lines = "Authorization: Culvert id=a\r\n";	/* of a request that nobody sealed */
+	assert_int_equal(d->ops->request(d, &head, &out), ERROR_CLOSED);
 	finish();
 	assert_string_equal(names.host, "a.test");
 }
