@@ -121,8 +121,24 @@ static void add_chain(struct ways *w, struct resolver *resolver, const struct pr
 		add(w, resolver, chain, true);
 }
 
+static int files_read(struct ways *w, char *error, size_t size)
+{
+	int rc = secret_read(w->options, w->password, error, size);
+
+	return rc < 0 ? rc : trust_load(w, error, size);
+}
+
+static int files_copy(struct ways *w, const struct ways *from)
+{
+	memcpy(w->password, from->password, sizeof w->password);
+	w->tls = tls_context_keep(from->tls);
+	w->seal_tls = tls_context_keep(from->seal_tls);
+	w->proxy_tls = tls_context_keep(from->proxy_tls);
+	return 0;
+}
+
 struct ways *ways_new(struct loop *loop, struct resolver *resolver, const struct options *o, const struct proxy_list *list,
-		      char *error, size_t size)
+		      const struct ways *files, char *error, size_t size)
 {
 	struct ways *w = calloc(1, sizeof *w);
 
@@ -130,7 +146,7 @@ struct ways *ways_new(struct loop *loop, struct resolver *resolver, const struct
 		abort();
 	w->loop = loop;
 	w->options = o;
-	if (secret_read(o, w->password, error, size) < 0 || trust_load(w, error, size) < 0) {
+	if ((files ? files_copy(w, files) : files_read(w, error, size)) < 0) {
 		ways_free(w);
 		return NULL;
 	}

@@ -36,8 +36,10 @@ struct ways {
 	struct proxy proxies[WAYS_AUTHS_MAX];	/* that they are of */
 };
 
-/* Reads the files that the options name. list: NULL while nobody knows. NULL and a sentence in error. */
-struct ways *ways_new(struct loop *, struct resolver *, const struct options *, const struct proxy_list *, char *error, size_t size);
+/* Reads the files that the options name; with `files` those are not read again, but taken from there. list: NULL while nobody
+ * knows. NULL and a sentence in error. */
+struct ways *ways_new(struct loop *, struct resolver *, const struct options *, const struct proxy_list *, const struct ways *files,
+		      char *error, size_t size);
 void ways_free(struct ways *);	/* dials under way are cancelled. NULL is fine */
 
 #endif

@@ -34,6 +34,7 @@ struct tls_context *tls_context_server(const char *certfile, const char *keyfile
 struct tls_context *tls_context_client_seal(const struct tls_trust *, char *error, size_t size);
 struct tls_context *tls_context_server_seal(const char *certfile, const char *keyfile, char *error, size_t size);
 /* Reference counted: streams keep theirs alive over a reload. */
+struct tls_context *tls_context_keep(struct tls_context *);
 void tls_context_release(struct tls_context *);
 /* Client: what was shown at the last full handshake, also at one that failed for it. */
 const struct certificate_seen *tls_context_seen(const struct tls_context *);

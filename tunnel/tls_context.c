@@ -355,6 +355,12 @@ const struct certificate_seen *tls_context_seen(const struct tls_context *c)
 	return &c->seen;
 }
 
+struct tls_context *tls_context_keep(struct tls_context *c)
+{
+	c->references++;
+	return c;
+}
+
 void tls_context_release(struct tls_context *c)
 {
 	if (!c || --c->references > 0)
