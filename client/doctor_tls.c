@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/advice.h"
 #include "client/dial.h"
 #include "client/doctor.h"
 #include "client/doctor_checks.h"
@@ -127,11 +128,15 @@ static void seal_failed(void *ctx, int error, const char *why)
 {
 	struct check_run *run = ctx;
 	struct doctor *d = run->doctor;
+	char text[ADVICE_MAX];
 
 	note_issuer(d);
-	check_blame(run, error == ERROR_CERTIFICATE ? obstacle_of(d, error) : OBSTACLE_ANSWER, error != ERROR_CERTIFICATE);
-	check_end(run, OUTCOME_BROKEN, "%s%s%s", why, error == ERROR_CERTIFICATE ? "" : ": is there a culvertd that listens without TLS at http://",
-		  error == ERROR_CERTIFICATE ? "" : d->options->server.plain_authority);
+	if (error == ERROR_CERTIFICATE)
+		check_blame(run, obstacle_of(d, error), false);
+	else
+		check_blame(run, d->plain ? OBSTACLE_CONNECT : OBSTACLE_ANSWER, true);
+	advice_text(text, d->options, error, why);
+	check_end(run, OUTCOME_BROKEN, "%s", text);
 }
 
 static void seal_start(struct check_run *run)
@@ -163,7 +168,7 @@ static void tls_start(struct check_run *run)
 static void tls_late(struct check_run *run)
 {
 	if (doctor_is_plain(run->doctor))
-		seal_failed(run, ERROR_TIMEOUT, "no answer to the handshake of a seal");
+		seal_failed(run, ERROR_TIMEOUT, "sealing: no answer came in time");
 	else
 		tls_done(run, NULL, ERROR_TIMEOUT, "no end of the handshake within 25 s");
 }

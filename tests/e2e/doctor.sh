@@ -3,7 +3,8 @@
 # seconds: 120
 . "$(dirname "$0")/e2e.sh"
 credentials_make
-server_start culvertd --service udp=udp://127.0.0.1:9
+server_start culvertd --service udp=udp://127.0.0.1:9 --listen-http 127.0.0.1:0
+HTTP_PORT=$(port_of "$(ready culvertd http culvertd)")
 URL=https://localhost:$SERVER_PORT
 
 doctor() { # NAME ARG...: in the background
@@ -44,6 +45,9 @@ proxy_start storefwd storefwd "" "$SERVER_CERT"
 proxy_start mitm mitmproxy "" "$SERVER_CERT"
 proxy_start basic squid-basic "443 $SERVER_PORT"
 proxy_start denied squid "443"
+proxy_start digest squid-digest-abs "443 $SERVER_PORT"
+gone=$(free_port)
+printf 'function FindProxyForURL(url, host) { return "PROXY 127.0.0.1:%s; PROXY 127.0.0.1:%s; DIRECT"; }\n' "$gone" "${PROXY_PORT[plain]}" >"$W/proxy.pac"
 echo secret >"$W/password"
 chmod 600 "$W/password"
 doctor direct "$URL" --token-file "$W/token" --cafile "$SERVER_CERT" --json --seconds 1
@@ -55,9 +59,12 @@ printf 'server = "%s"\ntoken-file = "%s"\ncafile = "%s"\nproxy = "http://alice@1
 	"$URL" "$W/token" "$SERVER_CERT" "${PROXY_PORT[basic]}" "$W/password" >"$W/culvert.conf"
 doctor on-basic -c "$W/culvert.conf" --seconds 1 --report "$W/basic.report"
 
+doctor on-digest "$URL" --token-file "$W/token" --cafile "$SERVER_CERT" --seconds 1 --json --report "$W/digest.report" \
+	--server-http "http://localhost:$HTTP_PORT" --proxy "http://alice@127.0.0.1:${PROXY_PORT[digest]}" --proxy-password-file "$W/password"
+doctor on-pac "$URL" --token-file "$W/token" --cafile "$SERVER_CERT" --seconds 1 --json --report "$W/pac.report" --proxy-pac "$W/proxy.pac"
+
 # ---- what is wrong, in words ----
 
-gone=$(free_port)
 usual=(--token-file "$W/token" --cafile "$SERVER_CERT")
 "$CULVERTD" gen-token tester >"$W/other-token" && chmod 600 "$W/other-token"
 launch portal $PYTHON "$PROXIES/scripted.py" page
@@ -79,7 +86,8 @@ ends wrong-port 1 "BROKEN +TCP .*nothing listens at localhost:$gone" "Usable for
 ends unknown-name 1 "BROKEN +DNS .*no-such-host.invalid"
 ends unknown-ca 1 "BROKEN +TLS .*self-signed .*--cafile"
 ends other-ca 1 "BROKEN +TLS .*signed by 'intercepting proxy CA', which is not trusted" "Box: 'intercepting proxy CA'"
-ends connect-denied 1 "BROKEN +CONNECT .*allows CONNECT to port 443 of localhost, but not to port $SERVER_PORT" "Box: Squid \(proxy.test\)" "acl SSL_ports"
+ends connect-denied 1 "limited +CONNECT .*allows CONNECT to port 443 of localhost, but not to port $SERVER_PORT" "Box: Squid \(proxy.test\)" "acl SSL_ports" \
+	"BROKEN +TLS .*makes no sealed session, which is needed because the proxy denies CONNECT.*--listen-http"
 ends password-wanted 1 "BROKEN +Proxy .*wants credentials \(it offers: Basic\).*--proxy-password-file.*\(407\)"
 ends portal-login 1 "BROKEN +CONNECT .*answer to CONNECT: is this a proxy"
 
@@ -117,12 +125,21 @@ says on-storefwd 'j["rung"] == "poll"' 'j["usable"] in ("yes", "limits")' 'j["mo
 	'j["findings"]["down"] == "held"' 'c["up"]["figures"]["status"] == 411' 'c["parallel"]["figures"]["connections"] == 2' \
 	'c["http"]["figures"]["close"] == 1' 'c["bodies"]["figures"]["version_at_server"] == 1.0' 'c["websocket"]["outcome"] == "broken"' \
 	'c["up"]["box"] == "'"'storefwd'"'"'
+ends on-digest 0
+says on-digest 'j["rung"] == "duplex"' 'j["usable"] == "yes"' 'j["mode"] == "absolute"' 'j["login"] == "Digest as alice"' \
+	'c["proxy"]["outcome"] == "ok" and "by Digest (407)" in c["proxy"]["sentence"]' 'c["connect"]["outcome"] == "limited"' \
+	'c["connect"]["figures"]["plain"] == 1' '"seals what is sent" in c["tls"]["sentence"]' 'j["certificate"]["expected"] == "yes"' \
+	'c["server"]["sentence"].endswith("sealed")' 'c["parallel"]["figures"]["connections"] == 8' 'c["websocket"]["outcome"] == "skipped"'
+ends on-pac 0
+says on-pac 'j["rung"] == "duplex"' 'j["mode"] == "connect"' 'len(j["candidates"]) == 3 and j["candidates"][2] == "direct"' \
+	'j["proxy"] == j["candidates"][1]' '"PAC" in j["proxy_from"]' '"passed over: " + j["candidates"][0] in c["proxy"]["sentence"]' \
+	'c["proxy"]["figures"]["candidates"] == 3'
 ends on-basic 0 "wants credentials, offers Basic: those of user 'alice'" "Culvert will use duplex here" "Usable for calls: yes\." "The report is in"
 
 # ---- the reports ----
 
 token=$(sed 's/^[^:]*://' "$W/token")
-for name in plain bump storefwd mitm basic; do
+for name in plain bump storefwd mitm basic digest pac; do
 	[ "$(stat -c %a "$W/$name.report")" = 600 ] || fail "others can read the report"
 	grep -q "Culvert will use" "$W/$name.report" && grep -q '^{"version"' "$W/$name.report" || fail "the report of $name is not whole"
 	! grep -q -i -E "$token|secret|Authorization:|$(printf 'alice:secret' | base64)" "$W/$name.report" || fail "a secret is in the report of $name"
