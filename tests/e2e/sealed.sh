@@ -84,7 +84,7 @@ restart() {
 
 for kind in squid-abs storefwd-abs; do
 	proxy_start $kind $kind "$SERVER_PORT" "$W/server.crt"
-	helper_echo via-$kind --server "http://localhost:$SERVER_HTTP_PORT" --proxy "http://127.0.0.1:${PROXY_PORT[$kind]}"
+	helper_echo via-$kind --server-http "http://localhost:$SERVER_HTTP_PORT" --proxy "http://127.0.0.1:${PROXY_PORT[$kind]}"
 	passes 20 || fail "$kind: nothing passes"
 	says $kind
 	exact $kind 200000 2
@@ -94,6 +94,26 @@ for kind in squid-abs storefwd-abs; do
 	stop_expecting via-$kind 0
 	! grep -a -q -F -e tester -e "$TEXT" "${PROXY_LOG[$kind]}" || fail "$kind: the log of the proxy names somebody"
 done
+
+# ---- a proxy that stops to allow CONNECT in the middle: the session goes on, sealed from then on ----
+
+for kind in squid squid-abs; do
+	PROXY_AT=${PROXY_PORT[turning]:-} proxy_start turning $kind "$SERVER_PORT"
+	if [ $kind = squid ]; then
+		helper_echo turned --server-http "http://localhost:$SERVER_HTTP_PORT" --proxy "http://127.0.0.1:${PROXY_PORT[turning]}"
+		passes 10 || fail "turned: nothing passes by CONNECT"
+		[ "$(status seals.sessions)" -eq 0 ] || fail "turned: sealed without need"
+		opened=$(status counters.sessions_opened)
+		launch turning-check $PYTHON "$TOP/tests/tools/signalling.py" check "$SIG" --bytes 200000 --seconds 12 --timeout 60
+		expect turned 10 "carried by duplex"
+		proxy_stop turning
+	fi
+done
+finish turning-check 60 || fail "turned: not intact: $(cat "$W/turning-check.out")"
+passes 20 || fail "turned: nothing passes"
+[ "$(status seals.sessions)" -eq 1 ] || fail "turned: not sealed"
+[ "$(status counters.sessions_opened)" = "$opened" ] || fail "turned: another session"
+stop_expecting turned 0
 
 # ---- within TLS, as against a box that intercepts it ----
 
