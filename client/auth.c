@@ -1,8 +1,7 @@
 /*
- * Auth: which scheme, who may try, and when it is enough. What has not been accepted
- * yet is tried by one dialogue at a time, so that a wrong password reaches the proxy
- * twice at most, however many connections there are. Called by the dialler; calls the
- * schemes (auth_basic.c, auth_digest.c, auth_token.c).
+ * Auth: which scheme, and when it is enough: a wrong password reaches the proxy twice at
+ * most, however many connections there are. Called by the dialler; calls the gate
+ * (auth_gate.c) and the schemes (auth_basic.c, auth_digest.c, auth_token.c).
  */
 #include "client/auth.h"
 
@@ -20,77 +19,11 @@
 #define LEGS_MAX 8	/* challenges in a row on one connection */
 #define STALE_MAX 50	/* nonces in a row that are stale at once */
 #define REJECTIONS_MAX 2
-#define PATIENCE_US LOOP_SECOND	/* for an answer to credentials that were accepted before */
 #define PAUSE_US (60 * LOOP_SECOND) /* before a scheme that cannot be used is tried in front of one that can */
 
 static const char header[] = "Proxy-Authorization: ";
 
 const struct auth_method *const auth_methods[] = { &auth_negotiate, &auth_ntlm, &auth_digest, &auth_basic, NULL };
-
-/* ---- waiting ---- */
-
-static void on_wake(void *ctx)
-{
-	struct auth *a = ctx;
-	struct auth_dialogue *d = a->dialogues;
-
-	while (d) {
-		if (!d->woken) {
-			d = d->next;
-			continue;
-		}
-		d->woken = d->waiting = false;
-		d->ready(d->ctx);
-		d = a->dialogues; /* any of them may be gone */
-	}
-}
-
-void auth_ready(struct auth_dialogue *d)
-{
-	if (!d->waiting)
-		return;
-	d->woken = true;
-	if (!d->auth->wake.queued)
-		loop_later(d->auth->loop, &d->auth->wake);
-}
-
-static void wake_all(struct auth *a)
-{
-	for (struct auth_dialogue *d = a->dialogues; d; d = d->next)
-		auth_ready(d);
-}
-
-static void release_prover(struct auth_dialogue *d)
-{
-	struct auth *a = d->auth;
-
-	if (a->prover != d)
-		return;
-	a->prover = NULL;
-	timer_stop(&a->patience);
-	wake_all(a);
-}
-
-/* What was accepted before is rejected at once or not at all; an answer may be held for long. */
-static void on_patience(void *ctx)
-{
-	struct auth *a = ctx;
-
-	if (a->prover)
-		release_prover(a->prover);
-}
-
-/* False: another one is trying. */
-static bool may_prove(struct auth_dialogue *d)
-{
-	struct auth *a = d->auth;
-
-	if (!a->proven && a->prover && a->prover != d)
-		return false;
-	if (!a->proven)
-		a->prover = d;
-	return true;
-}
 
 /* ---- choice ---- */
 
@@ -165,7 +98,7 @@ static int hopeless(struct auth_dialogue *d)
 {
 	struct auth *a = d->auth;
 
-	release_prover(d);
+	auth_gate_leave(d);
 	if (a->stopped)
 		auth_text_rejected(d);
 	else
@@ -220,7 +153,7 @@ ssize_t auth_line(struct auth_dialogue *d, const char *method, const char *uri, 
 	if (cap)
 		out[0] = 0;
 	while (take_method(d)) {
-		if (!may_prove(d)) {
+		if (!auth_gate_enter(d)) {
 			d->waiting = true;
 			snprintf(d->why, sizeof d->why, "the proxy %s has not answered another connection's credentials yet",
 				 a->proxy.shown);
@@ -231,8 +164,7 @@ ssize_t auth_line(struct auth_dialogue *d, const char *method, const char *uri, 
 		if (n > 0) {
 			d->sent = true;
 			d->round = a->round;
-			if (a->prover == d && a->was_proven)
-				timer_in(&a->patience, PATIENCE_US);
+			auth_gate_sent(d);
 			return n;
 		}
 		d->waiting = n == ERROR_AGAIN;
@@ -244,8 +176,7 @@ ssize_t auth_line(struct auth_dialogue *d, const char *method, const char *uri, 
 	}
 	if (d->challenged && !d->authenticated)
 		return hopeless(d);
-	if (a->prover == d)
-		release_prover(d);
+	auth_gate_leave(d);
 	return 0;
 }
 
@@ -324,8 +255,8 @@ static void rejected(struct auth_dialogue *d)
 	a->stopped = true;
 	a->stopped_by = d->method;
 	if (a->prover)
-		release_prover(a->prover);
-	wake_all(a);
+		auth_gate_leave(a->prover);
+	auth_gate_wake(a);
 }
 
 /* Was it not the password, but the nonce? */
@@ -376,7 +307,7 @@ void auth_accepted(struct auth_dialogue *d, const struct http1_head *head)
 		a->proven = a->was_proven = true;
 		a->rejections = a->stale = 0;
 		if (!a->prover)
-			wake_all(a);
+			auth_gate_wake(a);
 	}
 	if (d->sent && d->method->bound)
 		d->authenticated = true;
@@ -384,7 +315,7 @@ void auth_accepted(struct auth_dialogue *d, const struct http1_head *head)
 		d->method->accepted(d, head);
 	d->sent = d->challenged = false;
 	d->failed = d->legs = 0;
-	release_prover(d);
+	auth_gate_leave(d);
 }
 
 /* ---- life ---- */
@@ -402,8 +333,7 @@ struct auth *auth_new(const struct auth_config *config)
 		abort();
 	a->step_us = AUTH_STEP_US;
 	a->allowed = config->allowed;
-	later_init(&a->wake, on_wake, a);
-	timer_init(&a->patience, a->loop, on_patience, a);
+	auth_gate_init(a);
 	return a;
 }
 
@@ -411,8 +341,7 @@ void auth_free(struct auth *a)
 {
 	if (!a)
 		return;
-	timer_stop(&a->patience);
-	later_cancel(a->loop, &a->wake);
+	auth_gate_fini(a);
 	auth_worker_free(a->worker);
 	auth_gss_login_release(a->login);
 	auth_digest_release(a->nonce);
@@ -459,7 +388,7 @@ void auth_end(struct auth_dialogue *d)
 	if (d->method && d->method->reset)
 		d->method->reset(d);
 	auth_digest_release(d->nonce);
-	release_prover(d);
+	auth_gate_leave(d);
 	loop_free_later(d->auth->loop, d);
 }
 

@@ -104,6 +104,14 @@ bool auth_has_password(struct auth *, enum auth_scheme);
 bool auth_digest_stale(const struct auth_dialogue *);
 void auth_digest_release(struct auth_nonce *);	/* NULL is fine */
 
+/* auth_gate.c. False: another one is trying; auth_ready comes. */
+bool auth_gate_enter(struct auth_dialogue *);
+void auth_gate_sent(struct auth_dialogue *);	/* what is to be proved is on its way */
+void auth_gate_leave(struct auth_dialogue *);	/* whether it was inside or not */
+void auth_gate_wake(struct auth *);		/* all who wait may ask again */
+void auth_gate_init(struct auth *);
+void auth_gate_fini(struct auth *);
+
 /* auth_text.c: notes what is offered; composes d->why. */
 void auth_text_offer(struct auth *, struct span scheme);
 void auth_text_rejected(struct auth_dialogue *);

@@ -40,7 +40,7 @@ void auth_text_rejected(struct auth_dialogue *d)
 
 	snprintf(d->why, sizeof d->why, "the proxy %s rejected the user name or password (user '%s', by %s) and is not asked with them "
 		 "again, so that no account is locked: put the right ones into the configuration, then reload it (SIGHUP)",
-		 a->proxy.shown, a->proxy.user, a->stopped_by->name);
+		 a->proxy.shown, a->proxy.user, a->stopped_by ? a->stopped_by->name : "name and password");
 }
 
 static bool wants_password(const struct auth *a)

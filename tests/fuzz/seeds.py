@@ -143,6 +143,21 @@ def pac_result():
         write("pac_result", name, data)
 
 
+def auth():
+    digest = lambda nonce, rest=b"": b'Digest realm="r", qop="auth", nonce="' + nonce + b'"' + rest + b"\n"
+    for name, answers in {
+        "basic": [b'1Basic realm="x"\n', b"0", b"2", b"0"],
+        "rejected": [b"1Basic realm=x\n"] * 4,
+        "digest": [b"1" + digest(b"n1") + b"NTLM, Basic realm=x\n", b"0", b"3" + digest(b"n2", b", stale=true, algorithm=MD5-sess"), b"2", b"0"],
+        "strongest": [b"1" + digest(b"a", b", algorithm=MD5") + digest(b"b", b", algorithm=SHA-512-256, userhash=true, charset=UTF-8"), b"0"],
+        "next": [b"1" + digest(b"n1"), b'0!nextnonce="n2", qop=auth\n', b'0!nextnonce="n\\"3"\n', b"2"],
+        "both": [b"1Basic realm=x\n", b"3Basic realm=x\n", b"0", b"3" + digest(b"n"), b"2", b"7Basic\n", b"6"],
+        "stale": [b"1" + digest(bytes([97 + i]), b", stale=true") for i in range(12)],
+        "refused": [b"1Bearer\n", b"1" + digest(b"n", b", algorithm=X"), b"1Digest realm=r\n", b"1"],
+    }.items():
+        write("auth", name, b"\n".join(answers))
+
+
 # The scripts of fuzz_session.c and fuzz_answer.c, see play.h.
 WAIT = {0: 0, 1: 1, 10: 4, 100: 7, 200: 8, 500: 9, 1000: 10, 10000: 12, 31000: 13, 70000: 14, 340000: 15}
 HELLO, POLL, UP, DOWN, DUPLEX, PROBE = range(6)
@@ -319,6 +334,7 @@ if __name__ == "__main__":
     classify()
     base64()
     challenge()
+    auth()
     pac_result()
     session()
     answer()
