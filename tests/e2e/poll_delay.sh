@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The store-and-forward proxy over a 30 ms link, nothing prescribed: added delay p50 <= 1.2 E, p99 <= 2 E, nothing lost (E: an empty exchange).
 # seconds: 90
+# alone: it measures time
 [ -n "${IN_NAMESPACE:-}" ] || IN_NAMESPACE=1 exec "$(dirname "$0")/../lib/namespace.sh" "$0"
 . "$(dirname "$0")/e2e.sh"
 DELAY=30 # ms one way

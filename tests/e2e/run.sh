@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs end-to-end tests: all, or those named (with or without .sh). Each runs in a directory and with a time limit of its
+# Runs end-to-end tests: all, or those named (with or without .sh), JOBS (2) at a time. Each runs in a directory and with a time limit of its
 # own; of one that fails the directory is kept, and its last words and logs are shown. BUILD: where the programs are.
 cd "$(dirname "$0")" || exit 1
 export BUILD=${BUILD:-$(cd ../.. && pwd)/build/gcc}
@@ -11,7 +11,6 @@ names=("$@")
 [ $# -gt 0 ] || names=(*.sh)
 root=$(mktemp -d "${TMPDIR:-/tmp}/culvert-e2e.XXXXXX")
 chmod 755 "$root"
-passed=0 failed=()
 
 show() { # DIR: the end of what was logged
 	local log
@@ -23,30 +22,54 @@ show() { # DIR: the end of what was logged
 	done
 }
 
-for name in "${names[@]}"; do
-	name=$(basename "$name" .sh)
-	case $name in run | e2e) continue ;; esac
-	[ -f "$name.sh" ] || { echo "no test $name" >&2; failed+=("$name"); continue; }
+# One test: its line, and on failure what it left. Its outcome is the name of a file.
+one() { # NAME
+	local name=$1 limit began rc took
 	limit=$(sed -n 's/^# seconds: //p' "$name.sh")
 	mkdir -p "$root/$name"
 	began=$SECONDS
 	E2E_DIR=$root/$name timeout -k 10 "${limit:-60}" bash "./$name.sh" >"$root/$name/test.log" 2>&1
 	rc=$?
 	took=$((SECONDS - began))
-	case $rc in
-	0)
-		passed=$((passed + 1))
+	if [ $rc -eq 0 ]; then
 		printf '  ok   %-18s %3d s  %s\n' "$name" $took "$(sed -n '2s/^# //p' "$name.sh")"
 		[ -n "${KEEP:-}" ] || rm -rf "${root:?}/$name"
-		;;
-	*)
-		failed+=("$name")
-		[ $rc -ne 124 ] || echo "ended after its limit of ${limit:-60} s" >>"$root/$name/test.log"
-		printf '  FAIL %-18s %3d s  (status %d; all of it: %s)\n' "$name" $took $rc "$root/$name"
-		show "$root/$name"
-		;;
-	esac
+		: >"$root/$name.passed"
+		return
+	fi
+	[ $rc -ne 124 ] || echo "ended after its limit of ${limit:-60} s" >>"$root/$name/test.log"
+	printf '  FAIL %-18s %3d s  (status %d; all of it: %s)\n%s\n' "$name" $took $rc "$root/$name" "$(show "$root/$name")"
+	: >"$root/$name.failed"
+}
+
+# Those that measure time ("# alone") go first, each by itself; the others two at a time, for they mostly wait.
+alone=() together=()
+for name in "${names[@]}"; do
+	name=$(basename "$name" .sh)
+	case $name in run | e2e) continue ;; esac
+	if [ ! -f "$name.sh" ]; then
+		echo "no test $name" >&2
+		: >"$root/$name.failed"
+	elif grep -q '^# alone' "$name.sh"; then
+		alone+=("$name")
+	else
+		together+=("$name")
+	fi
 done
+trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
+for name in "${alone[@]}"; do
+	one "$name"
+done
+for name in "${together[@]}"; do
+	while [ "$(jobs -pr | wc -l)" -ge "${JOBS:-2}" ]; do
+		wait -n
+	done
+	one "$name" &
+done
+wait
+passed=$(find "$root" -maxdepth 1 -name '*.passed' | wc -l)
+mapfile -t failed < <(cd "$root" && ls -- *.failed 2>/dev/null | sed 's/\.failed$//')
+rm -f "$root"/*.passed "$root"/*.failed
 rmdir "$root" 2>/dev/null
 echo "end-to-end tests: $passed passed, ${#failed[@]} failed${failed[*]:+ (${failed[*]})}"
 [ ${#failed[@]} -eq 0 ] && [ $passed -gt 0 ]

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # An intercepting proxy starts to read bodies whole in mid-call, and stops: the helper follows within 5 s each way, no signalling byte lost.
 # seconds: 90
+# alone: it measures time
 . "$(dirname "$0")/e2e.sh"
 . "$ZOO/rows.sh"
 . "$ZOO/lib.sh"

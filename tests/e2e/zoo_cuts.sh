@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Proxies that cut every 10 s, after 1 MB, after 5 s of silence: no signalling byte is lost; after the first cut no gap above a round trip + 50 ms.
 # seconds: 120
+# alone: it measures time
 . "$(dirname "$0")/e2e.sh"
 credentials_make
 KINDS="age bytes idle"
