@@ -20,6 +20,7 @@
 #include "tunnel/tls_context.h"
 
 #define RECORD_HEAD 13		/* bytes of a DTLS record's header; the last two are the length behind it */
+#define PROTECTED_MAX 4		/* records under the new keys: there is one, and OpenSSL keeps those that come early, 17 KB each */
 #define DATAGRAM 16000		/* bytes of the largest that we make: less fragments */
 #define NEVER_US 4000000000U	/* DTLS's own repetition: longer than any handshake may take */
 
@@ -32,6 +33,7 @@ struct seal_handshake {
 	char sid[32];
 	int error;			/* sticky */
 	struct span in;			/* not read yet */
+	unsigned protected;		/* records read that are */
 	bool fresh, overflow;		/* out is of this step; it has no room for it */
 	size_t out_n;
 	uint8_t out[SEAL_FLIGHT_MAX];
@@ -39,23 +41,35 @@ struct seal_handshake {
 
 /* ---- what OpenSSL reads and writes ---- */
 
+/* The next record that is worth reading; n = 0: none. */
+static struct span next_record(struct seal_handshake *h)
+{
+	while (h->in.n > 0) {
+		struct span r = h->in;
+
+		if (r.n >= RECORD_HEAD && RECORD_HEAD + ((size_t)r.p[11] << 8 | r.p[12]) < r.n)
+			r.n = RECORD_HEAD + ((size_t)r.p[11] << 8 | r.p[12]);
+		h->in.p += r.n;
+		h->in.n -= r.n;
+		if (r.n < RECORD_HEAD || !(r.p[3] || r.p[4]) || h->protected++ < PROTECTED_MAX)
+			return r;
+	}
+	return (struct span){ NULL, 0 };
+}
+
 /* One record at a time, as datagrams would bring them. */
 static int bio_read(BIO *bio, char *p, int cap)
 {
 	struct seal_handshake *h = BIO_get_data(bio);
-	size_t n = h->in.n, take;
+	struct span r = next_record(h);
+	size_t take = r.n < (size_t)cap ? r.n : (size_t)cap;
 
 	BIO_clear_retry_flags(bio);
-	if (n == 0) {
+	if (r.n == 0) {
 		BIO_set_retry_read(bio);
 		return -1;
 	}
-	if (n >= RECORD_HEAD && RECORD_HEAD + ((size_t)h->in.p[11] << 8 | h->in.p[12]) < n)
-		n = RECORD_HEAD + ((size_t)h->in.p[11] << 8 | h->in.p[12]);
-	take = n < (size_t)cap ? n : (size_t)cap;
-	memcpy(p, h->in.p, take);
-	h->in.p += n;
-	h->in.n -= n;
+	memcpy(p, r.p, take);
 	return (int)take;
 }
 

@@ -343,6 +343,7 @@ struct tls_context *tls_context_server_seal(const char *certfile, const char *ke
 {
 	struct tls_context *c = tls_context_seal(DTLS_server_method());
 
+	SSL_CTX_set_max_cert_list(c->ctx, 4096);	/* bounds every message, also those that come early and are kept */
 	if (tls_load_certificate(c->ctx, certfile, error, size) == 0 &&
 	    tls_load_key(c->ctx, certfile, keyfile, error, size) == 0)
 		return c;

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <malloc.h>
+#include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -345,6 +347,75 @@ static void test_damaged(void **state)
 	assert_true(broken > 300);
 }
 
+/* ---- what a stranger's handshake takes ---- */
+
+static size_t held;		/* bytes that OpenSSL has */
+
+static void *counted_malloc(size_t n, const char *file, int line)
+{
+	void *p = malloc(n);
+
+	(void)file, (void)line;
+	held += malloc_usable_size(p);
+	return p;
+}
+
+static void counted_free(void *p, const char *file, int line)
+{
+	(void)file, (void)line;
+	held -= malloc_usable_size(p);
+	free(p);
+}
+
+static void *counted_realloc(void *p, size_t n, const char *file, int line)
+{
+	size_t before = malloc_usable_size(p);
+
+	(void)file, (void)line;
+	p = realloc(p, n);
+	held += malloc_usable_size(p) - before;
+	return p;
+}
+
+static size_t put_record(uint8_t *p, uint8_t type, uint8_t epoch, uint8_t number, const uint8_t *body, size_t n)
+{
+	const uint8_t head[] = { type, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 0, number, 0, (uint8_t)n };
+
+	memcpy(p, head, sizeof head);
+	memcpy(p + sizeof head, body, n);
+	return sizeof head + n;
+}
+
+/* Small flights cannot make the server hold much, whatever they claim is still to come. */
+static void test_memory(void **state)
+{
+	static struct flight junk, more;
+	size_t before;
+
+	(void)state;
+	begin("a.test");
+	assert_int_equal(take(helper, NULL, &hello), 0);
+	assert_int_equal(take(server, &hello, &shown), 0);
+	before = held;
+	junk.n = 0;
+	for (uint8_t i = 0; i < 100; i++)	/* under keys that are still to be agreed on */
+		junk.n += put_record(junk.p + junk.n, 22, 1, i, (const uint8_t *)"0123456789", 10);
+	take(server, &junk, &more);
+	assert_in_range(held - before, 0, 100000);
+	before = held;
+	junk.n = 0;
+	for (uint8_t i = 1; i < 12; i++) {	/* one byte each of large messages */
+		const uint8_t fragment[] = { 16, 0, 0x3f, 0, 0, i, 0, 0, 0, 0, 0, 1, 'x' };
+
+		junk.n += put_record(junk.p + junk.n, 22, 0, i, fragment, sizeof fragment);
+	}
+	take(server, &junk, &more);
+	assert_in_range(held - before, 0, 250000);
+	junk.n = put_record(junk.p, 22, 0, 20, (const uint8_t[]){ 16, 1, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 1, 'x' }, 13);
+	assert_int_equal(take(server, &junk, &more), ERROR_TLS);
+	end();
+}
+
 static int set_up(void **state)
 {
 	char error[300];
@@ -382,8 +453,11 @@ int main(void)
 		cmocka_unit_test(test_each_handshake_is_another),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_memory),
 	};
 
+	if (!CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free))
+		return 1;
 	alarm(600);
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
