@@ -22,7 +22,7 @@
 #define BUCKETS 1024
 #define BODY_MAX 8192		/* bytes of a request: a helper has no certificate to send */
 #define LOOK_US LOOP_SECOND
-#define SPARE_LOOK 8		/* seals looked at for one without a session, when there are too many */
+#define SESSION_SEALS 4		/* of one session: the newest */
 
 const struct seals_limits seals_limits_default = {
 	.handshakes = 256,
@@ -78,14 +78,20 @@ struct seals {
 
 /* ---- the table ---- */
 
-static struct entry **entry_at(struct seals *all, const char *sid, uint32_t number)
+/* All of a sid are in one. */
+static struct entry **bucket_of(struct seals *all, const char *sid)
 {
 	uint64_t h = all->seed;
-	struct entry **at;
 
 	for (const char *p = sid; *p; p++)	/* FNV-1a from a seed that peers do not know */
 		h = (h ^ (uint8_t)*p) * UINT64_C(1099511628211);
-	at = &all->bucket[(h ^ h >> 29) % BUCKETS];
+	return &all->bucket[(h ^ h >> 29) % BUCKETS];
+}
+
+static struct entry **entry_at(struct seals *all, const char *sid, uint32_t number)
+{
+	struct entry **at = bucket_of(all, sid);
+
 	while (*at && ((*at)->number != number || strcmp((*at)->sid, sid)))
 		at = &(*at)->next;
 	return at;
@@ -153,16 +159,31 @@ static void on_timer(void *ctx)
 /* Room for one more in use: of those whose sessions are over, one goes. */
 static bool make_room(struct seals *all)
 {
-	struct link *l = all->proven.next;
-
-	for (unsigned i = 0; i < SPARE_LOOK && all->proven_count >= all->limits.seals && l != &all->proven; i++) {
+	for (struct link *l = all->proven.next, *next; all->proven_count >= all->limits.seals && l != &all->proven; l = next) {
 		struct entry *e = list_entry(l, struct entry, link);
 
-		l = l->next;
+		next = l->next;
 		if (!all->lives(all->ctx, e->identity, e->sid))
 			entry_drop(all, e);
 	}
 	return all->proven_count < all->limits.seals;
+}
+
+/* A session that makes one seal after the other, for whatever reason, keeps the newest. */
+static void trim(struct seals *all, const struct entry *newest)
+{
+	struct entry *oldest = NULL;
+	unsigned n = 0;
+
+	for (struct entry *e = *bucket_of(all, newest->sid); e; e = e->next) {
+		if (strcmp(e->sid, newest->sid) || strcmp(e->identity, newest->identity))
+			continue;
+		n++;
+		if (e != newest && (!oldest || e->since_us < oldest->since_us))
+			oldest = e;
+	}
+	if (n > SESSION_SEALS)
+		entry_drop(all, oldest);
 }
 
 static size_t pending_from(const struct seals *all, const uint8_t origin[SEALS_ORIGIN])
@@ -349,12 +370,32 @@ static void on_late(void *ctx)
 	visit_refuse(ctx, "a request for a seal did not come in time");
 }
 
+static size_t visits_from(const struct seals *all, const uint8_t origin[SEALS_ORIGIN])
+{
+	size_t n = 0;
+
+	for (const struct link *l = all->visits.next; l != &all->visits; l = l->next)
+		n += !memcmp(list_entry(l, const struct visit, link)->origin, origin, SEALS_ORIGIN);
+	return n;
+}
+
+/* Why one more request is refused before it is read; NULL: it is not. */
+static const char *crowded(const struct seals *all, const uint8_t origin[SEALS_ORIGIN])
+{
+	if (all->visit_count >= all->limits.handshakes)
+		return "as many of their requests are under way as there may be";
+	if (visits_from(all, origin) >= all->limits.handshakes_per_origin)
+		return "as many of their requests from its address are under way as there may be";
+	return NULL;
+}
+
 bool seals_accept(struct seals *all, const struct request *r, struct exchange *x, const struct seals_visitor *from)
 {
+	const char *why = crowded(all, from->origin);
 	struct visit *v;
 
-	if (all->visit_count >= all->limits.handshakes) {
-		refuse(from->peer, "as many are under way as there may be");
+	if (why) {
+		refuse(from->peer, why);
 		return false;
 	}
 	v = malloc(sizeof *v);
@@ -387,9 +428,10 @@ struct seal *seals_find(struct seals *all, const char *sid, uint32_t number)
 
 	if (!e || !e->seal)
 		return NULL;
-	if (*e->identity)
-		touch(all, e);
-	return e->seal;
+	if (!seal_is_lost(e->seal))
+		return e->seal;
+	entry_drop(all, e);	/* used up */
+	return NULL;
 }
 
 void seals_prove(struct seals *all, const char *sid, uint32_t number, const char *identity)
@@ -405,6 +447,7 @@ void seals_prove(struct seals *all, const char *sid, uint32_t number, const char
 	memset(e->identity, 0, sizeof e->identity);
 	strncpy(e->identity, identity, sizeof e->identity - 1);
 	touch(all, e);
+	trim(all, e);
 }
 
 /* ---- life ---- */

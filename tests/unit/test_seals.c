@@ -359,10 +359,12 @@ static void test_life(void **state)
 	pass(1000 * LOOP_SECOND);
 	assert_int_equal(seals_count(seals), 1); /* its session lives */
 	assert_non_null(seals_find(seals, OTHER, 1));
+	seals_prove(seals, OTHER, 1, "alice");
 	lives = false;
 	pass(329 * LOOP_SECOND);
 	assert_int_equal(seals_count(seals), 1);
-	assert_non_null(seals_find(seals, OTHER, 1)); /* an exchange */
+	assert_non_null(seals_find(seals, OTHER, 1));
+	seals_prove(seals, OTHER, 1, "alice"); /* an exchange */
 	pass(329 * LOOP_SECOND);
 	assert_int_equal(seals_count(seals), 1);
 	pass(2 * LOOP_SECOND);
@@ -381,7 +383,7 @@ static void test_too_many(void **state)
 	make_and_use(SID, 1);
 	make_and_use(SID, 2);
 	assert_false(hello(3, here));
-	assert_non_null(seals_find(seals, SID, 1));
+	seals_prove(seals, SID, 1, "alice");
 	lives = false;			/* whose sessions are over makes room, the one used last last */
 	make_and_use(SID, 3);
 	assert_non_null(seals_find(seals, SID, 1));
@@ -418,6 +420,66 @@ static void test_junk(void **state)
 	visit_body(junk, sizeof junk);	/* whatever becomes of it, */
 	assert_null(seals_find(seals, SID, 1));
 	make_and_use(SID, 2);		/* others go on */
+	tear_down();
+}
+
+/* Requests that do not come to an end take the share of their address, and no more. */
+static void test_slow_visits(void **state)
+{
+	struct seals_limits limits = seals_limits_default;
+
+	(void)state;
+	limits.handshakes = 5;
+	limits.handshakes_per_origin = 3;
+	set_up(&limits);
+	for (uint32_t i = 1; i <= 3; i++)
+		assert_true(visit_begin(SID, i, here));
+	assert_false(visit_begin(SID, 4, here));
+	assert_true(visit_begin(SID, 4, there));
+	tear_down();
+}
+
+/* Who knows a sid and a number keeps no seal alive by that. */
+static void test_asked_for(void **state)
+{
+	(void)state;
+	set_up(&seals_limits_default);
+	make_and_use(SID, 1);
+	lives = false;
+	for (unsigned i = 0; i < 11; i++) {
+		pass(30 * LOOP_SECOND);
+		(void)seals_find(seals, SID, 1);
+	}
+	pass(2 * LOOP_SECOND);
+	assert_int_equal(seals_count(seals), 0);
+	tear_down();
+}
+
+/* A session goes on with its newest seals; all that it ever had are not kept. */
+static void test_many_of_one_session(void **state)
+{
+	(void)state;
+	set_up(&seals_limits_default);
+	make_and_use(OTHER, 1);
+	for (uint32_t i = 1; i <= 50; i++) {
+		make_and_use(SID, i);
+		pass(LOOP_SECOND);
+	}
+	assert_in_range(seals_count(seals), 3, 9);
+	assert_non_null(seals_find(seals, SID, 50));
+	assert_non_null(seals_find(seals, SID, 49));
+	assert_non_null(seals_find(seals, OTHER, 1));
+	tear_down();
+}
+
+/* One that is used up is as good as unknown. */
+static void test_used_up(void **state)
+{
+	(void)state;
+	set_up(&seals_limits_default);
+	make_and_use(SID, 1);
+	seal_lose(seals_find(seals, SID, 1));
+	assert_null(seals_find(seals, SID, 1));
 	tear_down();
 }
 
@@ -464,6 +526,10 @@ int main(void)
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_junk),
+		cmocka_unit_test(test_slow_visits),
+		cmocka_unit_test(test_asked_for),
+		cmocka_unit_test(test_many_of_one_session),
+		cmocka_unit_test(test_used_up),
 		cmocka_unit_test(test_late),
 	};
 
