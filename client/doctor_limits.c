@@ -106,7 +106,8 @@ struct opening {
 		struct stream *stream;
 		struct ask *ask;
 	} one[PARALLEL];
-	unsigned open, refused;
+	unsigned dialled, open, refused;
+	bool asked;		/* without a tunnel: they all stand, and each was asked */
 	struct timer timer;
 };
 
@@ -145,6 +146,14 @@ static void parallel_end(void *ctx)
 		  s->refused ? "is refused" : "has to wait");
 }
 
+static void parallel_count(struct opening *s, bool open)
+{
+	s->open += open;
+	s->refused += !open;
+	if (s->open + s->refused == PARALLEL)
+		parallel_end(s);
+}
+
 static void parallel_readable(void *ctx)
 {
 	(void)ctx;
@@ -157,17 +166,11 @@ static void parallel_failed(void *ctx, int error)
 	(void)error;
 	hop_close(one->stream);
 	one->stream = NULL;
+	if (doctor_is_plain(one->of->run->doctor))
+		parallel_count(one->of, false);	/* before it was asked */
 }
 
 static const struct stream_events parallel_events = { .readable = parallel_readable, .failed = parallel_failed };
-
-static void parallel_count(struct opening *s, bool open)
-{
-	s->open += open;
-	s->refused += !open;
-	if (s->open + s->refused == PARALLEL)
-		parallel_end(s);
-}
 
 static void parallel_answered(void *ctx, const struct ask_answer *a)
 {
@@ -188,6 +191,28 @@ static void parallel_ask(struct opening_one *one)
 			     "User-Agent: culvert/" CULVERT_VERSION "\r\nAccept: */*\r\n", PARALLEL_US, parallel_answered, one);
 }
 
+static void parallel_ask_all(struct opening *s)
+{
+	if (!doctor_is_plain(s->run->doctor) || s->asked)
+		return;
+	s->asked = true;
+	for (unsigned i = 0; i < PARALLEL; i++)
+		if (s->one[i].stream)
+			parallel_ask(&s->one[i]);
+}
+
+static void parallel_late(void *ctx)
+{
+	struct opening *s = ctx;
+
+	if (s->asked || !doctor_is_plain(s->run->doctor)) {
+		parallel_end(s);
+		return;
+	}
+	parallel_ask_all(s);
+	timer_in(&s->timer, PARALLEL_US);
+}
+
 static void parallel_done(void *pool_ctx, struct stream *stream, int error, const char *why)
 {
 	struct opening_one *one = pool_ctx;
@@ -196,13 +221,13 @@ static void parallel_done(void *pool_ctx, struct stream *stream, int error, cons
 	(void)why;
 	one->dial = NULL;
 	one->stream = stream;
-	if (stream && doctor_is_plain(s->run->doctor)) {
-		parallel_ask(one);
-		return;
-	}
+	s->dialled++;
 	if (stream)
 		stream_attach(stream, &parallel_events, one);
-	parallel_count(s, error == 0);
+	if (error || !doctor_is_plain(s->run->doctor))
+		parallel_count(s, error == 0);
+	if (s->dialled == PARALLEL)
+		parallel_ask_all(s);
 }
 
 static void parallel_start(struct check_run *run)
@@ -215,7 +240,7 @@ static void parallel_start(struct check_run *run)
 	s->run = run;
 	run->state = s;
 	check_say(run, "%u connections at the same time", PARALLEL);
-	timer_init(&s->timer, run->doctor->loop, parallel_end, s);
+	timer_init(&s->timer, run->doctor->loop, parallel_late, s);
 	timer_in(&s->timer, PARALLEL_US + 3 * run->doctor->connect_us);
 	for (unsigned i = 0; i < PARALLEL; i++) {
 		s->one[i].of = s;
