@@ -169,7 +169,7 @@ static bool is_stale(const struct pool *p, const struct member *m)
 	if (m->state != MEMBER_FREE)
 		return false;
 	h1_course(m->h, &now);
-	return m->spent || m->exchanges >= EXCHANGES_MAX || loop_now(p->loop) - m->since >= idle_limit(p) ||
+	return m->spent || m->exchanges >= EXCHANGES_MAX || (m->exchanges && pool_is_hushed(p)) || loop_now(p->loop) - m->since >= idle_limit(p) ||
 	       cuts_half(p->cuts, &now);
 }
 
@@ -190,7 +190,8 @@ static void on_idle(void *ctx)
 	if (!m->pool)
 		return;
 	pool_survived(m, true);
-	m->pool->single = false;
+	m->pool->kept |= m->exchanges > 1;
+	m->pool->single = pool_is_hushed(m->pool);
 	m->pool->crowded = 0;
 	set_free(m->pool, m);
 	if (is_stale(m->pool, m))
@@ -214,7 +215,9 @@ static void on_closed(void *ctx, int error)
 
 	if (!p)
 		return;		/* pool_free has the member */
-	if (is_cut(m, error)) {
+	if (pool_was_hushed(m, error)) {
+		p->single = pool_is_hushed(p);
+	} else if (is_cut(m, error)) {
 		pool_was_cut(m);
 	} else if (error == 0 && m->state == MEMBER_USED) {
 		pool_survived(m, true);
@@ -335,6 +338,8 @@ void pool_forget(struct pool *p)
 	memset(p->cuts, 0, sizeof *p->cuts);
 	p->noted_us = 0;
 	p->peak = 0;
+	p->kept = false;
+	p->hushed = 0;
 	pool_dial_forget(p);
 	pool_renew(p);
 	pool_ensure(p, true);

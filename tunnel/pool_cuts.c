@@ -2,6 +2,7 @@
  * What a pool learns from the ends of its connections, and what users are told of how long theirs
  * will live. The arithmetic is in cuts.c.
  */
+#include "framing/error.h"
 #include "tunnel/log.h"
 #include "tunnel/pool_internal.h"
 
@@ -151,4 +152,34 @@ int64_t pool_left_us(const struct exchange *x)
 		return INT64_MAX;
 	h1_course(m->h, &now);
 	return cuts_left_us(m->pool->cuts, &now);
+}
+
+#define HUSHED_US (100 * LOOP_MS)	/* from the answer to the end */
+#define HUSHED 2
+#define HUSHED_FOR (600 * LOOP_SECOND)	/* then it is tried again */
+
+bool pool_was_hushed(struct member *m, int error)
+{
+	struct pool *p = m->pool;
+	int64_t now = loop_now(p->loop);
+	bool ended = error == ERROR_EOF || error == ERROR_RESET;
+
+	if (m->state == MEMBER_USED && (m->exchanges < 2 || !ended || h1_was_answered(m->h)))
+		return false;
+	if (m->state == MEMBER_FREE && (m->exchanges == 0 || (error && !ended)))
+		return false;
+	if (m->state == MEMBER_DIALLING || p->kept || m->old || m->spent || now - m->since > HUSHED_US)
+		return false;
+	if (pool_is_hushed(p))
+		return true;
+	p->hushed = now - p->hushed_us < HUSHED_FOR ? p->hushed + 1 : 1;
+	p->hushed_us = now;
+	if (p->hushed == HUSHED)
+		log_debug("pool", "", "connections end behind each answer here, though none says so");
+	return true;
+}
+
+bool pool_is_hushed(const struct pool *p)
+{
+	return p->hushed >= HUSHED && loop_now(p->loop) - p->hushed_us < HUSHED_FOR;
 }

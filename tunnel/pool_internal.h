@@ -56,6 +56,9 @@ struct pool {
 	int64_t usual_us;	/* that a dial takes, smoothed; 0: none succeeded */
 	int64_t dialled_us;	/* when the last one began */
 	bool single;		/* connections end behind one exchange here */
+	bool kept;		/* one served a second exchange */
+	unsigned hushed;	/* connections that ended behind an answer which did not say so, until one is kept */
+	int64_t hushed_us;	/* the last one */
 	unsigned crowded;	/* exchanges in a row that were refused because others stand */
 	struct timer retry, slow;
 	/* limit */
@@ -83,6 +86,10 @@ bool pool_tell_failed(struct pool *, int error, const char *why);
 /* over: it ended in order. While it goes on it may be cut any moment, so a little less counts. */
 void pool_survived(struct member *, bool over);
 void pool_was_cut(struct member *);
+/* A connection is gone right after its last answer, which had not said so: no cut. Some proxies do that each time. */
+bool pool_was_hushed(struct member *, int error);
+/* They do it here: no connection is used twice. */
+bool pool_is_hushed(const struct pool *);
 
 /* pool_dial.c */
 void pool_dial_init(struct pool *);

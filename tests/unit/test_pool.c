@@ -352,6 +352,55 @@ static void test_connections_that_are_not_kept(void **state)
 	assert_int_equal(peers_open, 0);
 }
 
+static void one(void)
+{
+	want = 1;
+	ask(&legs[0]);
+	run_ms(11);
+	assert_non_null(legs[0].x);
+	want = 0;
+	answer_all();
+}
+
+/* One exchange, and the other end goes 1 ms after its answer, which said that it would stay. */
+static void one_and_gone(unsigned peer)
+{
+	one();
+	run_ms(1);
+	if (peers[peer].h)
+		h1_close(peers[peer].h);
+	run_ms(1);
+}
+
+/* Proxies that close behind each answer and do not say so: learned from two, then nothing is tried on what is as good as gone. */
+static void test_connections_that_end_unsaid(void **state)
+{
+	(void)state;
+	one_and_gone(0);
+	one_and_gone(1);
+	assert_int_equal(cuts.count, 0);
+	one();
+	run_ms(0);
+	assert_int_equal(pool_free_count(pool), 0);	/* closed by ourselves */
+	assert_int_equal(legs[0].error, 0);
+	run_ms(1);
+	assert_int_equal(peers_open, 0);
+	/* After ten minutes it may be otherwise. */
+	run_ms(601 * 1000);
+	for (int i = 0; i < 2; i++) {
+		one();
+		run_ms(1);
+		assert_int_equal(pool_free_count(pool), 1);
+	}
+	assert_int_equal(peers_made, 4);
+	/* One was used twice: what ends now had other reasons. */
+	for (int i = 0; i < 4; i++)
+		one_and_gone(peers_made - 1);
+	one();
+	run_ms(1);
+	assert_int_equal(pool_free_count(pool), 1);
+}
+
 static void test_failure(void **state)
 {
 	(void)state;
@@ -529,6 +578,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_idle_ones_are_closed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ahead, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_connections_that_are_not_kept, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_connections_that_end_unsaid, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_failure, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_failure_of_several, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_learned_limit, set_up, tear_down),
