@@ -337,10 +337,8 @@ struct auth *auth_new(const struct auth_config *config)
 	return a;
 }
 
-void auth_free(struct auth *a)
+static void destroy(struct auth *a)
 {
-	if (!a)
-		return;
 	auth_gate_fini(a);
 	auth_worker_free(a->worker);
 	auth_gss_login_release(a->login);
@@ -349,6 +347,15 @@ void auth_free(struct auth *a)
 		explicit_bzero(a->password, strlen(a->password));
 	free(a->password);
 	loop_free_later(a->loop, a);
+}
+
+void auth_free(struct auth *a)
+{
+	if (!a)
+		return;
+	a->freed = true;
+	if (!a->dialogues)
+		destroy(a);
 }
 
 void auth_forget(struct auth *a)
@@ -379,17 +386,21 @@ struct auth_dialogue *auth_begin(struct auth *a, void (*ready)(void *ctx), void 
 void auth_end(struct auth_dialogue *d)
 {
 	struct auth_dialogue **at;
+	struct auth *a;
 
 	if (!d)
 		return;
-	for (at = &d->auth->dialogues; *at != d; at = &(*at)->next)
+	a = d->auth;
+	for (at = &a->dialogues; *at != d; at = &(*at)->next)
 		;
 	*at = d->next;
 	if (d->method && d->method->reset)
 		d->method->reset(d);
 	auth_digest_release(d->nonce);
 	auth_gate_leave(d);
-	loop_free_later(d->auth->loop, d);
+	loop_free_later(a->loop, d);
+	if (a->freed && !a->dialogues)
+		destroy(a);
 }
 
 enum auth_scheme auth_scheme(const struct auth *a)

@@ -27,7 +27,7 @@ struct auth_config {
 };
 
 struct auth *auth_new(const struct auth_config *);
-void auth_free(struct auth *);	/* after its dialogues. NULL is fine */
+void auth_free(struct auth *);	/* dialogues may be left: connections live longer than a reload. NULL is fine */
 /* What was rejected may be tried again: other credentials were given, or a ticket was renewed. */
 void auth_forget(struct auth *);
 /* For status: the scheme in use, and the user as shown to people ("" unknown). */

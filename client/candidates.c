@@ -272,9 +272,8 @@ static void on_patience(void *ctx)
 {
 	struct choice *k = ctx;
 
-	if (k->all->events->stands(k->all->ctx))
-		return;
-	if (start_untried(k))
+	/* What stands may turn out to be dead meanwhile. */
+	if (k->all->events->stands(k->all->ctx) || start_untried(k))
 		timer_in(&k->patience, CANDIDATES_PATIENCE_US);
 }
 

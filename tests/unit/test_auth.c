@@ -476,6 +476,30 @@ static void test_no_room(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* A connection may live longer than what a reload replaces. */
+static void test_freed_before_dialogue(void **state)
+{
+	(void)state;
+	prove(NONCE("n1"));
+	talker_begin(&a, auth);
+	talker_begin(&b, auth);
+	assert_true(talker_line(&a) > 0);
+	talker_accepted(&a);
+	auth_free(auth);
+	auth = NULL;
+	turn();
+	assert_true(talker_line(&a) > 0);
+	assert_non_null(strstr(a.line, "username=\"alice\""));
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, STALE("n2")), 0);
+	assert_true(talker_line(&a) > 0);
+	talker_accepted(&a);
+	talker_end(&a);
+	turn();
+	assert_true(talker_line(&b) > 0);
+	talker_end(&b);
+	turn();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -501,6 +525,7 @@ int main(void)
 		TEST(test_digest_same_nonce_again),
 		TEST(test_the_proxy_changes_its_mind),
 		TEST(test_no_room),
+		TEST(test_freed_before_dialogue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

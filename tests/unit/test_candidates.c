@@ -249,6 +249,22 @@ static void silence_is_waited_for_a_while_only(void **state)
 	assert_int_equal(way[0].cancelled, 1);
 }
 
+/* A proxy that hangs: what stands through it is found dead only after the dial began. */
+static void silence_counts_once_nothing_stands(void **state)
+{
+	(void)state;
+	way[0].error = SILENT;
+	offer(2, 0);
+	t.stands = true;
+	ask();
+	run(CANDIDATES_PATIENCE_US + 500 * LOOP_MS);
+	assert_int_equal(way[1].started, 0);
+	t.stands = false;
+	run(CANDIDATES_PATIENCE_US);
+	assert_int_equal(t.got, 1);
+	assert_int_equal(t.from, 1);
+}
+
 static void denied_is_gone_around(void **state)
 {
 	(void)state;
@@ -426,6 +442,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(all_fail_with_the_words_of_the_first, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_reason_to_leave_while_connections_stand, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(silence_is_waited_for_a_while_only, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(silence_counts_once_nothing_stands, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(denied_is_gone_around, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_fallback_is_for_what_is_denied_only, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_fallback_that_fails_says_so, set_up, tear_down),
