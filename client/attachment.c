@@ -16,6 +16,10 @@
 #define DRAIN_LOOK_US (500 * LOOP_MS)
 #define BYE_US (200 * LOOP_MS)		/* for BYE to be sent */
 #define GOOD_US (5 * LOOP_SECOND)
+#define SEAL_SHORT_US (15 * LOOP_SECOND) /* a seal that is lost sooner: perhaps somebody else says so, and goes on with it */
+#define SEAL_WAIT_US (250 * LOOP_MS)	/* then before the next but one; doubled each time */
+#define SEAL_DOUBLINGS 5
+#define CLOCK_AGAIN_US (10 * LOOP_SECOND)
 #define SEAL_AGAIN_US LOOP_SECOND	/* about when the sealer tries again, for trouble */
 
 struct attachment {
@@ -31,7 +35,9 @@ struct attachment {
 	struct timer drain;
 	int64_t drain_until;
 	int64_t proven_at;	/* first time; 0: never */
-	bool corrected;		/* the clock, which is done once */
+	int64_t sealed_at;	/* last */
+	unsigned seals_short;	/* in a row, that were lost soon */
+	int64_t clock_not_before; /* when the clock may be corrected again */
 	uint64_t code;
 	char reason[MESSAGE_TEXT_MAX + 1];
 };
@@ -50,9 +56,9 @@ static bool on_clock(void *ctx, int64_t date)
 {
 	struct attachment *a = ctx;
 
-	if (a->corrected || !signer_correct(a->setup->signer, date))
+	if (loop_now(a->setup->loop) < a->clock_not_before || !signer_correct(a->setup->signer, date))
 		return false;
-	a->corrected = true;
+	a->clock_not_before = loop_now(a->setup->loop) + CLOCK_AGAIN_US;
 	return true;
 }
 
@@ -60,13 +66,14 @@ static bool on_clock(void *ctx, int64_t date)
 
 static const struct sealer_events sealer_events;
 
-static void make_seal(struct attachment *a)
+static void make_seal(struct attachment *a, int64_t wait_us)
 {
 	struct sealer_config config = {
 		.pool = a->setup->ladder.pool,
 		.path = &a->path,
 		.tls = a->setup->seal_trust(a->setup->seal_ctx),
 		.host = a->setup->seal_host,
+		.wait_us = wait_us,
 	};
 
 	a->path.sealing = true;
@@ -88,10 +95,14 @@ static void drop_seal(struct attachment *a)
 static void on_lost(void *ctx)
 {
 	struct attachment *a = ctx;
+	unsigned n;
 
+	if (loop_now(a->setup->loop) - a->sealed_at >= SEAL_SHORT_US)
+		a->seals_short = 0;
+	n = a->seals_short++;
 	log_limited(LOG_LEVEL_INFO, "session", session_tag(a->session), "its seal is not known to the server any more, or used up: another one is made");
 	drop_seal(a);
-	make_seal(a);
+	make_seal(a, n ? SEAL_WAIT_US << (n - 1 < SEAL_DOUBLINGS ? n - 1 : SEAL_DOUBLINGS) : 0);
 }
 
 static void on_sealed(void *ctx, struct seal *seal, uint32_t number)
@@ -100,6 +111,7 @@ static void on_sealed(void *ctx, struct seal *seal, uint32_t number)
 
 	sealer_free(a->sealer);
 	a->sealer = NULL;
+	a->sealed_at = loop_now(a->setup->loop);
 	a->path.seal = seal;
 	a->path.seal_number = number;
 	seal_on_lost(seal, a->setup->loop, on_lost, a);
@@ -122,7 +134,7 @@ static bool on_must_seal(void *ctx)
 	struct attachment *a = ctx;
 
 	if (!a->path.sealing && a->setup->must_seal && a->setup->must_seal(a->setup->seal_ctx))
-		make_seal(a);
+		make_seal(a, 0);
 	return a->path.sealing;
 }
 

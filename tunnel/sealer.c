@@ -290,7 +290,10 @@ struct sealer *sealer_new(struct loop *loop, const struct sealer_config *config,
 	timer_init(&s->timer, loop, on_timer, s);
 	later_init(&s->step, step, s);
 	pool_join(config->pool, &s->user, false, &pool_events, s);
-	loop_later(loop, &s->step);
+	if (config->wait_us)
+		timer_in(&s->timer, config->wait_us);
+	else
+		loop_later(loop, &s->step);
 	return s;
 }
 

@@ -16,6 +16,7 @@ struct sealer_config {
 	struct tls_context *tls;	/* tls_context_client_seal; outlives the sealer */
 	const char *host;		/* whose certificate it must be */
 	char sid[REQUEST_SID_LEN + 1];
+	int64_t wait_us;	/* before it begins; 0: at once */
 };
 
 struct sealer_events {

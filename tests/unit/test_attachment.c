@@ -377,10 +377,15 @@ static void test_clock(void **state)
 	assert_true(path->clock(path->ctx, WALL - 3600));
 	path->sign(path->ctx, text, sizeof text, "POST", "/x");
 	assert_string_equal(text, "POST /x 1699996400");
-	/* Once per session. */
+	/* Not at any time, */
 	assert_false(path->clock(path->ctx, WALL + 3600));
 	path->sign(path->ctx, text, sizeof text, "POST", "/x");
 	assert_string_equal(text, "POST /x 1699996400");
+	/* but again: it was perhaps somebody else's date. */
+	run(10 * LOOP_SECOND);
+	assert_true(path->clock(path->ctx, WALL + 10));
+	path->sign(path->ctx, text, sizeof text, "POST", "/x");
+	assert_string_equal(text, "POST /x 1700000010");
 	attachment_free(attachment);
 }
 
@@ -418,6 +423,7 @@ static void test_seal(void **state)
 {
 	const struct carrier_path *path;
 	struct seal *first = fresh(1);
+	int64_t before = 0;
 
 	(void)state;
 	attachment_free(attachment);
@@ -460,8 +466,24 @@ static void test_seal(void **state)
 	run(1);
 	assert_int_equal(sealer.made, 2);
 	assert_true(path->sealing && !path->seal);
+	assert_int_equal(sealer.config.wait_us, 0);
 	sealer.events->sealed(sealer.ctx, fresh(2), 8);
 	expect_signed("POST /x 1700000000 02");
+
+	/* A box that says so all the time makes us slower. */
+	for (unsigned i = 0; i < 12; i++) {
+		seal_lose(path->seal);
+		run(1);
+		assert_int_equal(sealer.made, 3 + i);
+		assert_in_range(sealer.config.wait_us, i ? 2 * before : LOOP_MS, 20 * LOOP_SECOND);
+		before = sealer.config.wait_us < 4 * LOOP_SECOND ? sealer.config.wait_us : 4 * LOOP_SECOND;
+		sealer.events->sealed(sealer.ctx, fresh(3), 9 + i);
+	}
+	run(30 * LOOP_SECOND);
+	seal_lose(path->seal);
+	run(1);
+	assert_int_equal(sealer.config.wait_us, 0);
+	sealer.events->sealed(sealer.ctx, fresh(4), 30);
 	ladder.frees = session.frees = 0;
 	attachment_free(attachment);
 }
