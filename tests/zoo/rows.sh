@@ -86,6 +86,14 @@ nasty-close       certificate@nasty http=limited http@nasty http.close:1
 nasty-http10      certificate@nasty duplex:refused up:refused up_fill:refused http=limited http.version:1 http.close:1
                   bodies=limited bodies.version_at_server:1
 nasty-1xx         certificate@nasty
+squid-abs         connect@Squid connect.plain:1
+squid-digest-abs  connect@Squid
+tinyproxy-abs     proxy@tinyproxy connect@tinyproxy duplex:held
+privoxy-abs       connect@Privoxy duplex:held up:held up_fill:held down_sse:held
+apache-abs        connect@Apache up@Apache duplex:held up:held up_fill:passes up.behind_16k:1
+mitmproxy-abs     duplex:held up:held up_fill:held down:held down_sse:held down_pad:held
+storefwd-abs      up@storefwd up.status:411 duplex:refused up:refused up_fill:refused down:held down_sse:held down_pad:held
+                  limit:2 parallel@storefwd parallel.refused:6 http=limited http.close:1 bodies=limited bodies.version_at_server:1
 nasty-small       certificate@nasty duplex:refused up:refused up_fill:refused up.status:411 size=broken size.up_60k:0
 '
 
