@@ -1,4 +1,4 @@
-// links: server/seals.c tunnel/seal_handshake.c tunnel/seal.c tunnel/tls_context.c tunnel/tls_trust.c tunnel/certificate.c tunnel/loop.c tunnel/log.c
+// links: server/seals.c server/seals_visit.c tunnel/seal_handshake.c tunnel/seal.c tunnel/tls_context.c tunnel/tls_trust.c tunnel/certificate.c tunnel/loop.c tunnel/log.c
 // links: tunnel/counters.c tests/lib/certs.c framing/capsule.c framing/cursor.c framing/varint.c framing/error.c framing/base64.c tunnel/pin.c
 /* libs: -lev -lssl -lcrypto */
 /* The server's seals: made by two exchanges, repeated ones answered alike, kept for as long as they are of use, and never more
