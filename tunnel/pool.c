@@ -208,6 +208,13 @@ static bool is_cut(const struct member *m, int error)
 	return m->state == MEMBER_USED && (error == ERROR_RESET || error == ERROR_EOF || error == ERROR_TIMEOUT);
 }
 
+static void note_turn(struct pool *p, int64_t took)
+{
+	took = took < p->usual_us ? took : p->usual_us;
+	p->turn_us = p->turns ? (7 * p->turn_us + took) / 8 : took;
+	p->turns++;
+}
+
 static void on_closed(void *ctx, int error)
 {
 	struct member *m = ctx;
@@ -222,6 +229,7 @@ static void on_closed(void *ctx, int error)
 	} else if (error == 0 && m->state == MEMBER_USED) {
 		pool_survived(m, true);
 		p->single = m->exchanges == 1;
+		note_turn(p, loop_now(p->loop) - m->since);
 		p->crowded = 0;
 	}
 	pool_unlink(p, m);

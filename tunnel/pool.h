@@ -16,6 +16,7 @@
 
 #define POOL_LIMIT_DEFAULT 6
 #define POOL_LIMIT_MIN 2
+#define POOL_FEW 3		/* at a time: each of them matters */
 #define POOL_LIMIT_MAX 16
 
 struct pool;

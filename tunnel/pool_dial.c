@@ -12,6 +12,7 @@
 #define GAP_US (50 * LOOP_MS)		/* between dials once one has failed */
 #define GAP_MAX_US (32 * GAP_US)	/* while others stand and more are refused */
 #define SLOW_US (500 * LOOP_MS)		/* beyond three usual dials: it is made to wait */
+#define SETTLED 16		/* exchanges; then it is no beginning any more */
 #define RAISE_US (60 * LOOP_SECOND)	/* one more may be tried again */
 #define RAISE_MAX_US (1800 * LOOP_SECOND)
 
@@ -188,10 +189,12 @@ static void start_dial(struct pool *p)
 	watch_slow(p);
 }
 
-/* Where each exchange needs a connection of its own they are spread in time: else all come and go together. */
+/* Where each exchange needs a connection of its own they are spread in time: else all come and go together. With few that matters
+ * more than that one is there soon, except at the beginning. */
 static int64_t not_before(const struct pool *p)
 {
-	int64_t spread = p->single && p->dialled_us ? p->dialled_us + p->usual_us / p->limit : 0;
+	int64_t took = p->usual_us + (p->limit <= POOL_FEW && p->turns > SETTLED ? p->turn_us : 0);
+	int64_t spread = p->single && p->dialled_us ? p->dialled_us + took / p->limit : 0;
 
 	return spread > p->not_before ? spread : p->not_before;
 }
@@ -254,7 +257,8 @@ void pool_dial_forget(struct pool *p)
 	p->trying = false;
 	p->limit = p->most;
 	p->raise_us = p->raise_wait_us = p->limited_us = 0;
-	p->usual_us = 0;
+	p->usual_us = p->turn_us = 0;
+	p->turns = 0;
 	p->failures = 0;
 	p->not_before = 0;
 	timer_stop(&p->slow);

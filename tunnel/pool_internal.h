@@ -54,6 +54,8 @@ struct pool {
 	unsigned failures;	/* in a row */
 	int64_t not_before;	/* the next dial */
 	int64_t usual_us;	/* that a dial takes, smoothed; 0: none succeeded */
+	unsigned turns;		/* exchanges that had a connection each */
+	int64_t turn_us;	/* that such an exchange takes, smoothed; each counts at most as long as a dial */
 	int64_t dialled_us;	/* when the last one began */
 	bool single;		/* connections end behind one exchange here */
 	bool kept;		/* one served a second exchange */

@@ -277,7 +277,7 @@ static void glances_are_rarer_where_it_is_tight(void **state)
 	(void)state;
 	steps.single = true;
 	steps.limit = 2;
-	assert_in_range(looks_in_a_call(), 7, 9);
+	assert_in_range(looks_in_a_call(), 4, 6);
 }
 
 static void a_prescribed_rung_is_never_left(void **state)
