@@ -312,6 +312,7 @@ static void on_control(void *ctx, FILE *out, size_t n, char *const *words)
 		.identity = credentials_first(h->signer.credentials),
 		.trouble = h->trouble,
 		.stopping = h->stopping,
+		.sealed = h->current && attachment_is_sealed(h->current),
 		.session = h->current ? attachment_session(h->current) : NULL,
 		.ladder = h->current ? attachment_ladder(h->current) : NULL,
 		.pool = path_pool(h->path),

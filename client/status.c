@@ -187,7 +187,7 @@ static void way(struct status *out, const struct status_source *from)
 		COPY(l->scheme, auth_scheme_name(auth_scheme(auth)));
 		COPY(l->user, auth_user(auth));
 	}
-	out->sealed = route_is_plain(from->route) || from->options->seal_always;
+	out->sealed = from->sealed;
 }
 
 static void certificate(struct status_certificate *out, const struct witness *w)

@@ -144,7 +144,7 @@ struct status_source {
 	const struct options *options;
 	int64_t begun_us;
 	const char *identity, *trouble;
-	bool stopping;
+	bool stopping, sealed;	/* sealed: the session is, or waits for its seal */
 	const struct session *session;
 	const struct ladder *ladder;
 	const struct pool *pool;
