@@ -9,7 +9,7 @@
 #define AUTH_SCHEMES (AUTH_NEGOTIATE + 1)
 #define AUTH_WHY_MAX 800
 #define AUTH_REASON_MAX 300
-#define AUTH_STEP_US (15 * LOOP_SECOND)
+#define AUTH_STEP_US (8 * LOOP_SECOND)	/* shorter than a dial's patience with a proxy: another scheme must have its turn */
 
 /* A scheme: one row of auth_methods. */
 struct auth_method {
