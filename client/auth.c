@@ -326,6 +326,7 @@ struct auth *auth_new(const struct auth_config *config)
 
 	if (!a)
 		abort();
+	a->refs = 1;
 	a->loop = config->loop;
 	a->proxy = *config->proxy;
 	explicit_bzero(a->proxy.password, sizeof a->proxy.password);
@@ -351,19 +352,30 @@ static void destroy(struct auth *a)
 
 void auth_free(struct auth *a)
 {
-	if (!a)
-		return;
-	a->freed = true;
-	if (!a->dialogues)
+	if (a && --a->refs == 0 && !a->dialogues)
 		destroy(a);
+}
+
+struct auth *auth_keep(struct auth *a)
+{
+	a->refs++;
+	return a;
+}
+
+bool auth_is_same(const struct auth *a, const struct auth_config *c)
+{
+	return strcmp(a->proxy.user, c->proxy->user) == 0 && a->allowed == c->allowed &&
+	       strcmp(a->password ? a->password : "", c->password ? c->password : "") == 0;
 }
 
 void auth_forget(struct auth *a)
 {
+	if (a->proven)
+		return;
+	a->rejections = a->stopped ? REJECTIONS_MAX - 1 : 0;
 	a->stopped = false;
-	a->rejections = a->stale = 0;
+	a->stale = 0;
 	a->round++;
-	a->proven = false;
 	a->refused_principal[0] = 0;
 	for (size_t i = 0; i < AUTH_SCHEMES; i++)
 		a->missing[i].until_us = 0;
@@ -399,7 +411,7 @@ void auth_end(struct auth_dialogue *d)
 	auth_digest_release(d->nonce);
 	auth_gate_leave(d);
 	loop_free_later(a->loop, d);
-	if (a->freed && !a->dialogues)
+	if (a->refs == 0 && !a->dialogues)
 		destroy(a);
 }
 

@@ -28,7 +28,10 @@ struct auth_config {
 
 struct auth *auth_new(const struct auth_config *);
 void auth_free(struct auth *);	/* dialogues may be left: connections live longer than a reload. NULL is fine */
-/* What was rejected may be tried again: other credentials were given, or a ticket was renewed. */
+struct auth *auth_keep(struct auth *);	/* auth_free once more */
+/* Made for the same proxy it would say the same: user, password and schemes. */
+bool auth_is_same(const struct auth *, const struct auth_config *);
+/* Somebody says that what was rejected is right now: it may be tried again, a password once. */
 void auth_forget(struct auth *);
 /* For status: the scheme in use, and the user as shown to people ("" unknown). */
 enum auth_scheme auth_scheme(const struct auth *);
@@ -53,10 +56,13 @@ int auth_challenged(struct auth_dialogue *, const struct http1_head *, bool *on_
 /* Another answer came: what was sent is accepted. Authentication-Info of the head is looked at (Digest: nextnonce). */
 void auth_accepted(struct auth_dialogue *, const struct http1_head *);
 /* SOCKS5 (RFC 1929), where no scheme is asked for: name and password as they are; they live as long as the auth. 0; ERROR_AGAIN:
- * ready comes; ERROR_PROXY_AUTH: there are none, or they were rejected (auth_why). And how that ended: 0, or, rejected,
- * ERROR_PROXY_AUTH. */
+ * ready comes; ERROR_PROXY_AUTH (auth_why): there are none, they were rejected, or Basic, which is as clear, is not allowed. */
 int auth_login(struct auth_dialogue *, const char **user, const char **password);
+/* How that ended: 0, or, rejected, ERROR_PROXY_AUTH. */
 int auth_login_answered(struct auth_dialogue *, bool accepted);
+/* The proxy closed the connection in the place of an answer, as some reject: ERROR_PROXY_AUTH, or, where they were accepted before,
+ * ERROR_PROXY, a few times (auth_why). */
+int auth_login_cut(struct auth_dialogue *);
 /* Why it is hopeless: a sentence for people that names the proxy, the scheme, the user and what to do. After ERROR_AGAIN: what
  * is waited for, should a deadline of the caller's pass. */
 const char *auth_why(const struct auth_dialogue *);

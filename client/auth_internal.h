@@ -59,7 +59,7 @@ struct auth {
 	struct auth_dialogue *prover; /* the only one to try what is not proven; the others wait */
 	struct timer patience;	/* with the prover */
 	struct auth_dialogue *dialogues;
-	bool freed;		/* but for them */
+	unsigned refs;		/* 0: only they are left */
 	struct later wake;
 	struct {
 		int64_t until_us; /* not again before, if another scheme will do */

@@ -7,6 +7,8 @@
 #include "client/auth_internal.h"
 #include "framing/error.h"
 
+#define CUTS_MAX 3	/* in a row, of what was accepted before: a proxy that is restarted is no reason to give up */
+
 static int rejected(struct auth_dialogue *d)
 {
 	const struct auth *a = d->auth;
@@ -28,6 +30,11 @@ int auth_login(struct auth_dialogue *d, const char **user, const char **password
 			 "--proxy-password-file FILE", a->proxy.shown);
 		return ERROR_PROXY_AUTH;
 	}
+	if (!(a->allowed & auth_bit(AUTH_BASIC))) {
+		snprintf(d->why, sizeof d->why, "the proxy %s wants a name and password, which SOCKS5 shows to everybody on the way: not allowed "
+			 "here, for nobody named this proxy; name it with --proxy, or allow it with --proxy-auth basic", a->proxy.shown);
+		return ERROR_PROXY_AUTH;
+	}
 	if (!a->proven && a->prover && a->prover != d) {
 		d->waiting = true;
 		snprintf(d->why, sizeof d->why, "the proxy %s has not answered another connection's name and password yet", a->proxy.shown);
@@ -35,6 +42,7 @@ int auth_login(struct auth_dialogue *d, const char **user, const char **password
 	}
 	if (!a->proven)
 		a->prover = d;	/* until the dialogue ends */
+	d->round = a->round;
 	*user = a->proxy.user;
 	*password = a->password;
 	return 0;
@@ -42,7 +50,26 @@ int auth_login(struct auth_dialogue *d, const char **user, const char **password
 
 int auth_login_answered(struct auth_dialogue *d, bool accepted)
 {
-	d->auth->proven = accepted;
-	d->auth->stopped = !accepted;
+	struct auth *a = d->auth;
+
+	a->proven = accepted;
+	a->was_proven = a->was_proven || accepted;
+	a->stopped = !accepted;
+	a->rejections = 0;
 	return accepted ? 0 : rejected(d);
+}
+
+int auth_login_cut(struct auth_dialogue *d)
+{
+	struct auth *a = d->auth;
+
+	if (d->round == a->round) {
+		a->round++;
+		a->rejections++;
+	}
+	if (!a->was_proven || a->rejections >= CUTS_MAX)
+		return auth_login_answered(d, false);
+	a->proven = false;
+	snprintf(d->why, sizeof d->why, "the proxy %s closed the connection instead of answering the name and password", a->proxy.shown);
+	return ERROR_PROXY;
 }

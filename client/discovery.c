@@ -100,10 +100,16 @@ static void show(const char *where, char *out, size_t size)
 	snprintf(out, size, "%.*s%.*s", (int)(rest - where), where, (int)n, at ? at + 1 : rest);
 }
 
+/* What was found before is better than nothing, as long as the network is the same. */
+static bool keeps(const struct discovery *d)
+{
+	return d->known && !d->moved;
+}
+
 static void pac_failed(struct discovery *d, const char *where, const char *why)
 {
 	char what[400];
-	bool keep = d->known && !d->moved;
+	bool keep = keeps(d);
 
 	snprintf(what, sizeof what, "the PAC file %.120s %.180s; %s", where, why,
 		 keep ? "what it said before stays" : "going without a proxy until it answers");
@@ -169,7 +175,8 @@ static void on_settings(void *ctx, const struct settings_result *r)
 	if (d->pac)
 		return;
 	timer_in(&d->again, AGAIN_US);	/* people change them */
-	settle(d);
+	if (r->kind != SETTINGS_UNKNOWN || !keeps(d))
+		settle(d);
 }
 
 /* True when it is decided. */
@@ -266,11 +273,11 @@ void discovery_free(struct discovery *d)
 	loop_free_later(d->loop, d);
 }
 
-void discovery_again(struct discovery *d)
+void discovery_again(struct discovery *d, bool moved)
 {
 	quiet(d);
 	resolver_renew(d->resolver);
-	d->moved = true;
+	d->moved = d->moved || moved;
 	d->failures = 0;
 	d->said[0] = 0;
 	loop_later(d->loop, &d->look);

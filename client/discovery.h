@@ -18,8 +18,9 @@ struct discovery;
 struct discovery *discovery_new(struct loop *, const struct options *, void (*found)(void *ctx, const struct proxy_list *),
 				void *ctx);
 void discovery_free(struct discovery *);	/* NULL is fine */
-/* Looks again: the network changed, or a reload was asked for. found follows only when the answer differs. */
-void discovery_again(struct discovery *);
+/* Looks again: the network changed (moved: what was found before is of no use), or a reload was asked for. found follows only when the
+ * answer differs. */
+void discovery_again(struct discovery *, bool moved);
 /* The list as it is; NULL: not known yet. */
 const struct proxy_list *discovery_list(const struct discovery *);
 

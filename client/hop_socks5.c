@@ -85,10 +85,10 @@ static ssize_t on_method(struct hop_socks5 *k)
 	return n;
 }
 
-static void socks5_rejected(struct hop_socks5 *k)
+/* error: what it is for auth. */
+static void socks5_rejected(struct hop_socks5 *k, int error)
 {
-	auth_login_answered(k->dialogue, false);
-	hop_fail(&k->hop, ERROR_PROXY_AUTH, "%s", auth_why(k->dialogue));
+	hop_fail(&k->hop, error, "%s", auth_why(k->dialogue));
 }
 
 static ssize_t on_login(struct hop_socks5 *k)
@@ -102,7 +102,7 @@ static ssize_t on_login(struct hop_socks5 *k)
 		auth_login_answered(k->dialogue, true);
 		socks5_wish(k);
 	} else {
-		socks5_rejected(k);
+		socks5_rejected(k, auth_login_answered(k->dialogue, false));
 	}
 	return n;
 }
@@ -153,8 +153,8 @@ static void on_readable(void *ctx)
 		socks5_answer(k);
 		return;
 	}
-	if (k->state == LOGGED_IN) /* some close in the place of an answer */
-		socks5_rejected(k);
+	if (k->state == LOGGED_IN)
+		socks5_rejected(k, auth_login_cut(k->dialogue));
 	else
 		hop_fail(&k->hop, ERROR_PROXY, "the proxy %s closed the connection instead of answering for %s: is this a SOCKS5 proxy?",
 			 c->proxy->shown, c->whom);

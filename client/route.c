@@ -94,10 +94,10 @@ static void use(struct route *r, struct ways *w)
 	r->ways = w;
 }
 
-/* files: whose files to use, NULL: they are read. */
-static int load(struct route *r, const struct proxy_list *list, const struct ways *files, char *error, size_t size)
+/* read: the files. */
+static int load(struct route *r, const struct proxy_list *list, bool read, char *error, size_t size)
 {
-	struct ways *w = ways_new(r->loop, r->resolver, r->options, list, files, error, size);
+	struct ways *w = ways_new(r->loop, r->resolver, r->options, list, r->ways, read, error, size);
 
 	if (!w)
 		return ERROR_CONFIG;
@@ -125,7 +125,7 @@ static void on_found(void *ctx, const struct proxy_list *list)
 	char before[600], error[1024];
 
 	snprintf(before, sizeof before, "%s", route_text(r));
-	if (load(r, list, r->ways, error, sizeof error) < 0)
+	if (load(r, list, false, error, sizeof error) < 0)
 		return;		/* nothing is read */
 	say_found(r);
 	if (strcmp(before, route_text(r)) != 0)
@@ -143,7 +143,7 @@ struct route *route_new(struct loop *loop, const struct options *o, char *error,
 	r->resolver = resolver_new(loop);
 	r->candidates = candidates_new(loop, &candidates_events, r);
 	timer_init(&r->retire, loop, on_retire, r);
-	if (load(r, NULL, NULL, error, size) < 0) {
+	if (load(r, NULL, true, error, size) < 0) {
 		route_free(r);
 		return NULL;
 	}
@@ -178,10 +178,10 @@ void route_free(struct route *r)
 
 int route_reload(struct route *r, char *error, size_t size)
 {
-	int rc = load(r, route_list(r), NULL, error, size);
+	int rc = load(r, route_list(r), true, error, size);
 
 	if (rc == 0)
-		discovery_again(r->discovery);
+		discovery_again(r->discovery, false);
 	return rc;
 }
 
@@ -197,7 +197,7 @@ void route_forget(struct route *r)
 			dialler_forget(w->way[i].dialler);
 	resolver_renew(r->resolver);
 	candidates_forget(r->candidates);
-	discovery_again(r->discovery);
+	discovery_again(r->discovery, true);
 }
 
 bool route_bad(struct route *r)

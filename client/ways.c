@@ -44,10 +44,14 @@ static int trust_load(struct ways *w, char *error, size_t size)
 
 /* ---- credentials ---- */
 
-static unsigned allowed(const struct ways *w, const struct proxy *p)
+/* What the proxy knew of us before stays known: what it rejected, too. */
+static struct auth *auth_make(const struct ways *w, const struct proxy *given, const struct auth_config *config)
 {
-	/* Basic shows the password to the proxy and, but within TLS, to everybody on the way. */
-	return options_proxy_auth(w->options, w->list.named || p->kind == PROXY_HTTPS);
+	for (const struct ways *b = w->before; b; b = b->next)
+		for (unsigned i = 0; i < b->n_auths; i++)
+			if (proxy_equal(&b->proxies[i], given) && auth_is_same(b->auths[i], config))
+				return auth_keep(b->auths[i]);
+	return auth_new(config);
 }
 
 /* What this proxy knows of us, shared by all ways that go through it. */
@@ -65,10 +69,14 @@ static struct auth *auth_of(struct ways *w, const struct proxy *given)
 		config.password = p.password;
 	else if (p.user[0] && w->password[0])
 		config.password = w->password;
-	config.allowed = allowed(w, &p);
+	/* Basic shows the password to the proxy, and so does SOCKS5, which has nothing else: TLS is no reason to trust one that
+	 * anybody may have named. */
+	config.allowed = options_proxy_auth(w->options, w->list.named);
+	if (p.kind == PROXY_SOCKS5 && w->list.named)
+		config.allowed |= 1u << AUTH_BASIC;
 	w->proxies[w->n_auths] = *given;
 	daemon_wipe(w->proxies[w->n_auths].password, sizeof w->proxies[w->n_auths].password);
-	w->auths[w->n_auths] = auth_new(&config);
+	w->auths[w->n_auths] = auth_make(w, given, &config);
 	daemon_wipe(p.password, sizeof p.password);
 	return w->auths[w->n_auths++];
 }
@@ -138,7 +146,7 @@ static int files_copy(struct ways *w, const struct ways *from)
 }
 
 struct ways *ways_new(struct loop *loop, struct resolver *resolver, const struct options *o, const struct proxy_list *list,
-		      const struct ways *files, char *error, size_t size)
+		      const struct ways *before, bool read, char *error, size_t size)
 {
 	struct ways *w = calloc(1, sizeof *w);
 
@@ -146,7 +154,8 @@ struct ways *ways_new(struct loop *loop, struct resolver *resolver, const struct
 		abort();
 	w->loop = loop;
 	w->options = o;
-	if ((files ? files_copy(w, files) : files_read(w, error, size)) < 0) {
+	w->before = before;
+	if ((read ? files_read(w, error, size) : files_copy(w, before)) < 0) {
 		ways_free(w);
 		return NULL;
 	}
@@ -154,6 +163,9 @@ struct ways *ways_new(struct loop *loop, struct resolver *resolver, const struct
 		w->list = *list;
 	for (unsigned i = 0; i < w->list.n; i++)
 		add_chain(w, resolver, &w->list.chain[i]);
+	for (unsigned i = 0; read && i < w->n_auths; i++)
+		auth_forget(w->auths[i]);
+	w->before = NULL;
 	return w;
 }
 

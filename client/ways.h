@@ -25,6 +25,7 @@ struct way {
 struct ways {
 	struct ways *next;	/* for whoever keeps several */
 	int64_t until_us;	/* the same: not freed before */
+	const struct ways *before; /* while they are made: those in use, and older ones behind them */
 	const struct options *options;
 	struct loop *loop;
 	struct tls_context *tls, *seal_tls, *proxy_tls;
@@ -36,10 +37,10 @@ struct ways {
 	struct proxy proxies[WAYS_AUTHS_MAX];	/* that they are of */
 };
 
-/* Reads the files that the options name; with `files` those are not read again, but taken from there. list: NULL while nobody
- * knows. NULL and a sentence in error. */
-struct ways *ways_new(struct loop *, struct resolver *, const struct options *, const struct proxy_list *, const struct ways *files,
-		      char *error, size_t size);
+/* read: the files that the options name; else what was in them is taken from before. list: NULL while nobody knows. before: those
+ * in use; what proxies know of us goes on, or NULL. NULL and a sentence in error. */
+struct ways *ways_new(struct loop *, struct resolver *, const struct options *, const struct proxy_list *, const struct ways *before,
+		      bool read, char *error, size_t size);
 void ways_free(struct ways *);	/* dials under way are cancelled. NULL is fine */
 
 #endif

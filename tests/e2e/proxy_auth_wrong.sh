@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Wrong passwords: at most two attempts in 20 s, then a sentence, until the file is read anew; no ticket; only schemes that are refused.
-# seconds: 80
+# seconds: 90
 [ -n "${IN_NAMESPACE:-}" ] || IN_NAMESPACE=1 exec "$(dirname "$0")/../lib/namespace.sh" "$0"
 . "$(dirname "$0")/e2e.sh"
 . "$TOP/tests/lib/kerberos.sh"
@@ -58,6 +58,19 @@ for kind in "${!USER_OF[@]}"; do
 	grep -q -E 'Basic|NTLM|Digest' "$W/by-$kind.err" || fail "$kind: not said which scheme"
 done
 ! squid_auth_log basic | grep -q -E 'bob|carol' || fail "a password went to a proxy that nobody allowed it for"
+
+# Read anew, but still wrong: once more at most with each reload.
+for reload in 1 2 3; do
+	for kind in "${!USER_OF[@]}"; do
+		kill -HUP "${PID[by-$kind]}"
+	done
+	sleep 3
+done
+for kind in "${!USER_OF[@]}"; do
+	tried=$(squid_auth_log "$kind" | grep -c " ${LAST[$kind]}\$")
+	note "$kind: tried $tried times after 3 reloads"
+	check "$tried" "<=" 5 "$kind: attempts with the wrong password after 3 reloads"
+done
 
 # Put right, and read anew.
 for kind in "${!USER_OF[@]}"; do

@@ -142,6 +142,11 @@ int auth_login_answered(struct auth_dialogue *d, bool accepted)
 	return accepted ? 0 : ERROR_PROXY_AUTH;
 }
 
+int auth_login_cut(struct auth_dialogue *d)
+{
+	return auth_login_answered(d, false);
+}
+
 const char *auth_why(const struct auth_dialogue *d)
 {
 	return d && timer_armed(&d->timer) ? "the ticket is waited for" : "the proxy knows nobody of that name";

@@ -192,7 +192,20 @@ static void test_two_attempts_in_all(void **state)
 		loop_advance(loop, loop_now(loop) + 100 * LOOP_SECOND);
 	}
 	assert_int_equal(attempts, 2);
-	/* Other credentials were given. */
+	/* Somebody says that it is right now: once more, whatever comes. */
+	for (int i = 0; i < 3; i++) {
+		auth_forget(auth);
+		for (int k = 0; k < 3; k++) {
+			talker_begin(&a, auth);
+			while (talker_line(&a) >= 0) {
+				attempts += a.n > 0;
+				if (TALKER_CHALLENGED(&a, NULL, "Basic realm=x") < 0)
+					break;
+			}
+			talker_end(&a);
+		}
+		assert_int_equal(attempts, 3 + i);
+	}
 	auth_forget(auth);
 	talker_begin(&a, auth);
 	talker_line(&a);
@@ -286,9 +299,12 @@ static void test_a_lost_connection_is_no_rejection(void **state)
 		talker_end(&a);
 	}
 	/* Neither is one while nothing is proven; the next one tries then. */
-	auth_forget(auth);
+	auth_free(auth);
+	auth = make("alice", "secret", BASIC | DIGEST);
 	talker_begin(&a, auth);
 	talker_begin(&b, auth);
+	assert_int_equal(talker_line(&a), 0);
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, "Basic realm=x"), 0);
 	assert_true(talker_line(&a) > 0);
 	assert_int_equal(talker_line(&b), ERROR_AGAIN);
 	talker_end(&a);

@@ -107,6 +107,57 @@ static void test_gone(void **state)
 	assert_int_equal(auth_login(b, &user, &password), 0);
 }
 
+/* A proxy that is restarted in the middle of it has rejected nothing; one that only ever closes has. */
+static void test_cut(void **state)
+{
+	(void)state;
+	make("jane", "secret");
+	assert_int_equal(auth_login(a, &user, &password), 0);
+	assert_int_equal(auth_login_answered(a, true), 0);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(auth_login(a, &user, &password), 0);
+		assert_int_equal(auth_login(b, &user, &password), 0);
+		assert_int_equal(auth_login_cut(a), ERROR_PROXY);
+		assert_int_equal(auth_login_cut(b), ERROR_PROXY);	/* both at once are one */
+		assert_int_equal(auth_login(a, &user, &password), 0);
+		assert_int_equal(auth_login(b, &user, &password), ERROR_AGAIN);
+		assert_int_equal(auth_login_cut(a), ERROR_PROXY);
+		assert_non_null(strstr(auth_why(a), "closed the connection instead of answering the name and password"));
+		assert_int_equal(auth_login(a, &user, &password), 0);
+		assert_int_equal(auth_login_answered(a, true), 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(auth_login(a, &user, &password), 0);
+		assert_int_equal(auth_login_cut(a), ERROR_PROXY);
+	}
+	assert_int_equal(auth_login(a, &user, &password), 0);
+	assert_int_equal(auth_login_cut(a), ERROR_PROXY_AUTH);
+	assert_int_equal(auth_login(a, &user, &password), ERROR_PROXY_AUTH);
+}
+
+static void test_cut_at_first(void **state)
+{
+	(void)state;
+	make("jane", "wrong");
+	assert_int_equal(auth_login(a, &user, &password), 0);
+	assert_int_equal(auth_login_cut(a), ERROR_PROXY_AUTH);
+	assert_int_equal(auth_login(b, &user, &password), ERROR_PROXY_AUTH);
+}
+
+/* A PAC file of who knows whom may name a proxy: it must not get a password as it is. */
+static void test_not_allowed(void **state)
+{
+	struct proxy p = { .kind = PROXY_SOCKS5, .host = "proxy.example", .port = 1080, .user = "jane", .shown = "socks5://proxy.example:1080" };
+	struct auth_config config = { .loop = loop, .proxy = &p, .password = "secret", .allowed = 1u << AUTH_DIGEST | 1u << AUTH_NTLM };
+
+	(void)state;
+	auth = auth_new(&config);
+	a = auth_begin(auth, on_ready, &a);
+	b = auth_begin(auth, on_ready, &b);
+	assert_int_equal(auth_login(a, &user, &password), ERROR_PROXY_AUTH);
+	assert_non_null(strstr(auth_why(a), "not allowed"));
+}
+
 static void test_none(void **state)
 {
 	(void)state;
@@ -121,6 +172,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_accepted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_rejected, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_gone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_cut, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_cut_at_first, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_not_allowed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_none, set_up, tear_down),
 	};
 

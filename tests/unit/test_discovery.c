@@ -246,16 +246,17 @@ static void test_again(void **state)
 {
 	struct options *o = options();
 	struct discovery *d;
+	char text[300];
 
 	(void)state;
 	o->proxy_pac = file("again.pac", FUNCTION("return 'PROXY a:1'"));
 	d = begin(o);
 	/* The same answer is not told; another one is. */
-	discovery_again(d);
+	discovery_again(d, true);
 	turn(LOOP_SECOND);
 	assert_int_equal(got.calls, 1);
 	file("again.pac", FUNCTION("return 'PROXY b:2; DIRECT'"));
-	discovery_again(d);
+	discovery_again(d, true);
 	assert_int_equal(got.calls, 1);
 	turn(10 * LOOP_SECOND);
 	assert_int_equal(got.calls, 2);
@@ -268,8 +269,13 @@ static void test_again(void **state)
 	assert_string_equal(got.text, "b:2|direct");
 	assert_true(timer_armed(&d->again));
 	assert_true(d->again.at - loop_now(loop) < 6 * LOOP_SECOND);
+	/* A reload does not change that. */
+	discovery_again(d, false);
+	turn(LOOP_SECOND);
+	assert_int_equal(got.calls, 2);
+	assert_string_equal(proxy_chain_text(&discovery_list(d)->chain[0], text, sizeof text), "b:2");
 	/* On another network it is worth nothing. */
-	discovery_again(d);
+	discovery_again(d, true);
 	turn(10 * LOOP_SECOND);
 	assert_int_equal(got.calls, 3);
 	assert_string_equal(got.text, "direct");
@@ -292,6 +298,33 @@ static void test_again(void **state)
 	turn(LOOP_MS);
 }
 
+/* A desktop that hangs for once takes no proxy away. */
+static void test_settings_unknown(void **state)
+{
+	static struct settings_result r;
+	struct discovery *d = begin(options());
+
+	(void)state;
+	assert_string_equal(got.text, "direct");
+	r.kind = SETTINGS_LIST;
+	r.list.n = 1;
+	assert_null(proxy_parse("http://desk:1", true, false, &r.list.chain[0].hop[0]));
+	r.list.chain[0].n = 1;
+	on_settings(d, &r);
+	assert_string_equal(got.text, "desk:1");
+	r.kind = SETTINGS_UNKNOWN;
+	strcpy(r.why, "it took too long");
+	on_settings(d, &r);
+	assert_int_equal(got.calls, 2);
+	assert_string_equal(got.text, "desk:1");
+	assert_true(timer_armed(&d->again));
+	r.kind = SETTINGS_NONE;
+	on_settings(d, &r);
+	assert_string_equal(got.text, "direct");
+	discovery_free(d);
+	turn(LOOP_MS);
+}
+
 /* Freed at any time, with whatever is under way. */
 static void test_freed_at_any_time(void **state)
 {
@@ -307,7 +340,7 @@ static void test_freed_at_any_time(void **state)
 		if (when[i])
 			turn(when[i]);
 		if (i == 3)
-			discovery_again(d);
+			discovery_again(d, true);
 		discovery_free(d);
 		turn(LOOP_MS);
 	}
@@ -417,6 +450,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order), cmocka_unit_test(test_scripts), cmocka_unit_test(test_broken_scripts),
 		cmocka_unit_test(test_endless_scripts), cmocka_unit_test(test_no_file), cmocka_unit_test(test_again),
+		cmocka_unit_test(test_endless_scripts), cmocka_unit_test(test_no_file), cmocka_unit_test(test_settings_unknown),
 		cmocka_unit_test(test_freed_at_any_time), cmocka_unit_test(test_child),
 	};
 
