@@ -237,6 +237,8 @@ void carrier_helper_ended(struct carrier_helper *h, struct leg *leg, int error)
 		return;
 	if (error == 0 && !leg->replaced && leg->ops->mode != MODE_POLL && leg->ops->mode != MODE_UP && age < SHORT_LIFE)
 		error = ERROR_RESET;
+	if (error == 0 && !leg->recorded && (leg->ops->mode == MODE_POLL || leg->ops->mode == MODE_UP))
+		error = leg->in.begun ? ERROR_EOF : ERROR_HTTP;	/* a complete answer has a record, if it is the server's */
 	if (leg->ops->mode == MODE_POLL && leg->hold_ms && (leg->heard || leg->spoke))
 		h->busy_us = loop_now(s->loop);
 	if (error == 0)

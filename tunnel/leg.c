@@ -37,6 +37,7 @@ static int on_record_end(void *ctx)
 {
 	struct leg *leg = ctx;
 
+	leg->recorded = true;
 	leg->heard |= leg->inbound.accountable;
 	return inbox_end(leg->carrier, &leg->inbound);
 }

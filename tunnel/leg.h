@@ -44,6 +44,7 @@ struct leg {
 	bool waiting;		/* server: an answer that is being held */
 	bool doubled;		/* server: its request came more than once, the answer to this copy may be dropped */
 	bool spoke, heard;	/* something accountable was sent, came */
+	bool recorded;		/* a whole record came */
 	bool streamed_answer;	/* server: counted in carrier->streamed_answers */
 	bool replaced;		/* helper: another stands in its place, it may end as it likes */
 	bool given_up;		/* helper: a held poll that something in between did not want to hold so long */

@@ -295,6 +295,9 @@ static void way_complete(struct way *w)
 	case FAULT_HTML:
 		way_answer_own(w, "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<html>accept our terms</html>");
 		return;
+	case FAULT_EMPTY:
+		way_answer_own(w, "HTTP/1.0 200 OK\r\n\r\n");
+		return;
 	case FAULT_TWICE:
 		errand_new(p, NULL, &w->request, 0);
 		errand_new(p, w, &w->request, 5 * LOOP_MS);

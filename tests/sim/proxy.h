@@ -22,6 +22,7 @@ enum proxy_fault {
 	FAULT_REPLAY,		/* the request comes to the server again a second later */
 	FAULT_502,
 	FAULT_HTML,		/* a page with status 200 */
+	FAULT_EMPTY,		/* status 200 and nothing else */
 	FAULT_COUNT,
 };
 

@@ -153,6 +153,34 @@ static void three_carriers(void **state)
 		sprayed(3, seed);
 }
 
+/* A box that answers everything by itself for a while is not asked as fast as it answers; behind it all goes on. */
+static void own_answers(void **state)
+{
+	(void)state;
+	for (enum proxy_fault kind = FAULT_502; kind < FAULT_COUNT; kind++) {
+		struct script script = { .only = kind };
+		struct proxy_options store = { .kind = PROXY_STORE, .delay_us = 5 * LOOP_MS, .dial_us = 20 * LOOP_MS,
+					       .fault = fault, .ctx = &script };
+		struct world *w = script.w = world_new(1, false);
+		struct lane *lane = world_lane(w, "poll", &store, 4);
+		struct stream_flow *f;
+		struct datagram_flow *d;
+		unsigned before;
+
+		assert_true(world_connect(w, 20 * LOOP_SECOND));
+		f = world_stream(w, 50000, 50000);
+		d = world_datagram(w);
+		before = proxy_exchanges(lane->proxy);
+		script.every = 1;
+		world_run(w, 10 * LOOP_SECOND);
+		assert_in_range(proxy_exchanges(lane->proxy) - before, 1, 200);
+		script.every = 0;
+		world_call(w, d, 50, 20 * LOOP_MS, 172);
+		check(w, &f, 1, d, "after answers of its own");
+		world_free(w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +188,7 @@ int main(void)
 		cmocka_unit_test(one_carrier),
 		cmocka_unit_test(two_carriers),
 		cmocka_unit_test(three_carriers),
+		cmocka_unit_test(own_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
