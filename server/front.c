@@ -113,29 +113,27 @@ static void forget_sealed(struct front_visitor *v)
 	v->sealed.seal = NULL;
 }
 
-static void on_opened(void *ctx, struct exchange *plain, struct span authorization)
+static bool on_opened(void *ctx, struct exchange *plain, struct span authorization)
 {
 	struct front_visitor *v = ctx;
 	const struct request *r = &v->sealed.request;
 	const struct http1_head *head = v->sealed.head;
 	const char *identity = authenticate(v, head->method, v->sealed.path_query, authorization, v->sealed.seal);
 
+	if (!identity)
+		return false;	/* the cover is the same for every cause: it goes in the clear */
 	forget_sealed(v);
-	if (identity) {
-		seals_prove(v->front->seals, r->sid, r->seal, identity);
-		sessions_accept(v->front->sessions, identity, r, plain, head);
-		return;
-	}
-	plain->events = &ending;
-	plain->ctx = v;
-	cover(v, plain, head);
+	seals_prove(v->front->seals, r->sid, r->seal, identity);
+	sessions_accept(v->front->sessions, identity, r, plain, head);
+	return true;
 }
 
 static void on_unopened(void *ctx, struct exchange *inner, const char *why)
 {
 	struct front_visitor *v = ctx;
 
-	log_limited(LOG_LEVEL_WARN, "seal", v->peer, "a sealed request could not be opened: %s", why);
+	if (why)
+		log_limited(LOG_LEVEL_WARN, "seal", v->peer, "a sealed request could not be opened: %s", why);
 	forget_sealed(v);
 	inner->events = &ending;
 	inner->ctx = v;

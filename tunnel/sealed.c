@@ -140,7 +140,11 @@ static int deliver(struct sealed *s, struct span plain)
 
 		s->events = NULL;
 		timer_stop(&s->timer);
-		events->opened(s->ctx, &s->x, authorization);
+		if (!events->opened(s->ctx, &s->x, authorization)) {
+			s->events = events;
+			hand_back(s, NULL);
+			return 0;
+		}
 	}
 	if (s->dead || !s->x.events)
 		return ERROR_CLOSED;

@@ -21,10 +21,10 @@ struct exchange *sealed_helper(struct loop *, struct seal *, struct exchange *in
 struct sealed_events {
 	/* The first capsule of the request was opened: takes plain over (sets its events) and answers on it, or aborts it.
 	 * authorization: what stands for the Authorization header, n = 0 when there is none; valid during the call. The rest of
-	 * what came follows when it returns. */
-	void (*opened)(void *ctx, struct exchange *plain, struct span authorization);
+	 * what came follows when it returns. False: it is not wanted; failed follows, without a why. */
+	bool (*opened)(void *ctx, struct exchange *plain, struct span authorization);
 	/* It could not be: inner is the callee's again (its events are to be set), nothing was answered. Counted, but the callee
-	 * logs it. */
+	 * logs it. why = NULL: the callee knows. */
 	void (*failed)(void *ctx, struct exchange *inner, const char *why);
 	/* The connection ended before. Last call, as the other two. */
 	void (*closed)(void *ctx);

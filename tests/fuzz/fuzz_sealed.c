@@ -112,12 +112,13 @@ static void on_closed(void *ctx, int error)
 
 static const struct exchange_events user_events = { on_head, on_body, on_nothing, on_nothing, on_closed };
 
-static void on_opened(void *ctx, struct exchange *plain, struct span authorization)
+static bool on_opened(void *ctx, struct exchange *plain, struct span authorization)
 {
 	(void)ctx;
 	CHECK(authorization.n == 6 && !memcmp(authorization.p, "secret", 6));
 	plain->events = &user_events;
 	plain->ctx = NULL;
+	return true;
 }
 
 static void on_failed(void *ctx, struct exchange *inner, const char *why)

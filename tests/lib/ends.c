@@ -104,7 +104,7 @@ static void on_closed(void *ctx, int error)
 
 static const struct exchange_events user_events = { on_head, on_body, on_end, on_writable, on_closed };
 
-static void on_opened(void *ctx, struct exchange *plain, struct span authorization)
+static bool on_opened(void *ctx, struct exchange *plain, struct span authorization)
 {
 	struct user *u = ctx;
 
@@ -113,13 +113,14 @@ static void on_opened(void *ctx, struct exchange *plain, struct span authorizati
 	u->authorization[authorization.n] = '\0';
 	if (u->abort_when_opened) {
 		exchange_abort(plain);
-		return;
+		return true;
 	}
-	if (u->take_nothing)
-		return;
+	if (u->take_nothing || u->unwanted)
+		return !u->unwanted;
 	u->x = plain;
 	plain->events = &user_events;
 	plain->ctx = u;
+	return true;
 }
 
 static void on_failed(void *ctx, struct exchange *inner, const char *why)
@@ -128,7 +129,7 @@ static void on_failed(void *ctx, struct exchange *inner, const char *why)
 
 	assert_ptr_equal(inner, &ends.down.x);
 	u->failed++;
-	snprintf(u->why, sizeof u->why, "%s", why);
+	snprintf(u->why, sizeof u->why, "%s", why ? why : "");
 	inner->events = NULL;
 }
 

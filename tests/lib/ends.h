@@ -28,7 +28,7 @@ struct user {
 	size_t n;
 	unsigned heads, ends, writables, closed, opened, failed, gone;
 	int error, body_code;
-	bool pause, abort, take_nothing, abort_when_opened;
+	bool pause, abort, take_nothing, unwanted, abort_when_opened;
 	char authorization[200], why[200];
 };
 

@@ -172,6 +172,12 @@ void sealed_server(struct loop *l, struct seal *with, struct exchange *inner, st
 
 static enum { OPENS, OPENS_UNBOUND, OPENS_EMPTY, FAILS, CLOSES } becomes;
 
+static void opened(const struct sealed_events *events, struct span authorization)
+{
+	if (!events->opened(opening.ctx, &fake.x, authorization))
+		events->failed(opening.ctx, &fake.x, NULL);
+}
+
 /* What came is opened, or cannot be. */
 static void open_it(void)
 {
@@ -185,10 +191,10 @@ static void open_it(void)
 	switch (becomes) {
 	case OPENS:
 	case OPENS_UNBOUND:
-		events->opened(opening.ctx, &fake.x, (struct span){ (const uint8_t *)value, n });
+		opened(events, (struct span){ (const uint8_t *)value, n });
 		break;
 	case OPENS_EMPTY:
-		events->opened(opening.ctx, &fake.x, (struct span){ NULL, 0 });
+		opened(events, (struct span){ NULL, 0 });
 		break;
 	case FAILS:
 		events->failed(opening.ctx, &fake.x, "a reason");

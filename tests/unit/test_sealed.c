@@ -261,6 +261,27 @@ static void test_nobody_takes_it(void **state)
 	}
 }
 
+/* It was opened, but whoever looks at the credential does not want it: given back, so that the answer is in the clear. */
+static void test_unwanted(void **state)
+{
+	(void)state;
+	for (size_t piece = 1; piece < 100000; piece *= 100) {
+		ends_helper_begin();
+		ends_ask(20, 1, false);
+		ends_send_from(&ends.helper, NULL, 20, 2, false);
+		ends_server_begin();
+		ends.server.unwanted = true;
+		assert_int_equal(ends_bring(&ends.down, ends.up.out, ends.up.n, piece), 0);
+		assert_int_equal(ends.server.opened, 1);
+		assert_int_equal(ends.server.failed, 1);
+		assert_string_equal(ends.server.why, "");
+		assert_int_equal(ends.down.aborts, 0);
+		assert_int_equal(ends.server.n, 0);
+		ends_turn();
+		ends_cut(&ends.up);
+	}
+}
+
 static void test_aborted_in_its_body(void **state)
 {
 	(void)state;
@@ -360,6 +381,7 @@ int main(void)
 		SEALED_TEST(test_pages),
 		SEALED_TEST(test_unsealed),
 		SEALED_TEST(test_nobody_takes_it),
+		SEALED_TEST(test_unwanted),
 		SEALED_TEST(test_aborted_in_its_body),
 		SEALED_TEST(test_body_that_is_refused),
 		SEALED_TEST(test_too_slow),

@@ -26,12 +26,13 @@ static struct exchange *around(struct exchange *x)
 	return sealed_helper(talk.loop, seals[0], x);
 }
 
-static void on_opened(void *ctx, struct exchange *plain, struct span authorization)
+static bool on_opened(void *ctx, struct exchange *plain, struct span authorization)
 {
 	(void)ctx;
 	assert_int_equal(authorization.n, 6);
 	assert_memory_equal(authorization.p, "secret", 6);
 	talk_take(&talk.server, plain, 1);
+	return true;
 }
 
 /* What a front would do: cover, and the rest of the body is dropped. */
