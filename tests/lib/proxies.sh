@@ -9,7 +9,7 @@
 #
 # KIND: see tests/zoo/README.md. Each family of kinds is a file in tests/zoo/kinds with
 #   _start_FAMILY NAME KIND PORTS CA DIR PORT   writes the configuration, launches, sets PROXY_LOG and PROXY_CA
-#   _count_FAMILY                               the log on standard input to "CONNECTS TUNNELS EXCHANGES"
+#   _count_FAMILY KIND                          the log on standard input to "CONNECTS TUNNELS EXCHANGES"
 # PROXY_LISTEN=ADDR:0 and IN=NAMESPACE say where (squid, mitmproxy and our own); PROXY_AT=PORT on which port (not our own).
 # After proxy_start: ${PROXY_PORT[NAME]}, and ${PROXY_CA[NAME]} where the proxy shows a certificate of its own.
 
@@ -89,7 +89,7 @@ proxy_mark() { # NAME
 # connects: requests for a tunnel. tunnels: those whose content the proxy did not see. exchanges: HTTP
 # requests that it saw, inside intercepted TLS or not.
 proxy_count() { # NAME
-	_log_lines "$1" | "_count_$(_family_of "${PROXY_KIND[$1]}")"
+	_log_lines "$1" | "_count_$(_family_of "${PROXY_KIND[$1]}")" "${PROXY_KIND[$1]}"
 }
 
 # The logs of our own proxies and of mitmproxy's add-on: time, client, kind of event.

@@ -15,7 +15,7 @@ _start_cntlm() { # NAME KIND PORTS CA DIR PORT
 	AS=nobody launch "$1" cntlm -f -c "$5/cntlm.conf"
 }
 
-_count_cntlm() {
-	awk '/cntlm\[[0-9]+\]: [0-9.]+ [A-Z]+ / { if ($3 == "CONNECT") connects++; else exchanges++ }
-		END { print connects + 0, connects + 0, exchanges + 0 }'
+_count_cntlm() { # KIND: it does not say what became of a CONNECT
+	awk -v tunnel="$([ "$1" = cntlm ] && echo 1 || echo 0)" '/cntlm\[[0-9]+\]: [0-9.]+ [A-Z]+ / { if ($3 == "CONNECT") connects++; else exchanges++ }
+		END { print connects + 0, connects * tunnel, exchanges + 0 }'
 }
