@@ -1,6 +1,7 @@
 /*
  * Child processes. Called by settings.c and pac_ask.c; calls the loop and the system. A
- * child has ended when its socket has; one whose own children hold it is ended by its limit.
+ * child has ended when its socket has; one whose own children hold it is ended by its limit. Each is a process group,
+ * which ends with it.
  */
 #include "client/child.h"
 
@@ -54,7 +55,8 @@ static int spawn(struct child *c, const struct child_config *config, int theirs)
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setpgroup(&attr, 0);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 	posix_spawn_file_actions_adddup2(&files, theirs, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&files, theirs, STDOUT_FILENO);
 	posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
@@ -152,7 +154,7 @@ void child_free(struct child *c)
 	later_cancel(c->loop, &c->failed);
 	shut(c);
 	if (c->pid)
-		(void)kill(c->pid, SIGKILL);	/* not reaped: it is still ours */
+		(void)kill(-c->pid, SIGKILL);	/* not reaped: it is still ours */
 	for (int i = 0; c->pid && i < REAP_TRIES && waitpid(c->pid, NULL, WNOHANG) == 0; i++)
 		(void)nanosleep(&pause, NULL);
 	if (c->in)
@@ -177,10 +179,10 @@ static void gone(struct child *c, int status)
 	c->events.ended(c->ctx, c->why[0] ? c->why : NULL);
 }
 
-/* What has not ended by itself yet does now; one that is just ending keeps its status. */
+/* What has not ended by itself yet does now, its own children, too; one that is just ending keeps its status. */
 static void end(struct child *c)
 {
-	(void)kill(c->pid, SIGKILL);
+	(void)kill(-c->pid, SIGKILL);
 	c->eof = true;
 	c->reap_us = REAP_US;
 	timer_in(&c->limit, c->reap_us);

@@ -54,3 +54,17 @@ HTTPS_PROXY=http://$GONE NO_PROXY=localhost on_desktop through desktop-environme
 desktop_make '[system/proxy]' "mode='manual'" "ignore-hosts=['localhost']" '[system/proxy/https]' "host='127.0.0.1'" "port=${GONE#*:}"
 on_desktop helper_echo desktop-ignored
 passes 20 || fail "the desktop's exceptions are not heeded"
+stop_expecting desktop-ignored 0
+
+# A desktop that hangs: without its settings after a while, and what hung is gone.
+desktop_make ''
+rm "$W/desktop/glib-2.0/settings/keyfile"
+mkfifo "$W/desktop/glib-2.0/settings/keyfile"
+hanging() { # Programs of that desktop's settings.
+	grep -l -s -z -x "XDG_CONFIG_HOME=$W/desktop" /proc/[0-9]*/environ | grep -v "/${PID[desktop-hangs]}/" | wc -l
+}
+none_hangs() { [ "$(hanging)" -eq 0 ]; }
+on_desktop helper_echo desktop-hangs
+await 5 eval '[ "$(hanging)" -gt 0 ]' || fail "nothing hangs, so that this tests nothing"
+passes 20 || fail "a desktop that hangs is waited for too long"
+await 5 none_hangs || fail "$(hanging) programs that ask the desktop are left"
