@@ -212,6 +212,49 @@ static void hurt_handshakes(void **state)
 		}
 }
 
+/* A proxy that understands HTTP does to the bodies what it likes; what it altered, or took from elsewhere, is counted and of no effect. */
+static void tampered(const char *rung, const struct relay_behaviour *b, bool refused)
+{
+	const struct relay_options o = { .delay_us = 15 * LOOP_MS, .dial_us = 30 * LOOP_MS };
+	uint64_t before = counted(sealed_refused);
+	struct lane *lane;
+	struct stream_flow *f;
+	struct datagram_flow *d;
+	struct sealing s;
+
+	sealing_begin(&s, world_new(7, false));
+	lane = world_relay_lane(s.w, rung, &o, 6);
+	sealing_start(&s);
+	assert_true(world_connect(s.w, 20 * LOOP_SECOND));
+	relay_set(lane->relay, b);
+	f = world_stream(s.w, 60000, 90000);
+	d = world_datagram(s.w);
+	world_call(s.w, d, 200, 20 * LOOP_MS, 172);
+	relay_set(lane->relay, &(struct relay_behaviour){ 0 });
+	check(&s, f, d);
+	if (refused)
+		assert_true(counted(sealed_refused) > before);
+	else
+		assert_int_equal(counted(sealed_refused), before);
+	sealing_free(&s);
+}
+
+static void in_between(void **state)
+{
+	(void)state;
+	tampered("poll", &(struct relay_behaviour){ .repeat_each = 3 }, false);
+	tampered("push", &(struct relay_behaviour){ .repeat_each = 3 }, false);
+	tampered("poll", &(struct relay_behaviour){ .hold_up = true, .hold_down = true, .one_exchange = true, .max_connections = 2 }, false);
+	tampered("duplex", &(struct relay_behaviour){ .step_up = 4096, .step_down = 4096 }, false);
+	tampered("split", &(struct relay_behaviour){ .cut_bytes = 20000 }, false);
+	tampered("poll", &(struct relay_behaviour){ .page_each = 9 }, true);
+	tampered("poll", &(struct relay_behaviour){ .replay_each = 7 }, true);
+	tampered("poll", &(struct relay_behaviour){ .damage_up_each = 9 }, true);
+	tampered("poll", &(struct relay_behaviour){ .damage_down_each = 9 }, true);
+	tampered("push", &(struct relay_behaviour){ .damage_up_each = 9 }, true);
+	tampered("split", &(struct relay_behaviour){ .damage_down_each = 2, .cut_bytes = 20000 }, true);
+}
+
 /* A sealer that nothing comes of: an error and a sentence, and it goes on until something does. */
 static void told(enum proxy_fault kind, bool distrust, int error, const char *why)
 {
@@ -285,6 +328,7 @@ int main(void)
 		cmocka_unit_test(one_to_three_carriers),
 		cmocka_unit_test(the_seal_is_lost),
 		cmocka_unit_test(lost_in_a_call),
+		cmocka_unit_test(in_between),
 		cmocka_unit_test(hurt_handshakes),
 		cmocka_unit_test(what_is_told),
 		cmocka_unit_test(never_in_the_clear),
