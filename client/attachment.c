@@ -71,7 +71,8 @@ static void make_seal(struct attachment *a, int64_t wait_us)
 	struct sealer_config config = {
 		.pool = a->setup->ladder.pool,
 		.path = &a->path,
-		.tls = a->setup->seal_trust(a->setup->seal_ctx),
+		.trust = a->setup->seal_trust,
+		.trust_ctx = a->setup->seal_ctx,
 		.host = a->setup->seal_host,
 		.wait_us = wait_us,
 	};

@@ -50,12 +50,19 @@ static void on_failed(void *ctx, int error, const char *why)
 		s->failed(s->ctx, error, why);
 }
 
+static struct tls_context *on_trust(void *ctx)
+{
+	const struct sealed_path *s = ctx;
+
+	return s->setup->tls;
+}
+
 static const struct sealer_events events = { on_sealed, on_failed };
 
 void sealed_path_begin(struct sealed_path *s, const struct sealed_setup *setup, const char *sid, void (*ready)(void *ctx),
 		       void (*failed)(void *ctx, int error, const char *why), void *ctx)
 {
-	struct sealer_config config = { .pool = setup->pool, .path = &s->path, .tls = setup->tls, .host = setup->host };
+	struct sealer_config config = { .pool = setup->pool, .path = &s->path, .trust = on_trust, .trust_ctx = s, .host = setup->host };
 
 	*s = (struct sealed_path){ .setup = setup, .path = *setup->path, .ready = ready, .failed = failed, .ctx = ctx };
 	s->path.sign = on_sign;

@@ -116,7 +116,7 @@ static bool begin(struct sealer *s)
 {
 	if (s->handshake)
 		return true;
-	s->handshake = seal_handshake_new(SEAL_HELPER, s->config.tls, s->config.host, s->config.sid);
+	s->handshake = seal_handshake_new(SEAL_HELPER, s->config.trust(s->config.trust_ctx), s->config.host, s->config.sid);
 	do
 		s->number = (uint32_t)loop_random_u64(s->loop);
 	while (!s->number);

@@ -13,7 +13,9 @@ struct sealer;
 struct sealer_config {
 	struct pool *pool;
 	const struct carrier_path *path; /* base, host, user agent */
-	struct tls_context *tls;	/* tls_context_client_seal; outlives the sealer */
+	/* Whom to trust now (tls_context_client_seal): asked for each handshake, since files may be read again meanwhile. */
+	struct tls_context *(*trust)(void *ctx);
+	void *trust_ctx;
 	const char *host;		/* whose certificate it must be */
 	char sid[REQUEST_SID_LEN + 1];
 	int64_t wait_us;	/* before it begins; 0: at once */

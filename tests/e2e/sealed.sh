@@ -129,9 +129,14 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -su
 	-keyout "$W/other.key" -out "$W/other.crt" 2>/dev/null || fail "no certificate"
 cat "$W/server.crt" "$W/other.crt" >"$W/both.crt"
 opened=$(status counters.sessions_opened)
-helper_echo unknown --server "http://localhost:$SERVER_HTTP_PORT" --cafile "$W/other.crt"
+cp "$W/other.crt" "$W/trusted.crt"
+helper_echo unknown --server "http://localhost:$SERVER_HTTP_PORT" --cafile "$W/trusted.crt"
 expect unknown 10 "certificate .*localhost.*not trusted"
 [ "$(status counters.sessions_opened)" = "$opened" ] || fail "a session without a certificate"
+cp "$W/server.crt" "$W/trusted.crt"
+kill -HUP "${PID[unknown]}" # trusted from the next handshake on
+passes 15 || fail "nothing passes though the certificate is trusted now"
+opened=$(status counters.sessions_opened)
 stop_expecting unknown 0
 
 # Another certificate from the next handshake on, and back; the helper waits for it.

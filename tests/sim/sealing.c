@@ -81,9 +81,16 @@ void sealing_forget(struct sealing *s)
 
 static const struct sealer_events sealer_events;
 
+static struct tls_context *on_trust(void *ctx)
+{
+	const struct sealing *s = ctx;
+
+	return s->client;
+}
+
 static void make_seal(struct sealing *s)
 {
-	struct sealer_config config = { .pool = s->w->lane[0].pool, .path = &s->w->path, .tls = s->client, .host = "a.test" };
+	struct sealer_config config = { .pool = s->w->lane[0].pool, .path = &s->w->path, .trust = on_trust, .trust_ctx = s, .host = "a.test" };
 
 	strcpy(config.sid, session_sid(s->w->helper));
 	s->sealer = sealer_new(s->w->loop, &config, &sealer_events, s);

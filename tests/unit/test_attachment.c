@@ -447,7 +447,7 @@ static void test_seal(void **state)
 	assert_true(path->sealing && !path->seal);
 	assert_string_equal(sealer.config.host, "h.example");
 	assert_string_equal(sealer.config.sid, "AAAAAAAAAAAAAAAAAAAAAA");
-	assert_ptr_equal(sealer.config.tls, (void *)&must);
+	assert_ptr_equal(sealer.config.trust(sealer.config.trust_ctx), (void *)&must);
 	troubles = 0;
 	sealer.events->failed(sealer.ctx, ERROR_CERTIFICATE, "who signed this?");
 	assert_int_equal(troubles, 1);
