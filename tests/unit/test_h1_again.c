@@ -145,7 +145,7 @@ static void test_again_in_pieces(void **state)
 		talk_ask(&talk.client);
 		snprintf(first, sizeof first, "%.*s", (int)cut, REFUSAL);
 		talk_say(first);
-		talk_say(REFUSAL + cut);
+		talk_say(&REFUSAL[cut]);
 		assert_int_equal(fake.asked, 2);
 		talk_say(OK);
 		assert_string_equal(talk.client.text, "ok");
