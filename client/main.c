@@ -82,6 +82,7 @@ static int run(const struct options *o)
 	}
 	helper_free(h);
 	loop_free(loop);
+	secret_forget();
 	return rc;
 }
 
