@@ -14,6 +14,7 @@
 #include "client/commands.h"
 #include "client/environment.h"
 #include "client/helper.h"
+#include "client/secret.h"
 #include "framing/error.h"
 #include "tunnel/daemon.h"
 #include "tunnel/tls_memory.h"
