@@ -144,10 +144,10 @@ done
 
 # ---- a crash leaves nothing behind ----
 
-kill -SEGV "${PID[descriptor]}"
+kill -ABRT "${PID[descriptor]}"
 rc=0
 finish descriptor 10 || rc=$?
-[ $rc -eq 139 ] || fail "a crash gives $rc"
+[ $rc -eq 134 ] || fail "a crash gives $rc"
 [ -z "$(find "$W" . -maxdepth 1 -name 'core*' -newer "$W/all.cmdline" 2>/dev/null)" ] || fail "a core dump"
 for name in file loaded environment ticket culvertd; do
 	stop "$name" || :
