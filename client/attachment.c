@@ -31,6 +31,7 @@ struct attachment {
 	struct ladder_config ladder_config;
 	struct carrier_path path;
 	struct sealer *sealer;	/* a seal is being made */
+	bool unsealed;		/* trouble was told: none came about yet */
 	struct later end;
 	struct timer drain;
 	int64_t drain_until;
@@ -118,6 +119,9 @@ static void on_sealed(void *ctx, struct seal *seal, uint32_t number)
 	seal_on_lost(seal, a->setup->loop, on_lost, a);
 	log_debug("session", session_tag(a->session), "sealed");
 	pool_wake(a->setup->ladder.pool);
+	if (a->unsealed && ladder_carrier(a->ladder))	/* it waited, and goes on */
+		a->events->proven(a->ctx, a, ladder_carrier(a->ladder), NULL);
+	a->unsealed = false;
 }
 
 static void on_seal_failed(void *ctx, int error, const char *why)
@@ -125,6 +129,7 @@ static void on_seal_failed(void *ctx, int error, const char *why)
 	struct attachment *a = ctx;
 	const struct ladder_config *l = &a->setup->ladder;
 
+	a->unsealed = true;
 	a->events->trouble(a->ctx, a, l->only ? l->only : rung_find("poll"), error, why, SEAL_AGAIN_US);
 }
 

@@ -214,11 +214,14 @@ static void on_ended(void *ctx, struct attachment *a, uint64_t code, const char 
 	snprintf(end_reason, sizeof end_reason, "%s", reason);
 }
 
+static unsigned provens;
+
 static void on_proven(void *ctx, struct attachment *a, struct carrier *c, const struct rung *before)
 {
 	(void)ctx;
 	(void)c, (void)before;
 	assert_ptr_equal(a, attachment);
+	provens++;
 }
 
 static unsigned troubles;
@@ -462,6 +465,8 @@ static void test_seal(void **state)
 	assert_true(path->must_seal(path->ctx));
 	assert_true(attachment_is_sealed(attachment));
 
+	provens = 0;
+	ladder.proven = true;
 	seal_lose(first);
 	run(1);
 	assert_int_equal(sealer.made, 2);
@@ -469,6 +474,13 @@ static void test_seal(void **state)
 	assert_int_equal(sealer.config.wait_us, 0);
 	sealer.events->sealed(sealer.ctx, fresh(2), 8);
 	expect_signed("POST /x 1700000000 02");
+	assert_int_equal(provens, 0);	/* nobody heard of it */
+
+	seal_lose((struct seal *)(uintptr_t)path->seal);
+	run(60 * LOOP_SECOND);
+	sealer.events->failed(sealer.ctx, ERROR_CERTIFICATE, "who signed this?");
+	sealer.events->sealed(sealer.ctx, fresh(3), 9);
+	assert_int_equal(provens, 1);	/* what carried goes on */
 
 	/* A box that says so all the time makes us slower. */
 	for (unsigned i = 0; i < 12; i++) {
