@@ -192,6 +192,7 @@ class Connection(threading.Thread):
         up = down = 0
         try:
             body = self.read_request(reader, headers)
+            time.sleep(self.proxy.options.scan / 1000)
             up = len(body)
             status, head, content = self.forward(method, path, headers, body, secure, host, port)
             down = len(content)
@@ -270,6 +271,7 @@ def main():
     a.add_argument("--per-client", type=int, default=2, help="connections of one client at a time; 0: no limit")
     a.add_argument("--over", choices=("refuse", "queue"), default="refuse", help="what happens beyond that")
     a.add_argument("--connect", choices=("intercept", "deny"), default="intercept")
+    a.add_argument("--scan", type=float, default=0, help="milliseconds that it looks at each request")
     a.add_argument("--idle", type=float, default=60, help="seconds without a byte until 504")
     a.add_argument("--max-body", type=int, default=16 << 20)
     options = a.parse_args()

@@ -54,6 +54,7 @@ zoo_proxy() { # KIND: "proxy", in front of culvertd. Sets REACH, the arguments t
 	local ports="443 $SERVER_PORT"
 	[ "$(proxy_mode "$1")" != reverse ] || ports=$SERVER_PORT
 	zoo_login "$1"
+	[ "$1" != storefwd-abs ] || STOREFWD_OPTIONS="--scan 20" # else a request is over before the next one is there, and none too many
 	proxy_start proxy "$1" "$ports" "$W/server.crt"
 	if [ "$(proxy_mode "$1")" = reverse ]; then
 		REACH=(--server "https://localhost:${PROXY_PORT[proxy]}" --cafile "${PROXY_CA[proxy]}")
