@@ -318,6 +318,17 @@ void auth_accepted(struct auth_dialogue *d, const struct http1_head *head)
 	auth_gate_leave(d);
 }
 
+int auth_cut(struct auth_dialogue *d)
+{
+	struct auth *a = d->auth;
+
+	if (!d->sent || !d->proof || a->was_proven || d->method == &auth_negotiate)
+		return 0;
+	rejected(d);
+	d->sent = false;
+	return a->stopped ? hopeless(d) : 0;
+}
+
 /* ---- life ---- */
 
 struct auth *auth_new(const struct auth_config *config)

@@ -55,6 +55,9 @@ ssize_t auth_line(struct auth_dialogue *, const char *method, const char *uri, c
 int auth_challenged(struct auth_dialogue *, const struct http1_head *, bool *on_new);
 /* Another answer came: what was sent is accepted. Authentication-Info of the head is looked at (Digest: nextnonce). */
 void auth_accepted(struct auth_dialogue *, const struct http1_head *);
+/* The proxy closed the connection in the place of an answer. That counts as a 407 when a password was sent that was never accepted: some
+ * proxies do so with wrong ones. 0, or ERROR_PROXY_AUTH and auth_why. */
+int auth_cut(struct auth_dialogue *);
 /* SOCKS5 (RFC 1929), where no scheme is asked for: name and password as they are; they live as long as the auth. 0; ERROR_AGAIN:
  * ready comes; ERROR_PROXY_AUTH (auth_why): there are none, they were rejected, or Basic, which is as clear, is not allowed. */
 int auth_login(struct auth_dialogue *, const char **user, const char **password);

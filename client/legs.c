@@ -296,6 +296,15 @@ static void legs_answer(struct legs *l, const uint8_t *p, size_t n)
 		legs_finish(l);
 }
 
+/* The connection is gone in the place of an answer. True: it was because of the credentials. */
+static bool legs_cut(struct legs *l)
+{
+	const struct legs_config *c = &l->config;
+	int rc = c->dialogue && l->status == 0 && !l->waiting ? auth_cut(c->dialogue) : 0;
+
+	return rc < 0 && legs_say(l, rc, "%s", auth_why(c->dialogue));
+}
+
 /* The proxy closed. */
 static void legs_eof(struct legs *l)
 {
@@ -303,6 +312,10 @@ static void legs_eof(struct legs *l)
 
 	l->kept = false;
 	http1_eof(l->parser);
+	if (legs_cut(l)) {
+		legs_finish(l);
+		return;
+	}
 	if (l->status && l->status != 407 && !l->error)
 		l->whole = true; /* cut or not, it was an answer */
 	else if (l->n > 1 || l->status == 407)
@@ -345,7 +358,8 @@ static void on_failed(void *ctx, int error)
 {
 	struct legs *l = ctx;
 
-	legs_say(l, error, "the connection to the proxy %s failed: %s", l->config.proxy, error_text(error));
+	if (!legs_cut(l))
+		legs_say(l, error, "the connection to the proxy %s failed: %s", l->config.proxy, error_text(error));
 	legs_finish(l);
 }
 

@@ -492,6 +492,36 @@ static void test_no_room(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Some proxies close when the password is wrong. What was accepted before is not rejected like that: the proxy is restarted. */
+static void test_closed_instead_of_an_answer(void **state)
+{
+	(void)state;
+	talker_begin(&a, auth);
+	assert_int_equal(talker_line(&a), 0);
+	assert_int_equal(auth_cut(a.dialogue), 0);
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, "Basic realm=x"), 0);
+	assert_true(talker_line(&a) > 0);
+	assert_int_equal(auth_cut(a.dialogue), 0);
+	talker_end(&a);
+	talker_begin(&b, auth);
+	assert_true(talker_line(&b) > 0);
+	assert_int_equal(auth_cut(b.dialogue), ERROR_PROXY_AUTH);
+	says(&b, "rejected the user name or password");
+	talker_end(&b);
+	talker_begin(&c, auth);
+	assert_int_equal(talker_line(&c), 0);
+	talker_end(&c);
+	auth_free(auth);
+	auth = make("alice", "secret", BASIC | DIGEST);
+	prove("Basic realm=x");
+	for (int i = 0; i < 5; i++) {
+		talker_begin(&a, auth);
+		assert_true(talker_line(&a) > 0);
+		assert_int_equal(auth_cut(a.dialogue), 0);
+		talker_end(&a);
+	}
+}
+
 /* A connection may live longer than what a reload replaces. */
 static void test_freed_before_dialogue(void **state)
 {
@@ -542,6 +572,7 @@ int main(void)
 		TEST(test_the_proxy_changes_its_mind),
 		TEST(test_no_room),
 		TEST(test_freed_before_dialogue),
+		TEST(test_closed_instead_of_an_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
