@@ -241,8 +241,26 @@ void carrier_answer(struct loop *loop, struct exchange *x, uint64_t type, uint64
 
 /* ---- streamed answers ---- */
 
+/* An older one, or a copy of the newest, which is known to arrive: somebody replays it, and shall not have what is to go there. */
+static bool is_replayed(const struct carrier_server *c, const struct leg *leg)
+{
+	const struct ledger *l = &c->base.ledger;
+
+	return leg->number < l->stream || (leg->number == l->stream && c->down && l->stream_heard);
+}
+
 void carrier_server_stream(struct carrier_server *c, struct leg *leg)
 {
+	struct ledger *l = &c->base.ledger;
+
+	if (is_replayed(c, leg)) {
+		leg_pad(leg, answer_head(leg));
+		leg_end(leg);
+		return;
+	}
+	if (leg->number != l->stream)
+		l->stream_heard = false;
+	l->stream = leg->number;
 	if (c->down)
 		leg_end(c->down);
 	c->down = leg;

@@ -201,6 +201,7 @@ int ledger_receipt(struct ledger *l, const struct message_receipt *m, int64_t no
 				continue;
 			if (n == ranges->r[ranges->n - 1].last)
 				sample(l, now_us - r->at_us - (int64_t)m->delay_us);
+			l->stream_heard |= r->leg == l->stream;
 			settle(l, r, l->events->receipted);
 			any = true;
 		}

@@ -55,6 +55,8 @@ struct ledger {
 	int64_t sent_us;	/* the newest watched one */
 	int64_t srtt_us, rttvar_us, latest_us; /* srtt 0: no sample */
 	uint64_t lost;		/* records found lost */
+	uint64_t stream;	/* server: the exchange whose answer is streamed; */
+	bool stream_heard;	/* a record on it was receipted */
 };
 
 void ledger_init(struct ledger *, const struct ledger_events *, void *ctx);

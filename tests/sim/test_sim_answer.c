@@ -547,6 +547,51 @@ static void life(void **state)
 	rig_free(rig);
 }
 
+/* A complete body on carrier 3. */
+static void post(struct rig *rig, unsigned i, unsigned x, const uint8_t *body, size_t n)
+{
+	char query[60], framing[60];
+
+	snprintf(query, sizeof query, "c=3&x=%u&m=poll", x);
+	snprintf(framing, sizeof framing, "Content-Length: %zu", n);
+	write_all(ask(rig, i, query, framing, 1), body, n);
+	run(rig, 20);
+}
+
+/* Who replays a request for a streamed answer takes nothing away from the newest one, once that is heard. */
+static void replayed_streams(void **state)
+{
+	struct rig *rig = rig_new();
+	struct conn *first, *copy, *old;
+	struct ranges seen = { .n = 1 };
+	struct record_builder b;
+	uint8_t body[200];
+
+	(void)state;
+	first = ask(rig, 0, "c=3&x=5&m=down", "Content-Length: 0", 1);
+	run(rig, 20);
+	copy = ask(rig, 1, "c=3&x=5&m=down", "Content-Length: 0", 1);	/* a proxy's, as far as one can know */
+	run(rig, 20);
+	assert_true(first->ended >= 0 && copy->ended < 0);
+	old = ask(rig, 0, "c=3&x=4&m=down", "Content-Length: 0", 1);
+	run(rig, 20);
+	assert_true(old->ended >= 0 && old->status == 200 && copy->ended < 0);
+	post(rig, 2, 6, body, marks(rig, body, sizeof body, 0, 1, false));
+	assert_true(copy->events > 0);
+	seen.r[0].first = 0;
+	seen.r[0].last = rig->session->carrier[0]->ledger.next - 1;
+	record_begin(&b, body, sizeof body, 1, loop_clock(rig->loop));
+	assert_true(message_receipt_put(&b.w, &(struct message_receipt){ .carrier = 3, .ranges = seen }));
+	post(rig, 2, 7, body, record_finish(&b));
+	old = ask(rig, 0, "c=3&x=5&m=down", "Content-Length: 0", 1);	/* now it is known to arrive */
+	run(rig, 20);
+	assert_true(old->ended >= 0 && copy->ended < 0);
+	first = ask(rig, 3, "c=3&x=8&m=down", "Content-Length: 0", 1);
+	run(rig, 20);
+	assert_true(first->ended < 0 && copy->ended >= 0);
+	rig_free(rig);
+}
+
 static void malformed_bodies_end_it(void **state)
 {
 	static const uint8_t nested[] = { 1, 7, 0, 0, 0, 0, 0, 1, 0 };
@@ -574,6 +619,7 @@ int main(void)
 		cmocka_unit_test(copies_are_counted),
 		cmocka_unit_test(no_more_than_four),
 		cmocka_unit_test(life),
+		cmocka_unit_test(replayed_streams),
 		cmocka_unit_test(malformed_bodies_end_it),
 	};
 
