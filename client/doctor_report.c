@@ -243,7 +243,7 @@ void report_end(const struct doctor *d)
 static void print_report(const struct doctor *d, FILE *f)
 {
 	time_t now = (time_t)loop_wall(d->loop);
-	char date[40] = "";
+	char date[40] = "", way[sizeof d->way];
 	struct utsname u;
 	struct tm tm;
 
@@ -251,6 +251,12 @@ static void print_report(const struct doctor *d, FILE *f)
 		strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S UTC", &tm);
 	fprintf(f, "culvert doctor %s, %s\nserver: %s\nproxy: %s\nmode: %s\n", CULVERT_VERSION, date, d->options->server.url,
 		doctor_chain(d)->n ? d->way : "none", doctor_mode(d));
+	if (d->list.from[0])
+		fprintf(f, "proxies from: %s\n", d->list.from);
+	for (unsigned i = 0; i < d->list.n && d->list.n > 1; i++)
+		fprintf(f, "candidate %u: %s%s\n", i + 1, proxy_chain_text(&d->list.chain[i], way, sizeof way), i == d->candidate ? ", examined" : "");
+	if (d->login[0])
+		fprintf(f, "login: %s\n", d->login);
 	if (uname(&u) == 0)
 		fprintf(f, "system: %s %s %s\n", u.sysname, u.release, u.machine);
 	fprintf(f, "No token, password, Authorization header or session identifier is in this file.\n\n");

@@ -39,6 +39,8 @@ holds 'len(s["carriers"]) >= 1 and all(c["records_in"] > 0 and c["rtt_ms"] > 0 f
 holds '0 < s["path"]["connected_after_ms"] <= s["path"]["rung_after_ms"] <= s["uptime_ms"]' "times"
 holds '1 <= s["path"]["connections"]["open"] <= s["path"]["connections"]["peak"] <= s["path"]["connections"]["limit"] == 6' "connections"
 holds 's["session"]["channels"] == len(s["channels"]) and s["session"]["rtt_ms"] > 0' "session"
+holds 's["certificate"]["expected"] == "yes" and s["certificate"]["pin"].startswith("sha256/") and "very certificate" in s["certificate"]["words"]' "certificate"
+holds 's["proxy"] is None and s["logins"] == [] and s["sealed"] is False' "no proxy"
 # The server says the same.
 "$CULVERTD" status --json --admin "$W/culvertd.sock" >"$W/server.json" || fail "no status of the server"
 holds '(lambda t: t["counters"]["datagrams_in"] == s["counters"]["datagrams_out"] and t["sessions"][0]["sid"].startswith(s["session"]["tag"]))(json.load(open("'"$W/server.json"'")))' "the server"
@@ -46,6 +48,24 @@ asked 0 --control "$W/control"
 says "^culvert [0-9.]+: connected by duplex, up " answer
 says "udp $UDP udp +[0-9]+ +5[0-9][0-9] " answer
 says "tcp $SIG sig .* 123 k " answer
+
+# Behind a proxy that a PAC file names second; the first one is dead.
+proxy_start squid squid "443 $SERVER_PORT"
+gone=$(free_port)
+printf 'function FindProxyForURL(url, host) { return "PROXY 127.0.0.1:%s; PROXY 127.0.0.1:%s"; }\n' "$gone" "${PROXY_PORT[squid]}" >"$W/proxy.pac"
+first=($UDP $SIG)
+helper_echo behind --proxy-pac "$W/proxy.pac" --control "$W/behind"
+passes 20 || fail "nothing passes by the PAC file"
+asked 0 --control "$W/behind" --json
+holds '[c["used"] for c in s["candidates"]] == [False, True] and s["candidates"][1]["proxy"] == s["proxy"] == "127.0.0.1:'"${PROXY_PORT[squid]}"'"' "candidates"
+holds '"proxy.pac" in s["proxy_from"] and s["logins"] == []' "where they are from"
+asked 0 --control "$W/behind"
+says "^proxy     127.0.0.1:${PROXY_PORT[squid]} \(.*proxy.pac" answer
+says "^          1\. 127.0.0.1:$gone\$" answer
+says "^          2\. 127.0.0.1:${PROXY_PORT[squid]}, in use" answer
+says "^          certificate the same|^          certificate the very certificate" answer
+stop_expecting behind 0
+UDP=${first[0]} SIG=${first[1]}
 
 # By the file that the helper has; by one that says that there is no socket.
 printf 'server = "https://localhost:1"\ntoken-file = "%s"\ncontrol = "%s"\nlocal = { "udp://127.0.0.1:0=udp" }\n' "$W/token" "$W/control" >"$W/helper.conf"
