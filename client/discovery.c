@@ -35,6 +35,7 @@ struct discovery {
 	bool moved;			/* the network changed since the last answer: an old one is of no use */
 	bool from_settings;		/* the PAC file being asked is named by the desktop */
 	unsigned failures;
+	bool answered;			/* a PAC file gave the list that is in use */
 	char said[400];			/* the last trouble that was logged */
 	struct proxy_list next;		/* being made */
 	struct proxy_list list;
@@ -112,12 +113,13 @@ static void pac_failed(struct discovery *d, const char *where, const char *why)
 	bool keep = keeps(d);
 
 	snprintf(what, sizeof what, "the PAC file %.120s %.180s; %s", where, why,
-		 keep ? "what it said before stays" : "going without a proxy until it answers");
+		 keep && d->answered ? "what it said before stays" : "going without a proxy until it answers");
 	trouble(d, what);
 	timer_in(&d->again, d->failures < 7 ? FAILED_AGAIN_US << d->failures : AGAIN_US);
 	d->failures++;
 	if (keep)
 		return;
+	d->answered = false;
 	clear(d);
 	snprintf(d->next.from, sizeof d->next.from, "PAC %.200s, which fails", where);
 	settle(d);
@@ -139,6 +141,7 @@ static void on_pac(void *ctx, struct proxy_list *list, const char *where, const 
 	d->next.named = false;
 	snprintf(d->next.from, sizeof d->next.from, "PAC %.230s%s", shown, d->from_settings ? ", system settings" : "");
 	d->failures = 0;
+	d->answered = true;
 	d->said[0] = 0;
 	timer_in(&d->again, AGAIN_US);
 	settle(d);
