@@ -109,6 +109,7 @@ static const char *authenticate(struct front_visitor *v, struct span method, str
 
 static void forget_sealed(struct front_visitor *v)
 {
+	seals_leave(v->front->seals, v->sealed.request.sid, v->sealed.request.seal);
 	seal_release(v->sealed.seal);
 	v->sealed.seal = NULL;
 }
@@ -170,6 +171,12 @@ static void open_sealed(struct front_visitor *v, struct exchange *x, const struc
 
 	if (!seal) {
 		answer_unsealed(v, x);
+		return;
+	}
+	if (!seals_enter(v->front->seals, r->sid, r->seal)) {
+		count(seals_refused);
+		log_limited(LOG_LEVEL_WARN, "seal", v->peer, "too many requests at a time for a seal that nobody was authenticated in yet");
+		cover(v, x, head);
 		return;
 	}
 	/* The head stays with the parser for as long as the exchange lasts. */

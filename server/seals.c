@@ -15,6 +15,7 @@
 #include "tunnel/stream_tls.h"
 
 #define LOOK_US LOOP_SECOND
+#define OPENING_MAX 6		/* requests of a seal at a time, before one of them was authenticated: HELLO of two carriers, repeated */
 #define SESSION_SEALS 4		/* of one session: the newest */
 
 const struct seals_limits seals_limits_default = {
@@ -36,6 +37,7 @@ struct entry {
 	struct seal *seal;	/* NULL: not done */
 	uint8_t *last;		/* done: our last flight, for a helper that missed it */
 	size_t last_n;
+	unsigned opening;	/* requests that are being opened */
 	char identity[CREDENTIAL_NAME_MAX + 1]; /* "": pending */
 	int64_t since_us;	/* begun, done, or used last */
 };
@@ -269,6 +271,24 @@ struct seal *seals_find(struct seals *all, const char *sid, uint32_t number)
 		return e->seal;
 	entry_drop(all, e);	/* used up */
 	return NULL;
+}
+
+bool seals_enter(struct seals *all, const char *sid, uint32_t number)
+{
+	struct entry *e = *entry_at(all, sid, number);
+
+	if (!e || (!*e->identity && e->opening >= OPENING_MAX))
+		return false;
+	e->opening++;
+	return true;
+}
+
+void seals_leave(struct seals *all, const char *sid, uint32_t number)
+{
+	struct entry *e = *entry_at(all, sid, number);
+
+	if (e && e->opening)
+		e->opening--;
 }
 
 void seals_prove(struct seals *all, const char *sid, uint32_t number, const char *identity)

@@ -34,7 +34,7 @@ extern const struct seals_limits seals_limits_default;	/* 256, 32, 2,048, 15 s, 
 /* lives: is there such a session? */
 struct seals *seals_new(struct loop *, const struct seals_limits *, bool (*lives)(void *ctx, const char *identity, const char *sid),
 			void *ctx);
-void seals_free(struct seals *);	/* before the connections; NULL is fine */
+void seals_free(struct seals *);	/* after the connections; NULL is fine */
 /* The certificate for handshakes that begin from now on; takes over the caller's reference. */
 void seals_set_tls(struct seals *, struct tls_context *);
 
@@ -51,6 +51,10 @@ struct seals_visitor {
 bool seals_accept(struct seals *, const struct request *, struct exchange *, const struct seals_visitor *);
 /* The finished seal of that sid and number, for the time of the call; NULL: there is none. */
 struct seal *seals_find(struct seals *, const char *sid, uint32_t number);
+/* A request within it begins to be opened, which may take memory; and it was opened, or not. False: as many do as may before one of
+ * them was authenticated. */
+bool seals_enter(struct seals *, const char *sid, uint32_t number);
+void seals_leave(struct seals *, const char *sid, uint32_t number);
 /* An exchange within it was authenticated. */
 void seals_prove(struct seals *, const char *sid, uint32_t number, const char *identity);
 

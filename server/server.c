@@ -291,8 +291,8 @@ static void server_fini(struct server *s)
 	while (s->listeners)
 		listener_free(s->listener[--s->listeners]);
 	sessions_free(s->sessions);
-	seals_free(s->seals);
 	connections_free(s->connections);
+	seals_free(s->seals);
 	control_free(s->admin);
 	services_free(s->services);
 	resolver_free(s->resolver);

@@ -59,6 +59,13 @@ static void on_request(void *ctx, struct exchange *x, const struct http1_head *h
 	front_request(&v->v, x, head);
 }
 
+static void on_over(void *ctx)
+{
+	struct sealing *s = ctx;
+
+	seals_free(s->seals);
+}
+
 static void make_seals(struct sealing *s)
 {
 	char error[512];
@@ -185,6 +192,7 @@ void sealing_begin(struct sealing *s, struct world *w)
 				   .credentials = s->credentials };
 	make_seals(s);
 	w->front = on_request;
+	w->front_over = on_over;
 	w->front_ctx = s;
 	w->path.sealing = true;
 	w->path.sign = sign;
@@ -210,7 +218,6 @@ void sealing_free(struct sealing *s)
 	struct visitor *v;
 
 	sealer_free(s->sealer);
-	seals_free(s->seals);
 	drop_seal(s);
 	world_free(s->w);
 	while ((v = s->visitors)) {

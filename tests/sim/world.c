@@ -302,6 +302,8 @@ void world_free(struct world *w)
 		session_free(w->server[i].session);
 	while (!list_empty(&w->connections))
 		h1_close(list_entry(w->connections.next, struct connection, link)->h1);
+	if (w->front_over)
+		w->front_over(w->front_ctx);
 	loop_advance(w->loop, loop_now(w->loop) + LOOP_SECOND);
 	packet_pool_free(w->pool);
 	loop_free(w->loop);

@@ -107,6 +107,7 @@ struct world {
 			 void **endpoint, const char **sentence);
 	/* Takes requests, and gives those that are for sessions to world_serve. NULL: they go there. */
 	void (*front)(void *ctx, struct exchange *, const struct http1_head *);
+	void (*front_over)(void *ctx);	/* all connections are gone, the loop not yet */
 	void *front_ctx;
 	bool no_auto_finish;
 	void (*welcome)(void *ctx); /* the helper may open channels; NULL: nothing to do */

@@ -149,6 +149,27 @@ struct seal *seals_find(struct seals *s, const char *sid, uint32_t number)
 	return number == 9 ? seal : NULL;
 }
 
+static unsigned entered;
+static bool crowded;
+
+bool seals_enter(struct seals *s, const char *sid, uint32_t number)
+{
+	(void)s;
+	assert_string_equal(sid, SID);
+	assert_int_equal(number, 9);
+	entered += !crowded;
+	return !crowded;
+}
+
+void seals_leave(struct seals *s, const char *sid, uint32_t number)
+{
+	(void)s;
+	assert_string_equal(sid, SID);
+	assert_int_equal(number, 9);
+	assert_true(entered > 0);
+	entered--;
+}
+
 void seals_prove(struct seals *s, const char *sid, uint32_t number, const char *identity)
 {
 	(void)s;
@@ -438,6 +459,11 @@ static void test_sealed(void **state)
 	assert_string_equal(accepted_as, "");
 	assert_string_equal(fake.answer, "");
 	assert_int_equal(proofs, 0);
+	assert_int_equal(entered, 0);
+	crowded = true;
+	becomes = OPENS;
+	covered("POST", SEALED, NULL, 0);
+	crowded = false;
 	seal_release(seal);
 	seal = NULL;
 }

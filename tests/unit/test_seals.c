@@ -393,6 +393,26 @@ static void test_too_many(void **state)
 	tear_down();
 }
 
+/* Whoever makes a seal and nothing else may not have many requests opened with it. */
+static void test_opening(void **state)
+{
+	(void)state;
+	set_up(&seals_limits_default);
+	assert_false(seals_enter(seals, SID, 1));
+	seal_release(make(SID, 1));
+	for (unsigned i = 0; i < 6; i++)
+		assert_true(seals_enter(seals, SID, 1));
+	assert_false(seals_enter(seals, SID, 1));
+	seals_leave(seals, SID, 1);
+	assert_true(seals_enter(seals, SID, 1));
+	seals_prove(seals, SID, 1, "alice");
+	for (unsigned i = 0; i < 100; i++)
+		assert_true(seals_enter(seals, SID, 1));
+	for (unsigned i = 0; i < 200; i++)
+		seals_leave(seals, SID, 1);
+	tear_down();
+}
+
 static void refused(const uint8_t *p, size_t n)
 {
 	assert_true(visit_begin(SID, 1, here));
@@ -525,6 +545,7 @@ int main(void)
 		cmocka_unit_test(test_exchanges_at_a_time),
 		cmocka_unit_test(test_life),
 		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_opening),
 		cmocka_unit_test(test_junk),
 		cmocka_unit_test(test_slow_visits),
 		cmocka_unit_test(test_asked_for),
