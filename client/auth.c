@@ -18,7 +18,6 @@
 
 #define LEGS_MAX 8	/* challenges in a row on one connection */
 #define STALE_MAX 50	/* nonces in a row that are stale at once */
-#define REJECTIONS_MAX 2
 #define PAUSE_US (60 * LOOP_SECOND) /* before a scheme that cannot be used is tried in front of one that can */
 
 static const char header[] = "Proxy-Authorization: ";
@@ -210,6 +209,9 @@ static void read_offers(struct auth_dialogue *d, const struct challenge *list, s
 		if (!(a->allowed & auth_bit(m->scheme)))
 			auth_missing(a, m->scheme, "not allowed here%s (--proxy-auth says what is)",
 				     m == &auth_basic ? ", for it shows the password to everybody on the way" : "");
+		else if (m != &auth_negotiate && auth_ring_is_doubtful(a))
+			auth_missing(a, m->scheme, "other proxies rejected the password, so it is not tried here: put the right one into the "
+				     "configuration, then reload it (SIGHUP)");
 		else if (m->offered(d, &list[i]))
 			a->offers |= auth_bit(m->scheme);
 	}
@@ -245,7 +247,7 @@ static void rejected(struct auth_dialogue *d)
 		return;		/* by a request that was under way when others were rejected */
 	a->proven = false;
 	a->round++;
-	if (++a->rejections < REJECTIONS_MAX)
+	if (++a->rejections < AUTH_REJECTIONS_MAX && !auth_ring_is_doubtful(a))
 		return;
 	if (d->method->refused && d->method->refused(d)) {
 		a->rejections = 0;
@@ -338,6 +340,7 @@ struct auth *auth_new(const struct auth_config *config)
 	if (!a)
 		abort();
 	a->refs = 1;
+	auth_ring_init(a);
 	a->loop = config->loop;
 	a->proxy = *config->proxy;
 	explicit_bzero(a->proxy.password, sizeof a->proxy.password);
@@ -351,6 +354,7 @@ struct auth *auth_new(const struct auth_config *config)
 
 static void destroy(struct auth *a)
 {
+	auth_ring_leave(a);
 	auth_gate_fini(a);
 	auth_worker_free(a->worker);
 	auth_gss_login_release(a->login);
@@ -383,7 +387,7 @@ void auth_forget(struct auth *a)
 {
 	if (a->proven)
 		return;
-	a->rejections = a->stopped ? REJECTIONS_MAX - 1 : 0;
+	a->rejections = auth_ring_again(a);
 	a->stopped = false;
 	a->stale = 0;
 	a->round++;

@@ -3,7 +3,8 @@
  * Digest (RFC 7616), Negotiate (RFC 4559) and NTLM by GSSAPI; the strongest that is
  * offered and allowed. Shared by all connections to that proxy, so that after the
  * first refusal requests carry what is wanted at once. A rejected password is tried
- * once more at most, then never again until the configuration is read anew.
+ * once more at most, then never again until the configuration is read anew; at all proxies
+ * together three times, while none accepts it.
  */
 #ifndef CLIENT_AUTH_H
 #define CLIENT_AUTH_H
@@ -31,6 +32,8 @@ void auth_free(struct auth *);	/* dialogues may be left: connections live longer
 struct auth *auth_keep(struct auth *);	/* auth_free once more */
 /* Made for the same proxy it would say the same: user, password and schemes. */
 bool auth_is_same(const struct auth *, const struct auth_config *);
+/* The same password at another proxy: what both reject counts together. */
+void auth_join(struct auth *, struct auth *);
 /* Somebody says that what was rejected is right now: it may be tried again, a password once. */
 void auth_forget(struct auth *);
 /* For status: the scheme in use, and the user as shown to people ("" unknown). */

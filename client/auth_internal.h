@@ -6,6 +6,7 @@
 #include "client/digest.h"
 #include "framing/challenge.h"
 
+#define AUTH_REJECTIONS_MAX 2
 #define AUTH_SCHEMES (AUTH_NEGOTIATE + 1)
 #define AUTH_WHY_MAX 800
 #define AUTH_REASON_MAX 300
@@ -60,6 +61,7 @@ struct auth {
 	struct timer patience;	/* with the prover */
 	struct auth_dialogue *dialogues;
 	unsigned refs;		/* 0: only they are left */
+	struct auth *ring;	/* the next proxy with the same password; itself when there is none */
 	struct later wake;
 	struct {
 		int64_t until_us; /* not again before, if another scheme will do */
@@ -112,6 +114,14 @@ void auth_gate_leave(struct auth_dialogue *);	/* whether it was inside or not */
 void auth_gate_wake(struct auth *);		/* all who wait may ask again */
 void auth_gate_init(struct auth *);
 void auth_gate_fini(struct auth *);
+
+/* auth_ring.c: proxies with the same password. */
+void auth_ring_init(struct auth *);
+void auth_ring_leave(struct auth *);
+/* Several proxies rejected the password, and none accepted it. */
+bool auth_ring_is_doubtful(const struct auth *);
+/* How many rejections stay counted when it may be tried once more. */
+unsigned auth_ring_again(const struct auth *);
 
 /* auth_text.c: notes what is offered; composes d->why. */
 void auth_text_offer(struct auth *, struct span scheme);

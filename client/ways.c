@@ -77,6 +77,9 @@ static struct auth *auth_of(struct ways *w, const struct proxy *given)
 	w->proxies[w->n_auths] = *given;
 	daemon_wipe(w->proxies[w->n_auths].password, sizeof w->proxies[w->n_auths].password);
 	w->auths[w->n_auths] = auth_make(w, given, &config);
+	for (unsigned i = 0; config.password && i < w->n_auths; i++)
+		if (auth_is_same(w->auths[i], &config))
+			auth_join(w->auths[i], w->auths[w->n_auths]);
 	daemon_wipe(p.password, sizeof p.password);
 	return w->auths[w->n_auths++];
 }

@@ -31,6 +31,15 @@ echo secret >"$W/right"
 chmod 600 "$W/right"
 helper_echo by-pac --proxy-pac "$W/proxy.pac" --proxy-user bob --proxy-password-file "$W/right"
 helper_echo by-list --proxy "http://carol@$(at basic)" --proxy-auth digest,ntlm --proxy-password-file "$W/right"
+# Three proxies that may ask one directory: all attempts together.
+for n in 1 2 3; do
+	proxy_start dir$n squid-basic "443 $SERVER_PORT"
+	proxy_mark dir$n
+done
+cat >"$W/three.pac" <<PAC
+function FindProxyForURL(url, host) { return "PROXY $(at dir1); PROXY $(at dir2); PROXY $(at dir3)"; }
+PAC
+helper_echo by-three --proxy-pac "$W/three.pac" --proxy-auth basic --proxy-user dora --proxy-password-file "$W/wrong"
 # No ticket.
 proxy_start negotiate squid-negotiate "443 $SERVER_PORT"
 helper_echo by-ticket --proxy "http://$(at negotiate)"
@@ -57,6 +66,10 @@ for kind in "${!USER_OF[@]}"; do
 	check "$tried" "<=" 2 "$kind: attempts with the wrong password"
 	grep -q -E 'Basic|NTLM|Digest' "$W/by-$kind.err" || fail "$kind: not said which scheme"
 done
+tried=$(for n in 1 2 3; do squid_auth_log dir$n; done | grep -c " dora ")
+note "three proxies: tried $tried times"
+check "$tried" ">=" 1 "attempts with the wrong password at three proxies"
+check "$tried" "<=" 3 "attempts with the wrong password at three proxies"
 ! squid_auth_log basic | grep -q -E 'bob|carol' || fail "a password went to a proxy that nobody allowed it for"
 
 # Read anew, but still wrong: once more at most with each reload.

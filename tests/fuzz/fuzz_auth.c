@@ -1,4 +1,4 @@
-/* links: client/auth.c client/auth_basic.c client/auth_digest.c client/auth_gate.c client/auth_gss.c client/auth_text.c client/auth_token.c client/auth_worker.c client/digest.c framing/ntlm_challenge.c framing/challenge.c framing/cursor.c framing/varint.c framing/http1_head.c framing/base64.c framing/error.c tunnel/loop.c tunnel/log.c */
+/* links: client/auth.c client/auth_basic.c client/auth_digest.c client/auth_gate.c client/auth_ring.c client/auth_gss.c client/auth_text.c client/auth_token.c client/auth_worker.c client/digest.c framing/ntlm_challenge.c framing/challenge.c framing/cursor.c framing/varint.c framing/http1_head.c framing/base64.c framing/error.c tunnel/loop.c tunnel/log.c */
 /* libs: -lev -lcrypto -lgssapi_krb5 */
 /*
  * Answers of a proxy, one after the other, to two connections that prove who they are by Basic and Digest. Each line is a challenge, or,

@@ -522,6 +522,69 @@ static void test_closed_instead_of_an_answer(void **state)
 	}
 }
 
+/* Proxies that ask one directory: each attempt counts there. */
+static unsigned attempts_at(struct auth *at)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < 5; i++) {
+		talker_begin(&c, at);
+		while (talker_line(&c) >= 0) {
+			n += c.n > 0;
+			if (TALKER_CHALLENGED(&c, NULL, "Basic realm=x") < 0)
+				break;
+		}
+		talker_end(&c);
+		turn();
+	}
+	return n;
+}
+
+static void test_several_proxies(void **state)
+{
+	struct auth *other[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		other[i] = make("alice", "secret", BASIC | DIGEST);
+		auth_join(i ? other[i - 1] : auth, other[i]);
+		auth_join(other[i], auth);
+	}
+	assert_int_equal(attempts_at(auth), 2);
+	assert_int_equal(attempts_at(other[0]), 1);
+	assert_int_equal(attempts_at(other[1]), 0);
+	talker_begin(&a, other[1]);
+	talker_line(&a);
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, "Basic realm=x"), ERROR_PROXY_AUTH);
+	says(&a, "Basic: other proxies rejected the password, so it is not tried here");
+	talker_end(&a);
+	/* Once more in all when somebody says that it is right now. */
+	auth_forget(auth);
+	for (int i = 0; i < 3; i++)
+		auth_forget(other[i]);
+	assert_int_equal(attempts_at(other[1]), 1);
+	assert_int_equal(attempts_at(auth), 0);
+	assert_int_equal(attempts_at(other[0]), 0);
+	assert_int_equal(attempts_at(other[2]), 0);
+	/* One that accepts it shows that it is the others that are wrong. */
+	auth_forget(auth);
+	for (int i = 0; i < 3; i++)
+		auth_forget(other[i]);
+	talker_begin(&a, other[2]);
+	talker_line(&a);
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, "Basic realm=x"), 0);
+	assert_true(talker_line(&a) > 0);
+	talker_accepted(&a);
+	talker_end(&a);
+	assert_in_range(attempts_at(auth), 1, 2);
+	assert_in_range(attempts_at(other[0]), 1, 2);
+	for (int i = 0; i < 3; i++)
+		auth_free(other[i]);
+	turn();
+	auth_forget(auth);
+	assert_int_equal(attempts_at(auth), 1);
+}
+
 /* A connection may live longer than what a reload replaces. */
 static void test_freed_before_dialogue(void **state)
 {
@@ -573,6 +636,7 @@ int main(void)
 		TEST(test_no_room),
 		TEST(test_freed_before_dialogue),
 		TEST(test_closed_instead_of_an_answer),
+		TEST(test_several_proxies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

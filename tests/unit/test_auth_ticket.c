@@ -1,4 +1,4 @@
-// links: tests/lib/challenges.c tests/lib/turns.c client/auth.c client/auth_basic.c client/auth_digest.c client/auth_gate.c client/auth_text.c client/auth_token.c client/auth_worker.c client/digest.c framing/challenge.c framing/cursor.c framing/varint.c framing/http1_head.c framing/base64.c framing/error.c tunnel/loop.c tunnel/log.c
+// links: tests/lib/challenges.c tests/lib/turns.c client/auth.c client/auth_basic.c client/auth_digest.c client/auth_gate.c client/auth_ring.c client/auth_text.c client/auth_token.c client/auth_worker.c client/digest.c framing/challenge.c framing/cursor.c framing/varint.c framing/http1_head.c framing/base64.c framing/error.c tunnel/loop.c tunnel/log.c
 /* libs: -lev -lcrypto */
 /* Tickets, by a library that says what the test wants: which ones are tried, renewed, refused, and what happens when it does not answer. */
 #include <setjmp.h>
