@@ -33,7 +33,7 @@ struct entry {
 	char sid[REQUEST_SID_LEN + 1];
 	uint32_t number;
 	uint8_t origin[SEALS_ORIGIN];
-	struct seal_handshake *handshake; /* NULL: done */
+	struct seal_handshake *handshake; /* NULL: done, or failed */
 	struct seal *seal;	/* NULL: not done */
 	uint8_t *last;		/* done: our last flight, for a helper that missed it */
 	size_t last_n;
@@ -222,8 +222,8 @@ static void finish(struct seals *all, struct entry *e, const uint8_t *out, size_
 	touch(all, e);
 }
 
-/* It failed, and is forgotten; what tells the helper so stays a moment. */
-static void give_up(struct seals *all, struct entry *e, const char *peer, const uint8_t **out, size_t n)
+/* It failed. Its place stays taken for its time, for it cost a signature; what tells the helper so stays a moment. */
+static void give_up(struct entry *e, const char *peer, const uint8_t **out, size_t n)
 {
 	static uint8_t last_words[SEAL_FLIGHT_MAX];
 
@@ -231,7 +231,8 @@ static void give_up(struct seals *all, struct entry *e, const char *peer, const 
 	log_limited(LOG_LEVEL_INFO, "seal", peer, "a handshake failed: %s", seal_handshake_reason(e->handshake));
 	memcpy(last_words, *out, n);
 	*out = last_words;
-	entry_drop(all, e);
+	seal_handshake_free(e->handshake);
+	e->handshake = NULL;
 }
 
 bool seals_take(struct seals *all, const struct seals_asker *a, struct span flight, const uint8_t **out, size_t *n)
@@ -241,12 +242,12 @@ bool seals_take(struct seals *all, const struct seals_asker *a, struct span flig
 
 	if (!e)
 		e = entry_new(all, a);
-	if (!e)
+	if (!e || (!e->seal && !e->handshake))
 		return false;
 	if (!e->seal) {
 		error = seal_handshake_take(e->handshake, flight.p, flight.n, out, n);
 		if (error < 0) {
-			give_up(all, e, a->peer, out, *n);
+			give_up(e, a->peer, out, *n);
 			return *n > 0;
 		}
 		e->seal = seal_handshake_seal(e->handshake);

@@ -443,6 +443,29 @@ static void test_junk(void **state)
 	tear_down();
 }
 
+/* A handshake that fails has cost a signature: it counts for as long as one that is under way. */
+static void test_failing(void **state)
+{
+	static const uint8_t alert[] = { 21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40 };
+	struct seals_limits limits = seals_limits_default;
+
+	(void)state;
+	limits.handshakes_per_origin = 3;
+	set_up(&limits);
+	for (uint32_t i = 1; i <= 3; i++) {
+		assert_true(hello(i, here));
+		(void)visit(SID, i, here, alert, sizeof alert);
+		assert_false(visit(SID, i, here, alert, sizeof alert));
+		assert_null(seals_find(seals, SID, i));
+	}
+	assert_false(hello(4, here));
+	assert_true(hello(4, there));
+	pass(limits.handshake_us + 2 * LOOP_SECOND);
+	assert_int_equal(seals_pending(seals), 0);
+	make_and_use(SID, 1);
+	tear_down();
+}
+
 /* Requests that do not come to an end take the share of their address, and no more. */
 static void test_slow_visits(void **state)
 {
@@ -547,6 +570,7 @@ int main(void)
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_opening),
 		cmocka_unit_test(test_junk),
+		cmocka_unit_test(test_failing),
 		cmocka_unit_test(test_slow_visits),
 		cmocka_unit_test(test_asked_for),
 		cmocka_unit_test(test_many_of_one_session),
