@@ -39,7 +39,7 @@ zoo_server() { # ARG...
 zoo_login() { # KIND
 	USER= LOGIN=()
 	case ${1%-abs} in
-	squid-basic | squid-digest) USER=alice@ ;;
+	squid-basic | squid-digest | apache-digest) USER=alice@ ;;
 	squid-ntlm) USER=ZOO%5Calice@ ;;
 	squid-negotiate) realm_start && realm_ticket ;;
 	esac

@@ -47,6 +47,8 @@ squid-abs         duplex
 squid-digest-abs  duplex
 squid-ntlm-abs    duplex
 squid-negotiate-abs duplex
+apache-digest     duplex
+apache-digest-abs split+fill
 tinyproxy-abs     split
 privoxy-abs       push
 apache-abs        split+fill
@@ -91,6 +93,8 @@ squid-digest-abs  connect@Squid
 tinyproxy-abs     proxy@tinyproxy connect@tinyproxy duplex:held
 privoxy-abs       connect@Privoxy duplex:held up:held up_fill:held down_sse:held
 apache-abs        connect@Apache up@Apache duplex:held up:held up_fill:passes up.behind_16k:1
+apache-digest     proxy@Apache
+apache-digest-abs connect@Apache up@Apache duplex:held up:held up_fill:passes up.behind_16k:1
 mitmproxy-abs     duplex:held up:held up_fill:held down:held down_sse:held down_pad:held
 storefwd-abs      up@storefwd up.status:411 duplex:refused up:refused up_fill:refused down:held down_sse:held down_pad:held
                   limit:2 parallel@storefwd parallel.refused:6 http=limited http.close:1 bodies=limited bodies.version_at_server:1
