@@ -308,8 +308,7 @@ void auth_accepted(struct auth_dialogue *d, const struct http1_head *head)
 				 auth_user(a), d->method->name);
 		a->proven = a->was_proven = true;
 		a->rejections = a->stale = 0;
-		if (!a->prover)
-			auth_gate_wake(a);
+		auth_gate_wake(a);
 	}
 	if (d->sent && d->method->bound)
 		d->authenticated = true;

@@ -522,6 +522,28 @@ static void test_closed_instead_of_an_answer(void **state)
 	}
 }
 
+/* Whoever is accepted opens the gate for all, and not only who tries at the moment. */
+static void test_an_answer_that_comes_late(void **state)
+{
+	(void)state;
+	prove("Basic realm=x");
+	talker_begin(&a, auth);
+	talker_begin(&b, auth);
+	talker_begin(&c, auth);
+	assert_true(talker_line(&a) > 0);
+	assert_int_equal(TALKER_CHALLENGED(&a, NULL, "Basic realm=x"), 0);
+	assert_true(talker_line(&a) > 0);
+	assert_int_equal(talker_line(&b), ERROR_AGAIN);
+	loop_advance(loop, loop_now(loop) + 2 * LOOP_SECOND);
+	assert_int_equal(b.ready, 1);
+	assert_true(talker_line(&b) > 0);
+	assert_int_equal(talker_line(&c), ERROR_AGAIN);
+	talker_accepted(&a);
+	turn();
+	assert_int_equal(c.ready, 1);
+	assert_true(talker_line(&c) > 0);
+}
+
 /* Proxies that ask one directory: each attempt counts there. */
 static unsigned attempts_at(struct auth *at)
 {
@@ -637,6 +659,7 @@ int main(void)
 		TEST(test_freed_before_dialogue),
 		TEST(test_closed_instead_of_an_answer),
 		TEST(test_several_proxies),
+		TEST(test_an_answer_that_comes_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
