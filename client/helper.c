@@ -230,7 +230,7 @@ static void on_trouble(void *ctx, struct attachment *a, const struct rung *faile
 		       int64_t retry_us)
 {
 	struct helper *h = ctx;
-	char text[ADVICE_MAX];
+	char advice[ADVICE_MAX], text[2 * ADVICE_MAX];
 
 	if (a != h->current || h->stopping) {
 		log_debug("helper", session_tag(attachment_session(a)), "%s failed: %s", failed->name, why);
@@ -242,10 +242,8 @@ static void on_trouble(void *ctx, struct attachment *a, const struct rung *faile
 		h->connected = false;
 		return;
 	}
-	if (route_why(h->route)[0])
-		snprintf(text, sizeof text, "%s; without CONNECT: %s", route_why(h->route), why);
-	else
-		advice_text(text, h->options, error, why);
+	advice_text(advice, h->options, error, why);
+	snprintf(text, sizeof text, "%s%s%s", route_why(h->route), route_why(h->route)[0] ? "; without CONNECT: " : "", advice);
 	say_trouble(h, text);
 	path_failed(h->path, error);
 }
