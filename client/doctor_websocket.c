@@ -26,6 +26,7 @@ struct upgrading {
 	unsigned step;		/* 0: plain, 1: upgrade, 2: upgrade after an idle interval */
 	char target[REQUEST_TARGET_MAX], lines[300];
 	int status[3], error[3];
+	bool again;		/* the upgrade was asked for once more */
 	int64_t took_us[3];
 	struct box_evidence evidence;	/* of the refusal */
 };
@@ -84,6 +85,14 @@ static void upgrade_answered(void *ctx, const struct ask_answer *a)
 	struct upgrading *s = run->state;
 
 	s->ask = NULL;
+	if (s->step == 1 && !s->again && (a->error == ERROR_EOF || a->error == ERROR_RESET)) {
+		/* The connection of the request before may have ended just then, which says nothing of the upgrade. */
+		s->again = true;
+		hop_close(s->stream);
+		s->stream = NULL;
+		upgrade_dial(run);
+		return;
+	}
 	s->status[s->step] = a->status;
 	s->error[s->step] = a->error;
 	s->took_us[s->step] = a->took_us;
