@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Wrong passwords: at most two attempts in 20 s, then a sentence, until the file is read anew; no ticket; only schemes that are refused.
 # seconds: 90
-[ -n "${IN_NAMESPACE:-}" ] || IN_NAMESPACE=1 exec "$(dirname "$0")/../lib/namespace.sh" "$0"
+[ -n "${IN_NAMESPACE:-}" ] || IN_NAMESPACE=1 NO_LINK=1 exec "$(dirname "$0")/../lib/namespace.sh" "$0"
 . "$(dirname "$0")/e2e.sh"
 . "$TOP/tests/lib/kerberos.sh"
 . "$TOP/tests/lib/samba.sh"

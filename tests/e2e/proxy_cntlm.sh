@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # As people do it today: cntlm in front of a proxy that wants NTLM; a call by CONNECT, and one through it where CONNECT is denied.
 # seconds: 50
-[ -n "${IN_NAMESPACE:-}" ] || IN_NAMESPACE=1 exec "$(dirname "$0")/../lib/namespace.sh" "$0"
+[ -n "${IN_NAMESPACE:-}" ] || IN_NAMESPACE=1 NO_LINK=1 exec "$(dirname "$0")/../lib/namespace.sh" "$0"
 . "$(dirname "$0")/e2e.sh"
 . "$TOP/tests/lib/samba.sh"
 SERVER_PLAIN=1 setup_calls

@@ -59,8 +59,12 @@ ours() { # pid
 launch() { # NAME COMMAND...
 	local name=$1
 	shift
-	if [ -n "${AS:-}" ] && [ "$(id -u)" -eq 0 ] && setpriv --reuid "$AS" --clear-groups true 2>/dev/null; then
-		set -- setpriv --reuid "$AS" --regid "$(id -g "$AS")" --clear-groups "$@"
+	if [ -n "${AS:-}" ] && [ "$(id -u)" -eq 0 ]; then
+		if setpriv --reuid "$AS" --clear-groups true 2>/dev/null; then
+			set -- setpriv --reuid "$AS" --regid "$(id -g "$AS")" --clear-groups "$@"
+		elif unshare -U --map-user=1000 --map-group=1000 true 2>/dev/null; then # root of a user namespace only
+			set -- unshare -U --map-user=1000 --map-group=1000 "$@"
+		fi
 	fi
 	if [ -n "${IN:-}" ]; then
 		set -- ip netns exec "$IN" "$@"
