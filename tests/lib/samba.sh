@@ -29,7 +29,8 @@ samba_start() {
 	chmod 750 "$dir/state/winbindd_privileged" # for whom ntlm_auth runs as
 	[ "$(id -u)" -ne 0 ] || chgrp nogroup "$dir/state/winbindd_privileged" 2>/dev/null || :
 	printf 'secret\nsecret\n' | smbpasswd -c "$SAMBA_CONF" -s -a games >"$dir/smbpasswd.log" 2>&1 || fail "no user: $(tail -n 2 "$dir/smbpasswd.log")"
-	launch winbindd winbindd -F --no-process-group -s "$SAMBA_CONF" --debug-stdout
+	# It starts helpers that outlive it, but for a PID namespace of its own.
+	launch winbindd unshare --pid --fork --kill-child winbindd -F --no-process-group -s "$SAMBA_CONF" --debug-stdout
 	await 15 ntlm_auth --configfile="$SAMBA_CONF" --domain=ZOO --username=games --password=secret >"$dir/try.log" 2>&1 ||
 		fail "winbindd does not verify: $(tail -n 2 "$dir/try.log" "$W/winbindd.out")"
 }
