@@ -165,7 +165,7 @@ static void way(struct status *out, const struct status_source *from)
 
 	if (!chain)
 		chain = &from->options->proxy;
-	COPY(out->proxy, text[0] && strcmp(text, "direct") != 0 ? text : "");
+	COPY(out->proxy, chain->n && strcmp(text, "direct") != 0 ? text : "");
 	if (chain->n && !out->proxy[0])
 		proxy_chain_text(chain, out->proxy, sizeof out->proxy);
 	COPY(out->proxy_from, list ? list->from : "");

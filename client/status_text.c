@@ -111,7 +111,7 @@ static void put_way(FILE *out, const struct status *s)
 	for (size_t i = 0; i < s->logins; i++)
 		fprintf(out, "login     %s%s%s at %s\n", s->login[i].scheme, s->login[i].user[0] ? " as " : "", s->login[i].user, s->login[i].proxy);
 	if (s->sealed)
-		fprintf(out, "sealed    yes: proxies and boxes that intercept TLS read and alter nothing\n");
+		fprintf(out, "sealed    yes: nobody between here and who shows the certificate reads or alters anything\n");
 }
 
 static void put_head(FILE *out, const struct status *s)
