@@ -57,9 +57,7 @@ for daemon in $daemons; do
 	[ ! -e /lib/systemd/system/$daemon.service ] || there="$there $daemon"
 done
 log=$(mktemp)
-DEBIAN_FRONTEND=noninteractive
-export DEBIAN_FRONTEND
-{ $sudo apt-get -o DPkg::Lock::Timeout=300 update && $sudo apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"; } >"$log" 2>&1
+{ $sudo apt-get -o DPkg::Lock::Timeout=300 update && $sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"; } >"$log" 2>&1
 rc=$?
 for daemon in $daemons; do
 	case " $there " in *" $daemon "*) continue ;; esac
