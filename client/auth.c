@@ -447,11 +447,6 @@ const char *auth_user(const struct auth *a)
 	return a->method == &auth_negotiate && a->principal[0] ? a->principal : a->proxy.user;
 }
 
-const char *auth_password(const struct auth *a)
-{
-	return a->password;
-}
-
 bool auth_is_bound(const struct auth *a)
 {
 	return a->method && a->method->bound;

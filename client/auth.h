@@ -40,8 +40,6 @@ void auth_forget(struct auth *);
 enum auth_scheme auth_scheme(const struct auth *);
 const char *auth_scheme_name(enum auth_scheme);
 const char *auth_user(const struct auth *);
-/* For SOCKS5 (RFC 1929), which has no challenges. NULL: none. Never to be logged. */
-const char *auth_password(const struct auth *);
 /* The scheme in use binds credentials to the connection (NTLM, Negotiate): each is authenticated on an exchange without body. */
 bool auth_is_bound(const struct auth *);
 

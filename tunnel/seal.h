@@ -58,7 +58,7 @@ ssize_t seal_open(struct seal *, struct seal_bond *, const uint8_t *p, size_t n,
 void seal_on_lost(struct seal *, struct loop *, void (*lost)(void *ctx), void *ctx);
 void seal_lose(struct seal *);
 bool seal_is_lost(const struct seal *);
-/* For status: capsules protected, opened and refused so far. */
+/* For tests: capsules protected, opened and refused so far. */
 void seal_counts(const struct seal *, uint64_t *closed, uint64_t *opened, uint64_t *refused);
 
 /* When keys go: defaults of PROTOCOL.md; tests have lower ones. */

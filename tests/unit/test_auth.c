@@ -1,4 +1,4 @@
-// links: tests/lib/auth_desk.c tests/lib/challenges.c client/auth.c client/auth_*.c client/digest.c framing/challenge.c framing/ntlm_challenge.c framing/ntlm_challenge.c framing/cursor.c framing/varint.c framing/http1_head.c framing/base64.c framing/error.c tunnel/loop.c tunnel/log.c
+// links: tests/lib/auth_desk.c tests/lib/challenges.c client/auth.c client/auth_*.c client/digest.c framing/challenge.c framing/ntlm_challenge.c framing/cursor.c framing/varint.c framing/http1_head.c framing/base64.c framing/error.c tunnel/loop.c tunnel/log.c
 /* libs: -lev -lcrypto -lgssapi_krb5 */
 /* Which scheme, who may try it, and that a wrong password is tried twice at most over all connections. */
 #include <setjmp.h>

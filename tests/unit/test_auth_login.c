@@ -1,4 +1,4 @@
-// links: client/auth.c client/auth_*.c client/digest.c framing/challenge.c framing/ntlm_challenge.c framing/ntlm_challenge.c framing/cursor.c framing/varint.c framing/http1_head.c framing/base64.c framing/error.c tunnel/loop.c tunnel/log.c
+// links: client/auth.c client/auth_*.c client/digest.c framing/challenge.c framing/ntlm_challenge.c framing/cursor.c framing/varint.c framing/http1_head.c framing/base64.c framing/error.c tunnel/loop.c tunnel/log.c
 /* libs: -lev -lcrypto -lgssapi_krb5 */
 /* Name and password for SOCKS5: by one connection until they were accepted, and never again once they were not. */
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-// links: tests/lib/challenges.c tests/lib/ntlm.c tests/lib/turns.c client/auth.c client/auth_*.c client/digest.c framing/challenge.c framing/ntlm_challenge.c framing/ntlm_challenge.c framing/cursor.c framing/varint.c framing/http1_head.c framing/base64.c framing/error.c tunnel/loop.c tunnel/log.c
+// links: tests/lib/challenges.c tests/lib/ntlm.c tests/lib/turns.c client/auth.c client/auth_*.c client/digest.c framing/challenge.c framing/ntlm_challenge.c framing/cursor.c framing/varint.c framing/http1_head.c framing/base64.c framing/error.c tunnel/loop.c tunnel/log.c
 /* libs: -lev -lcrypto -lgssapi_krb5 */
 /* Dialogues bound to a connection: NTLM against an acceptor that verifies, falling from Kerberos to what else there is, and who may try. */
 #include <setjmp.h>
