@@ -19,6 +19,7 @@
 #define MESSAGE_DATAGRAM_MAX 65507
 
 enum message_kind { KIND_DATAGRAM = 0, KIND_STREAM = 1, KIND_MESSAGE = 2 };
+enum message_redundancy { REDUNDANCY_AUTO = 0, REDUNDANCY_ALWAYS = 1, REDUNDANCY_NEVER = 2 };
 enum message_class { CLASS_AUTO = 0, CLASS_AUDIO = 1, CLASS_VIDEO = 2, CLASS_CONTROL = 3, CLASS_BULK = 4 };
 
 /* Parameters that were present have their bit set in `has` (1 << id). A number
@@ -35,11 +36,13 @@ struct message_params {
 	uint64_t class;		/* 17 */
 	uint64_t deadline_ms;	/* 18 */
 	uint64_t idle_ms;	/* 19 */
+	uint64_t redundancy;	/* 21 */
+	uint8_t audio_types[16], video_types[16]; /* 22, 23: bit sets of payload types, 128 each */
 };
 enum message_param {
 	PARAM_MAX_CHANNELS = 1, PARAM_SESSION_WINDOW = 2, PARAM_CHANNEL_WINDOW = 3, PARAM_KEEPALIVE = 4,
 	PARAM_MAX_HOLD = 5, PARAM_AGENT = 6, PARAM_PORT_INDEX = 16, PARAM_CLASS = 17, PARAM_DEADLINE = 18,
-	PARAM_IDLE = 19, PARAM_WINDOW = 20,
+	PARAM_IDLE = 19, PARAM_WINDOW = 20, PARAM_REDUNDANCY = 21, PARAM_AUDIO_TYPES = 22, PARAM_VIDEO_TYPES = 23,
 };
 
 struct message_hello {

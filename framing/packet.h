@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "framing/traffic.h"
+
 #define PACKET_HEADROOM 64	/* bytes in front of the payload */
 #define PACKET_SMALL 2048	/* payload bytes of the small size class */
 #define PACKET_MAX 65535	/* payload bytes of the large size class */
@@ -23,6 +25,9 @@ struct packet {
 	size_t len;		/* bytes in use */
 	size_t cap;		/* payload bytes behind the headroom */
 	int64_t born_us;	/* when it was received, loop time */
+	int64_t deadline_us;	/* of no use to anybody after that, loop time */
+	struct traffic_mark mark;
+	uint8_t dscp;		/* 0..63, of the socket that it came from */
 	uint8_t buf[];
 };
 

@@ -65,6 +65,10 @@ struct carrier_events {
  * SESSION_CARRIERS_MAX reached. */
 struct carrier *carrier_open(struct session *, const struct rung *, const struct carrier_path *, struct pool *,
 			     const struct carrier_events *, void *ctx);
+/* The same beside a proven carrier of this rung, on the same path, to share the work: no HELLO, and one mark is proof enough. NULL also
+ * while the session is not open. */
+struct carrier *carrier_open_beside(struct session *, const struct rung *, const struct carrier_path *, struct pool *,
+				    const struct carrier_events *, void *ctx);
 /* Another has taken over: it starts nothing more and calls no event; what is under way may end for two round trips and 300 ms,
  * then it frees itself (the owner forgets it). What was not receipted is sent elsewhere. */
 void carrier_retire(struct carrier *);
@@ -91,6 +95,9 @@ struct carrier_stats {
 	unsigned legs;
 	uint32_t rtt_us, lateness_ms; /* smoothed round trip; lateness of the newest record */
 	uint64_t records_out, records_in, records_lost, exchanges;
+	bool media, streams;	/* what it takes at the moment */
+	uint64_t in_flight, rate; /* bytes; bytes/s that arrive */
+	uint32_t overdue_ms;	/* how long its oldest record is overdue; 0: none is */
 };
 void carrier_stats(const struct carrier *, struct carrier_stats *);
 unsigned session_carriers(const struct session *, struct carrier **out, unsigned max);

@@ -22,6 +22,7 @@ struct channel_traffic {
 	struct {
 		uint64_t full;		/* no room to wait */
 		uint64_t deadline;	/* waited here past their deadline */
+		uint64_t frame;		/* a part of their video frame was dropped before */
 		uint64_t late;		/* arrived past the path's floor + deadline */
 		uint64_t repeat;	/* arrived before */
 	} dropped;
@@ -33,6 +34,8 @@ struct channel_params {
 	const char *service;
 	uint32_t port_index;
 	enum message_class class;
+	struct traffic_rules rules; /* of datagrams; its class is the one above */
+	enum message_redundancy redundancy; /* of datagrams */
 	uint32_t deadline_ms;	/* of datagrams; 0: by packet: audio 200, video 400, others 1000 */
 	uint32_t idle_ms;	/* 0: none */
 	struct channel_traffic *total; /* counted there, too; outlives the session. NULL: nowhere */

@@ -63,6 +63,8 @@ struct exchange_ops {
 	/* Drops it in any state without a further event; its connection is closed unless
 	 * both messages were complete. */
 	void (*abort)(struct exchange *);
+	/* As stream_ops.sparse, of the connection below. NULL: it cannot. */
+	void (*sparse)(struct exchange *, bool);
 };
 
 struct exchange {
@@ -87,6 +89,11 @@ static inline uint32_t exchange_pad(const struct exchange *x, uint32_t pad)
 	return pad > x->overhead ? pad - (uint32_t)x->overhead : 0;
 }
 static inline void exchange_pause(struct exchange *x, bool on) { x->ops->pause(x, on); }
+static inline void exchange_sparse(struct exchange *x, bool on)
+{
+	if (x->ops->sparse)
+		x->ops->sparse(x, on);
+}
 static inline void exchange_abort(struct exchange *x) { x->ops->abort(x); }
 
 #endif

@@ -234,4 +234,4 @@ static void output_abort(struct exchange *x)
 		h1_fail(h, ERROR_CLOSED);
 }
 
-const struct exchange_ops h1_output_ops = { output_room, output_send, output_pause, output_abort };
+const struct exchange_ops h1_output_ops = { output_room, output_send, output_pause, output_abort, NULL };

@@ -412,7 +412,7 @@ static void sealed_abort(struct exchange *x)
 	exchange_abort(inner);
 }
 
-static const struct exchange_ops sealed_ops = { sealed_room, sealed_send, sealed_pause, sealed_abort };
+static const struct exchange_ops sealed_ops = { sealed_room, sealed_send, sealed_pause, sealed_abort, NULL };
 
 /* ---- both ends ---- */
 

@@ -14,7 +14,7 @@
 #include "tunnel/channel.h"
 #include "tunnel/loop.h"
 
-#define SESSION_CARRIERS_MAX 8
+#define SESSION_CARRIERS_MAX 16 /* those that are coming and leaving included */
 
 struct session;
 struct carrier;
@@ -43,6 +43,9 @@ struct session_events {
 	void (*welcome)(void *ctx);
 	/* Helper: open new channels elsewhere (a new session) after delay. */
 	void (*goaway)(void *ctx, uint64_t code, uint32_t delay_ms);
+	/* Helper: so many carriers of the rung in use are wanted now, 1 to 8. Told at the end of the turn when that changes; may be
+	 * NULL. Fewer will do. */
+	void (*carriers)(void *ctx, unsigned wanted);
 	/* The session is over; each channel's endpoint got closed(SESSION_LOST or code) before. The owner
 	 * calls session_free, at once or later. */
 	void (*ended)(void *ctx, uint64_t code, const char *reason);
@@ -67,12 +70,35 @@ bool session_has_probes(const struct session *);	/* both ends know the mode prob
 /* Server: epoch and node for WELCOME. */
 void session_identify(struct session *, uint64_t node, uint64_t epoch);
 
+unsigned session_carriers_wanted(const struct session *); /* as told by events->carriers */
+
+/* What goes out twice so that it is there in time, in this direction. */
+struct redundancy_stats {
+	bool on;
+	char why[80];		/* "clean", "beginning", "loss is seen", "always", "never", "the path is full" ... */
+	int64_t since_us, until_us; /* loop time; until: of the latch, 0: none */
+	uint64_t packets, bytes; /* first copies of packets that may have another one */
+	uint64_t copies, copy_bytes; /* second ones, riding with the next record or alone */
+	uint64_t hedges, hedges_held; /* packets of overdue records sent again; held back by budget or guard */
+	uint64_t evidence;	/* losses and stalls seen */
+};
+
 /* For status. */
 struct session_stats {
 	unsigned carriers, channels, legs;
 	uint32_t rtt_us;	/* smoothed, of the best carrier; 0: no sample */
 	uint64_t queued_packets, queued_bytes;
 	int64_t age_us;
+	/* the path, in our direction */
+	uint32_t path_queue_us;	/* standing queue on the path */
+	uint64_t rate;		/* bytes/s that arrive; 0: not known */
+	uint64_t in_flight, in_flight_bound; /* bytes */
+	struct {
+		uint64_t packets, bytes; /* waiting here */
+		uint32_t delay_us; /* smoothed wait of those that went */
+		uint64_t sent, full, deadline, frame; /* sent, dropped by reason */
+	} class[4];		/* enum traffic */
+	struct redundancy_stats redundancy;
 };
 void session_stats(const struct session *, struct session_stats *);
 void session_each_channel(const struct session *, void (*fn)(void *arg, const struct channel *), void *arg);

@@ -43,6 +43,8 @@ struct stream_ops {
 	/* Ends it in any state and frees it at the end of the turn; flushes a TLS
 	 * close_notify if it can without waiting. No event comes any more. */
 	void (*close)(struct stream *);
+	/* Little is sent on it and all of that is urgent: tunes it for that, as far as it can be. NULL: it cannot. */
+	void (*sparse)(struct stream *, bool);
 };
 
 /* Embedded first in each implementation. */

@@ -261,7 +261,7 @@ static void tcp_close(struct stream *s)
 	loop_free_later(t->loop, t);
 }
 
-static const struct stream_ops tcp_ops = { tcp_read, tcp_write, tcp_want, tcp_info, tcp_close };
+static const struct stream_ops tcp_ops = { tcp_read, tcp_write, tcp_want, tcp_info, tcp_close, NULL };
 
 void stream_tcp_finish(struct stream *s)
 {

@@ -448,7 +448,7 @@ static void tls_close(struct stream *s)
 	loop_free_later(t->loop, t);
 }
 
-static const struct stream_ops tls_ops = { tls_read, tls_write, tls_want, tls_info, tls_close };
+static const struct stream_ops tls_ops = { tls_read, tls_write, tls_want, tls_info, tls_close, NULL };
 
 const char *stream_tls_reason(struct stream *s)
 {

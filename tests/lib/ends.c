@@ -53,7 +53,7 @@ static void below_abort(struct exchange *x)
 	x->events = NULL;
 }
 
-static const struct exchange_ops below_ops = { below_room, below_send, below_pause, below_abort };
+static const struct exchange_ops below_ops = { below_room, below_send, below_pause, below_abort, NULL };
 
 /* ---- users ---- */
 
