@@ -25,6 +25,8 @@
 #define RENEW_RETRY LOOP_SECOND			/* no connection to replace a leg with, while it stands */
 #define EMPTY_POLLS 4				/* answered early with nothing, in a row, before there are pauses */
 #define EMPTY_PAUSE (50 * LOOP_MS)
+#define NUMBERS_KEPT 1000			/* of carriers, for those that a session cannot do without */
+#define EARLY_MAX 410				/* of 1024 */
 
 static const int64_t pauses[FAILURES_MAX] = { 0, 250 * LOOP_MS, 500 * LOOP_MS };
 
@@ -48,12 +50,14 @@ static bool is_outage(const struct carrier_helper *h)
 
 void carrier_helper_fail(struct carrier_helper *h, int error, const char *fmt, ...)
 {
+	bool is_companion;
 	va_list ap;
 
 	if (h->base.state >= CARRIER_RETIRED)
 		return;
 	if (h->user.pool && is_outage(h))
 		pool_excuse(h->user.pool);
+	is_companion = h->beside && h->base.state == CARRIER_PROBING;	/* others show what the connections are worth */
 	h->base.state = CARRIER_FAILED;
 	h->error = error;
 	va_start(ap, fmt);
@@ -61,7 +65,7 @@ void carrier_helper_fail(struct carrier_helper *h, int error, const char *fmt, .
 	va_end(ap);
 	timer_stop(&h->proof);
 	timer_stop(&h->retry);
-	if (h->user.pool && (error == ERROR_TIMEOUT || error == ERROR_RESET))
+	if (h->user.pool && (error == ERROR_TIMEOUT || error == ERROR_RESET) && !is_companion)
 		pool_renew(h->user.pool);
 	loop_later(h->base.session->loop, &h->fail);
 }
@@ -246,6 +250,7 @@ void carrier_helper_ended(struct carrier_helper *h, struct leg *leg, int error)
 	if (error == ERROR_AGAIN && ++h->refused > CARRIER_REFUSED_MAX)
 		error = ERROR_PROXY_AUTH;
 	if (leg->replaced || leg->given_up || error == ERROR_AGAIN || carrier_path_is_sealing(h->path)) {
+		carrier_proof_standing(h);
 		if (!h->pausing)
 			timer_in(&h->retry, 0);
 		return;
@@ -356,18 +361,11 @@ static void leave(void *ctx)
 
 static const struct carrier_ops helper_ops = { helper_send, carrier_proof_seen, carrier_proof_welcomed, carrier_stall_heard, helper_fini };
 
-struct carrier *carrier_open(struct session *s, const struct rung *rung, const struct carrier_path *path,
-			     struct pool *pool, const struct carrier_events *events, void *ctx)
+static struct carrier_helper *helper_new(struct session *s, const struct rung *rung, const struct carrier_path *path,
+					 struct pool *pool, const struct carrier_events *events, void *ctx)
 {
-	struct carrier_helper *h;
+	struct carrier_helper *h = calloc(1, sizeof *h);
 
-	if (s->next_carrier > REQUEST_CARRIER_MAX) {
-		session_end(s, CODE_LIMIT, "the numbers of its carriers are used up");
-		return NULL;
-	}
-	if (s->carriers == SESSION_CARRIERS_MAX)
-		return NULL;
-	h = calloc(1, sizeof *h);
 	if (!h)
 		abort();
 	carrier_init(&h->base, s, &helper_ops, s->next_carrier++);
@@ -387,7 +385,51 @@ struct carrier *carrier_open(struct session *s, const struct rung *rung, const s
 	later_init(&h->again, carrier_proof_begin, h);
 	pool_join(pool, &h->user, false, &pool_events, h);
 	session_add_carrier(s, &h->base);
+	return h;
+}
+
+struct carrier *carrier_open(struct session *s, const struct rung *rung, const struct carrier_path *path,
+			     struct pool *pool, const struct carrier_events *events, void *ctx)
+{
+	struct carrier_helper *h;
+
+	if (s->next_carrier > REQUEST_CARRIER_MAX) {
+		session_end(s, CODE_LIMIT, "the numbers of its carriers are used up");
+		return NULL;
+	}
+	if (s->carriers == SESSION_CARRIERS_MAX)
+		return NULL;
+	h = helper_new(s, rung, path, pool, events, ctx);
 	loop_later(s->loop, &h->again);
+	return &h->base;
+}
+
+/* The longest round trip of those that are proven. */
+static int64_t round_trip(const struct session *s)
+{
+	int64_t most = 0;
+
+	for (unsigned i = 0; i < s->carriers; i++)
+		if (s->carrier[i]->state == CARRIER_PROVEN && s->carrier[i]->ledger.srtt_us > most)
+			most = s->carrier[i]->ledger.srtt_us;
+	return most;
+}
+
+struct carrier *carrier_open_beside(struct session *s, const struct rung *rung, const struct carrier_path *path,
+				    struct pool *pool, const struct carrier_events *events, void *ctx)
+{
+	struct carrier_helper *h;
+
+	if (s->state != SESSION_OPEN || rung->down == &method_down_poll || s->carriers == SESSION_CARRIERS_MAX ||
+	    s->next_carrier + NUMBERS_KEPT > REQUEST_CARRIER_MAX)
+		return NULL;
+	h = helper_new(s, rung, path, pool, events, ctx);
+	h->beside = true;
+	h->hello_rtt_us = round_trip(s);
+	h->early = (uint32_t)(loop_random_u64(s->loop) % EARLY_MAX);
+	h->base.state = CARRIER_PROBING;
+	h->base.marks_due = rung->up == &method_up_stream;	/* asks for its connection in the same turn */
+	timer_in(&h->retry, 0);
 	return &h->base;
 }
 

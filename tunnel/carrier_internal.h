@@ -48,6 +48,8 @@ struct carrier_helper {
 	uint32_t hold_ms;	/* of polls */
 	bool streamed_down;	/* the rung's answers stream: marks must come back on them */
 	bool clock_corrected;
+	bool beside;		/* joined one that is proven: no HELLO, and one mark is proof */
+	uint32_t early;		/* of 1024: by how much of its life a standing leg is renewed before it must be */
 	/* proof */
 	struct timer proof;	/* the deadline of the step under way, or the second mark */
 	int64_t opened_us, hello_us, hello_rtt_us; /* hello_us: time to connect; hello_rtt_us: from HELLO to WELCOME */
@@ -129,6 +131,8 @@ void carrier_proof_begin(void *helper);	/* says HELLO if it can; in a later, too
 void carrier_proof_welcomed(struct carrier *);
 void carrier_proof_seen(struct carrier *, struct leg *, const struct message_seen *);
 void carrier_proof_due(void *helper);	/* timer */
+/* The request for the streamed answer went out, perhaps again: beside another carrier the mark follows at once. */
+void carrier_proof_standing(struct carrier_helper *);
 /* The streamed answer has begun: the marks may start. */
 void carrier_helper_down_open(struct carrier_helper *);
 

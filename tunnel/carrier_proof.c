@@ -1,6 +1,7 @@
 /*
  * The proof of a helper's carrier: HELLO, then two marks that must come back by themselves in
- * time. Called by carrier_helper.c and by the legs whose answers have begun.
+ * time; beside one that is proven on the same rung a single mark, right behind the request. Called by carrier_helper.c and by the legs
+ * whose requests went out and whose answers have begun.
  */
 #include "framing/capsule.h"
 #include "framing/error.h"
@@ -47,6 +48,16 @@ void carrier_proof_due(void *ctx)
 		     h->down && h->down->got_head ? "what it should pass at once" : "the answer until it is complete");
 }
 
+void carrier_proof_standing(struct carrier_helper *h)
+{
+	if (!h->beside || h->base.state != CARRIER_PROBING)
+		return;
+	h->hello_us = loop_now(h->base.session->loop) - h->opened_us;
+	h->base.marks_due = 1;
+	timer_in(&h->proof, patience(h));
+	session_kick(h->base.session);
+}
+
 void carrier_helper_down_open(struct carrier_helper *h)
 {
 	if (h->base.state == CARRIER_PROBING && h->base.mark_next == 0 && !h->base.marks_due)
@@ -57,11 +68,14 @@ void carrier_proof_seen(struct carrier *c, struct leg *leg, const struct message
 {
 	struct carrier_helper *h = (struct carrier_helper *)c;
 
-	if (c->state != CARRIER_PROBING || m->id != c->id || m->n != h->marks_back || !m->intact)
+	if (c->state != CARRIER_PROBING || m->id != c->id || (m->n != h->marks_back && !h->beside) || !m->intact)
 		return;
-	if (!leg || (leg->ops->mode != MODE_DOWN && leg->ops->mode != MODE_DUPLEX))
+	if (!leg || (leg->ops->mode != MODE_DOWN && leg->ops->mode != MODE_DUPLEX)) {
+		if (h->beside && h->down)	/* a post was faster than the request that stands: once more */
+			c->marks_due = 1;
 		return;
-	if (++h->marks_back == 1)
+	}
+	if (++h->marks_back == 1 && !h->beside)
 		timer_in(&h->proof, MARK_GAP);
 	else
 		prove(h);

@@ -9,19 +9,27 @@
 #define BODY_AGE (600 * LOOP_SECOND)	/* of any streamed body, though nothing is known of the path */
 #define DEAD_SLACK LOOP_SECOND		/* beyond 1.5 keepalives shorter than the usual one */
 
+/* What is left of its life until it should be replaced; carriers that began together do not all do so at once. */
+static int64_t left_of(const struct leg *leg)
+{
+	const struct carrier_helper *h = (const struct carrier_helper *)(const void *)leg->carrier;
+	int64_t age = loop_now(leg->carrier->session->loop) - leg->born_us, left = pool_left_us(leg->x);
+
+	if (left > BODY_AGE - age)
+		left = BODY_AGE - age;
+	return left - (age + left) / 1024 * h->early;
+}
+
 bool carrier_helper_is_worn(const struct leg *leg)
 {
-	return leg->x && (pool_is_worn(leg->x) || loop_now(leg->carrier->session->loop) - leg->born_us >= BODY_AGE);
+	return leg->x && (pool_is_worn(leg->x) || left_of(leg) <= 0);
 }
 
 int64_t carrier_helper_worn_at(const struct leg *leg)
 {
-	int64_t at = leg->born_us + BODY_AGE, now = loop_now(leg->carrier->session->loop), left;
-
 	if (!leg->x || leg->replaced || carrier_helper_is_worn(leg))
 		return INT64_MAX;	/* one that is worn waits for a connection, not for a time */
-	left = pool_left_us(leg->x);
-	return left < at - now ? now + left : at;
+	return loop_now(leg->carrier->session->loop) + left_of(leg);
 }
 
 uint32_t carrier_helper_keepalive(const struct carrier_helper *h)

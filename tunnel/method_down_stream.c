@@ -70,6 +70,7 @@ static void stand(struct carrier_helper *h)
 	leg->head_sent = leg->out_ended = true;
 	exchange_send(leg->x, carrier_helper_head(h, leg, false), 0, true);
 	watch(leg);
+	carrier_proof_standing(h);
 }
 
 const struct method method_down_stream = { "stream", stand, NULL };

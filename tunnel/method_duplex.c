@@ -99,6 +99,7 @@ static void stand(struct carrier_helper *h)
 		h->up = leg;
 	leg_pad(leg, carrier_helper_head(h, leg, true));
 	watch(leg);
+	carrier_proof_standing(h);
 	session_kick(h->base.session);
 }
 
