@@ -42,6 +42,7 @@
 	X(datagram_bytes_out, "bytes of datagrams sent into the tunnel") \
 	X(datagram_bytes_in, "bytes of datagrams delivered from the tunnel") \
 	X(dropped_queue_deadline, "datagrams dropped: waited here past their deadline") \
+	X(dropped_frame, "datagrams dropped: a part of their video frame was dropped before") \
 	X(dropped_late, "datagrams dropped: arrived past the path's floor + deadline") \
 	X(dropped_repeat, "datagrams dropped: seen before") \
 	X(dropped_full, "datagrams dropped: the send queue was full") \
@@ -50,6 +51,10 @@
 	X(dropped_local, "datagrams dropped: the local socket did not take them") \
 	X(dropped_echo, "datagrams dropped: beyond what a session may have echoed") \
 	X(icmp_refused, "port-unreachable answers of local targets") \
+	X(copies_out, "second copies of datagrams sent in advance") \
+	X(hedges_out, "datagrams of overdue records sent again") \
+	X(hedges_held, "datagrams of overdue records not sent again: beyond the budget, or the path is full") \
+	X(evidence, "losses and stalls seen, for which second copies are sent") \
 	X(stream_bytes_out, "stream bytes sent into the tunnel, first transmissions") \
 	X(stream_bytes_again, "stream bytes sent again") \
 	X(stream_bytes_in, "stream bytes delivered from the tunnel")

@@ -13,6 +13,7 @@
 #include "framing/request.h"
 #include "tunnel/channel.h"
 #include "tunnel/loop.h"
+#include "tunnel/recent.h"
 
 #define SESSION_CARRIERS_MAX 16 /* those that are coming and leaving included */
 
@@ -99,6 +100,8 @@ struct session_stats {
 		uint64_t sent, full, deadline, frame; /* sent, dropped by reason */
 	} class[4];		/* enum traffic */
 	struct redundancy_stats redundancy;
+	struct recent_figures recent; /* what came in the last seconds: in recent_us, 0: nothing did */
+	int64_t recent_us;
 };
 void session_stats(const struct session *, struct session_stats *);
 void session_each_channel(const struct session *, void (*fn)(void *arg, const struct channel *), void *arg);
