@@ -77,6 +77,7 @@ static struct classify_result classify_plain(const uint8_t *p, size_t n)
 
 	if (n == 0)
 		return r;
+	r.first = p[0];
 	if (is_stun(p, n))
 		r.kind = CLASSIFY_STUN;
 	else if (is_zrtp(p, n))

@@ -27,6 +27,7 @@ struct classify_result {
 	uint32_t timestamp;	/* of RTP */
 	uint32_t ssrc;		/* of RTP and RTCP */
 	uint8_t marker;		/* of RTP */
+	uint8_t first;		/* byte of the innermost packet; 0 when that is empty */
 };
 
 struct classify_result classify(const uint8_t *p, size_t n);
