@@ -33,18 +33,60 @@ static void *several(size_t n, size_t size)
 	return p;
 }
 
-static void session(struct status_session *out, const struct session *session)
+static void session(struct status_session *out, const struct session *session, const struct session_stats *stats)
 {
-	struct session_stats stats;
-
-	session_stats(session, &stats);
 	out->there = true;
 	COPY(out->tag, session_tag(session));
-	out->age_ms = stats.age_us / LOOP_MS;
-	out->channels = stats.channels;
-	out->queued_packets = (int64_t)stats.queued_packets;
-	out->queued_bytes = (int64_t)stats.queued_bytes;
-	out->rtt_ms = stats.rtt_us / 1000.0;
+	out->age_ms = stats->age_us / LOOP_MS;
+	out->channels = stats->channels;
+	out->queued_packets = (int64_t)stats->queued_packets;
+	out->queued_bytes = (int64_t)stats->queued_bytes;
+	out->rtt_ms = stats->rtt_us / 1000.0;
+}
+
+static void redundancy(struct status_redundancy *out, const struct session_stats *stats, int64_t now)
+{
+	const struct redundancy_stats *r = &stats->redundancy;
+	const struct recent_figures *recent = &stats->recent;
+
+	out->on = r->on;
+	COPY(out->why, r->why);
+	out->since_ms = r->since_us ? (now - r->since_us) / LOOP_MS : 0;
+	out->left_ms = r->until_us > now ? (r->until_us - now) / LOOP_MS : -1;
+	out->packets = (int64_t)r->packets;
+	out->bytes = (int64_t)r->bytes;
+	out->copies = (int64_t)r->copies;
+	out->copy_bytes = (int64_t)r->copy_bytes;
+	out->hedges = (int64_t)r->hedges;
+	out->hedges_held = (int64_t)r->hedges_held;
+	out->evidence = (int64_t)r->evidence;
+	out->recent = (struct status_redundancy_recent){ (int64_t)recent->packets, (int64_t)recent->bytes, (int64_t)recent->again,
+							 (int64_t)recent->again_bytes };
+}
+
+static void media(struct status_media *out, const struct session_stats *stats, int64_t now)
+{
+	out->there = true;
+	out->queue_ms = stats->path_queue_us / 1000.0;
+	out->rate = (int64_t)stats->rate;
+	out->in_flight = (int64_t)stats->in_flight;
+	out->in_flight_bound = (int64_t)stats->in_flight_bound;
+	out->recent_ms = stats->recent_us / LOOP_MS;
+	for (unsigned i = 0; i < TRAFFIC_CLASSES; i++) {
+		struct status_class *c = &out->class[i];
+
+		c->waiting_packets = (int64_t)stats->class[i].packets;
+		c->waiting_bytes = (int64_t)stats->class[i].bytes;
+		c->delay_ms = stats->class[i].delay_us / 1000.0;
+		c->deadline_ms = traffic_deadline_ms((enum traffic)i);
+		c->sent = (int64_t)stats->class[i].sent;
+		c->dropped.full = (int64_t)stats->class[i].full;
+		c->dropped.deadline = (int64_t)stats->class[i].deadline;
+		c->dropped.frame = (int64_t)stats->class[i].frame;
+		c->recent.sent = (int64_t)stats->recent.sent[i];
+		c->recent.dropped = (int64_t)stats->recent.dropped[i];
+	}
+	redundancy(&out->redundancy, stats, now);
 }
 
 /* From one time to another, -1 when the other has not come. */
@@ -108,6 +150,11 @@ static void carriers(struct status *out, const struct session *session)
 		c->records_in = (int64_t)stats.records_in;
 		c->records_lost = (int64_t)stats.records_lost;
 		c->exchanges = (int64_t)stats.exchanges;
+		c->media = stats.media;
+		c->streams = stats.streams;
+		c->in_flight = (int64_t)stats.in_flight;
+		c->rate = (int64_t)stats.rate;
+		c->overdue_ms = stats.overdue_ms;
 	}
 }
 
@@ -123,7 +170,8 @@ static void forward(struct status_forward *out, const struct ingress *i)
 	out->packets_out = (int64_t)t->packets_out;
 	out->bytes_in = (int64_t)t->bytes_in;
 	out->bytes_out = (int64_t)t->bytes_out;
-	out->dropped = (int64_t)(i->dropped + t->dropped.full + t->dropped.deadline + t->dropped.late + t->dropped.repeat);
+	out->dropped = (int64_t)(i->dropped + t->dropped.full + t->dropped.deadline + t->dropped.frame + t->dropped.late +
+				 t->dropped.repeat);
 }
 
 static void channel(void *arg, const struct channel *channel)
@@ -142,15 +190,21 @@ static void channel(void *arg, const struct channel *channel)
 	c->bytes_out = (int64_t)stats.traffic.bytes_out;
 	c->dropped.full = (int64_t)stats.traffic.dropped.full;
 	c->dropped.deadline = (int64_t)stats.traffic.dropped.deadline;
+	c->dropped.frame = (int64_t)stats.traffic.dropped.frame;
 	c->dropped.late = (int64_t)stats.traffic.dropped.late;
 	c->dropped.repeat = (int64_t)stats.traffic.dropped.repeat;
+	c->deadline_ms = channel_params(channel)->deadline_ms;
 	c->late = c->dropped.deadline + c->dropped.late;
 	c->queue = stats.send_queue;
 }
 
-static void of_session(struct status *out, const struct session *s)
+static void of_session(struct status *out, const struct session *s, int64_t now)
 {
-	session(&out->session, s);
+	struct session_stats stats;
+
+	session_stats(s, &stats);
+	session(&out->session, s, &stats);
+	media(&out->media, &stats, now);
 	carriers(out, s);
 	out->channel = several((size_t)out->session.channels, sizeof *out->channel);
 	session_each_channel(s, channel, out);
@@ -217,7 +271,7 @@ void status_gather(struct status *out, const struct status_source *from)
 	COPY(out->state, from->stopping ? "stopping" : connected ? "connected" : "connecting");
 	COPY(out->trouble, from->trouble);
 	if (from->session)
-		of_session(out, from->session);
+		of_session(out, from->session, now);
 	path(&out->path, from->ladder, now);
 	if (from->pool)
 		budget(&out->path, from->pool);

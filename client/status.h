@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "framing/traffic.h"
 #include "tunnel/counters.h"
 #include "tunnel/pin.h"
 
@@ -61,6 +62,54 @@ struct status_carrier {
 	int64_t legs;
 	double rtt_ms;
 	int64_t lateness_ms, records_out, records_in, records_lost, exchanges;
+	bool media, streams;	/* what it takes */
+	int64_t in_flight, rate; /* bytes; bytes/s that arrive */
+	int64_t overdue_ms;	/* its oldest record; 0: none is */
+};
+
+struct status_class_dropped {
+	int64_t full, deadline, frame;
+};
+
+/* In the last seconds. */
+struct status_class_recent {
+	int64_t sent, dropped;
+};
+
+/* Datagrams of one class on their way to the server. */
+struct status_class {
+	int64_t waiting_packets, waiting_bytes;
+	double delay_ms;	/* smoothed, that they wait here */
+	int64_t deadline_ms;	/* unless the service or the channel has one */
+	int64_t sent;
+	struct status_class_dropped dropped;
+	struct status_class_recent recent;
+};
+
+/* In the last seconds. again: second copies and hedges. */
+struct status_redundancy_recent {
+	int64_t packets, bytes, again, again_bytes;
+};
+
+/* What goes out twice so that it is there in time. */
+struct status_redundancy {
+	bool on;
+	char why[80];
+	int64_t since_ms, left_ms; /* left: of the latch; -1: not by one */
+	int64_t packets, bytes;	/* that may have a second copy */
+	int64_t copies, copy_bytes, hedges, hedges_held, evidence;
+	struct status_redundancy_recent recent;
+};
+
+/* The path to the server, and what is done for media on it. */
+struct status_media {
+	bool there;
+	double queue_ms;	/* on the path */
+	int64_t rate;		/* bytes/s that arrive; 0: not known */
+	int64_t in_flight, in_flight_bound; /* bytes */
+	int64_t recent_ms;	/* how long the last seconds are; 0: nothing was sent in them */
+	struct status_class class[TRAFFIC_CLASSES];
+	struct status_redundancy redundancy;
 };
 
 /* A local port. */
@@ -70,13 +119,14 @@ struct status_forward {
 };
 
 struct status_dropped {
-	int64_t full, deadline, late, repeat;
+	int64_t full, deadline, frame, late, repeat;
 };
 
 struct status_channel {
 	int64_t id;
 	char kind[16], service[STATUS_NAME];
 	int64_t packets_in, packets_out, bytes_in, bytes_out;
+	int64_t deadline_ms;	/* 0: by packet */
 	int64_t late;		/* of the dropped: past their deadline, here or on the way */
 	struct status_dropped dropped;
 	int64_t queue;		/* bytes waiting to be sent */
@@ -115,6 +165,7 @@ struct status {
 	char trouble[STATUS_SENTENCE]; /* "": none since it last worked */
 	struct status_session session;
 	struct status_path path;
+	struct status_media media;
 	struct status_carrier *carrier;
 	size_t carriers;
 	struct status_forward *forward;
@@ -166,5 +217,12 @@ bool status_json_read(struct status *, const char *text, char *error, size_t siz
 
 /* For people. before: some time earlier, for rates; NULL: totals instead. */
 void status_text(FILE *, const struct status *, const struct status *before);
+
+/* The parts of it that are about media, in status_media.c. before: of the same session, seconds earlier, or NULL. */
+void status_media_line(FILE *, const struct status *);
+void status_media_classes(FILE *, const struct status_media *, const struct status_media *before, double seconds);
+
+#define STATUS_CELL 48		/* bytes of a number and its unit */
+const char *status_number(char out[STATUS_CELL], double); /* "12345", "1.23 M": at most 8 characters */
 
 #endif

@@ -77,7 +77,53 @@ static const struct field carrier[] = {
 	FIELD(struct status_carrier, INT, legs), FIELD(struct status_carrier, REAL, rtt_ms),
 	FIELD(struct status_carrier, INT, lateness_ms), FIELD(struct status_carrier, INT, records_out),
 	FIELD(struct status_carrier, INT, records_in), FIELD(struct status_carrier, INT, records_lost),
-	FIELD(struct status_carrier, INT, exchanges), LAST,
+	FIELD(struct status_carrier, INT, exchanges), FIELD(struct status_carrier, BOOL, media),
+	FIELD(struct status_carrier, BOOL, streams), FIELD(struct status_carrier, INT, in_flight),
+	FIELD(struct status_carrier, INT, rate), FIELD(struct status_carrier, INT, overdue_ms), LAST,
+};
+
+static const struct field class_dropped[] = {
+	FIELD(struct status_class_dropped, INT, full), FIELD(struct status_class_dropped, INT, deadline),
+	FIELD(struct status_class_dropped, INT, frame), LAST,
+};
+
+static const struct field class_recent[] = {
+	FIELD(struct status_class_recent, INT, sent), FIELD(struct status_class_recent, INT, dropped), LAST,
+};
+
+static const struct field class[] = {
+	FIELD(struct status_class, INT, waiting_packets), FIELD(struct status_class, INT, waiting_bytes),
+	FIELD(struct status_class, REAL, delay_ms), FIELD(struct status_class, INT, deadline_ms),
+	FIELD(struct status_class, INT, sent), SUB(struct status_class, OBJECT, dropped, class_dropped),
+	SUB(struct status_class, OBJECT, recent, class_recent), LAST,
+};
+
+#define CLASS(name, n) { name, OBJECT, n * sizeof(struct status_class), 0, 0, class }
+static const struct field classes[] = {
+	CLASS("control", TRAFFIC_CONTROL), CLASS("audio", TRAFFIC_AUDIO), CLASS("video", TRAFFIC_VIDEO),
+	CLASS("bulk", TRAFFIC_BULK), LAST,
+};
+
+static const struct field redundancy_recent[] = {
+	FIELD(struct status_redundancy_recent, INT, packets), FIELD(struct status_redundancy_recent, INT, bytes),
+	FIELD(struct status_redundancy_recent, INT, again), FIELD(struct status_redundancy_recent, INT, again_bytes), LAST,
+};
+
+static const struct field redundancy[] = {
+	FIELD(struct status_redundancy, BOOL, on), FIELD(struct status_redundancy, TEXT, why),
+	FIELD(struct status_redundancy, INT, since_ms), FIELD(struct status_redundancy, INT_OR_NULL, left_ms),
+	FIELD(struct status_redundancy, INT, packets), FIELD(struct status_redundancy, INT, bytes),
+	FIELD(struct status_redundancy, INT, copies), FIELD(struct status_redundancy, INT, copy_bytes),
+	FIELD(struct status_redundancy, INT, hedges), FIELD(struct status_redundancy, INT, hedges_held),
+	FIELD(struct status_redundancy, INT, evidence),
+	SUB(struct status_redundancy, OBJECT, recent, redundancy_recent), LAST,
+};
+
+static const struct field media[] = {
+	FIELD(struct status_media, REAL, queue_ms), FIELD(struct status_media, INT, rate),
+	FIELD(struct status_media, INT, in_flight), FIELD(struct status_media, INT, in_flight_bound),
+	FIELD(struct status_media, INT, recent_ms), { "classes", OBJECT, offsetof(struct status_media, class), 0, 0, classes },
+	SUB(struct status_media, OBJECT, redundancy, redundancy), LAST,
 };
 
 static const struct field forward[] = {
@@ -90,14 +136,16 @@ static const struct field forward[] = {
 
 static const struct field dropped[] = {
 	FIELD(struct status_dropped, INT, full), FIELD(struct status_dropped, INT, deadline),
-	FIELD(struct status_dropped, INT, late), FIELD(struct status_dropped, INT, repeat), LAST,
+	FIELD(struct status_dropped, INT, frame), FIELD(struct status_dropped, INT, late),
+	FIELD(struct status_dropped, INT, repeat), LAST,
 };
 
 static const struct field channel[] = {
 	FIELD(struct status_channel, INT, id), FIELD(struct status_channel, TEXT, kind),
 	FIELD(struct status_channel, TEXT, service), FIELD(struct status_channel, INT, packets_in),
 	FIELD(struct status_channel, INT, packets_out), FIELD(struct status_channel, INT, bytes_in),
-	FIELD(struct status_channel, INT, bytes_out), FIELD(struct status_channel, INT, late),
+	FIELD(struct status_channel, INT, bytes_out), FIELD(struct status_channel, INT, deadline_ms),
+	FIELD(struct status_channel, INT, late),
 	SUB(struct status_channel, OBJECT, dropped, dropped), FIELD(struct status_channel, INT, queue), LAST,
 };
 
@@ -122,7 +170,8 @@ static const struct field whole[] = {
 	FIELD(struct status, BOOL, sealed), SUB(struct status, OBJECT_OR_NULL, certificate, certificate),
 	FIELD(struct status, TEXT, identity), FIELD(struct status, TEXT, state),
 	FIELD(struct status, TEXT_OR_NULL, trouble), SUB(struct status, OBJECT_OR_NULL, session, session),
-	SUB(struct status, OBJECT, path, path), ELEMENTS(struct status, carrier, "carriers", carrier),
+	SUB(struct status, OBJECT, path, path), SUB(struct status, OBJECT_OR_NULL, media, media),
+	ELEMENTS(struct status, carrier, "carriers", carrier),
 	ELEMENTS(struct status, forward, "forwards", forward), ELEMENTS(struct status, channel, "channels", channel),
 	{ "counters", COUNTED, offsetof(struct status, counter), 0, 0, NULL }, LAST,
 };

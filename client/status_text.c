@@ -10,7 +10,7 @@
 
 #define FORWARDS_SHOWN 16
 #define CHANNELS_SHOWN 12
-#define CELL 48			/* bytes of a number and its unit */
+#define CELL STATUS_CELL
 
 /* ---- words and numbers ---- */
 
@@ -41,8 +41,7 @@ static const char *duration(char out[CELL], int64_t ms)
 	return out;
 }
 
-/* "12345", "1.23 M", "4.56 G": at most 8 characters. */
-static const char *number(char out[CELL], double n)
+const char *status_number(char out[CELL], double n)
 {
 	if (n < 100000)
 		snprintf(out, CELL, "%.0f", n);
@@ -63,13 +62,18 @@ static double seconds_between(const struct status *now, const struct status *bef
 	return before && now->uptime_ms > before->uptime_ms ? (double)(now->uptime_ms - before->uptime_ms) / 1000 : 0;
 }
 
+static bool same_session(const struct status *now, const struct status *before)
+{
+	return strcmp(now->session.tag, before->session.tag) == 0;
+}
+
 /* What is shown of traffic: packets and bytes, or packets and kbit per second. */
-struct traffic {
+struct flow {
 	double packets_in, bits_in, packets_out, bits_out, weight;
 	bool packets;	/* it has any: streams have none */
 };
 
-static void compare(struct traffic *t, const int64_t now[4], const int64_t before[4], double seconds)
+static void compare(struct flow *t, const int64_t now[4], const int64_t before[4], double seconds)
 {
 	double d[4];
 
@@ -77,19 +81,19 @@ static void compare(struct traffic *t, const int64_t now[4], const int64_t befor
 		d[i] = (double)(now[i] - (seconds > 0 ? before[i] : 0)) / (seconds > 0 ? seconds : 1);
 	for (size_t i = 0; i < 4; i++)
 		d[i] = d[i] < 0 ? 0 : d[i];
-	*t = (struct traffic){ d[0], d[1], d[2], d[3], d[1] + d[3], now[0] + now[2] > 0 };
+	*t = (struct flow){ d[0], d[1], d[2], d[3], d[1] + d[3], now[0] + now[2] > 0 };
 }
 
 #define FOUR(x) (int64_t[4]){ (x)->packets_in, (x)->bytes_in, (x)->packets_out, (x)->bytes_out }
 
 /* Four columns of 8 characters. */
-static void put_traffic(FILE *out, const struct traffic *t, bool rates)
+static void put_traffic(FILE *out, const struct flow *t, bool rates)
 {
 	double unit = rates ? 8.0 / 1000 : 1;
 	char a[CELL], b[CELL];
 
-	fprintf(out, " %8s %8s", t->packets ? number(a, t->packets_in) : "-", number(b, t->bits_in * unit));
-	fprintf(out, " %8s %8s", t->packets ? number(a, t->packets_out) : "-", number(b, t->bits_out * unit));
+	fprintf(out, " %8s %8s", t->packets ? status_number(a, t->packets_in) : "-", status_number(b, t->bits_in * unit));
+	fprintf(out, " %8s %8s", t->packets ? status_number(a, t->packets_out) : "-", status_number(b, t->bits_out * unit));
 }
 
 static void put_traffic_title(FILE *out, bool rates)
@@ -145,7 +149,7 @@ static void put_limits(FILE *out, const struct status_path *p)
 	if (cuts->idle_ms)
 		fprintf(out, "; silence is cut after %s", duration(text, cuts->idle_ms));
 	if (cuts->bytes)
-		fprintf(out, "; cut after %s bytes", number(text, (double)cuts->bytes));
+		fprintf(out, "; cut after %s bytes", status_number(text, (double)cuts->bytes));
 	fputc('\n', out);
 }
 
@@ -177,22 +181,28 @@ static void put_session(FILE *out, const struct status_session *s)
 	else
 		fprintf(out, "session   %s, %s old: %" PRId64 " channel%s, round trip %.1f ms, %" PRId64 " packet%s (%s bytes) waiting\n",
 			s->tag, duration(age, s->age_ms), s->channels, plural(s->channels), s->rtt_ms, s->queued_packets,
-			plural(s->queued_packets), number(bytes, (double)s->queued_bytes));
+			plural(s->queued_packets), status_number(bytes, (double)s->queued_bytes));
+}
+
+static const char *takes(const struct status_carrier *c)
+{
+	return c->media && c->streams ? "all" : c->media ? "media" : c->streams ? "streams" : "-";
 }
 
 static void put_carriers(FILE *out, const struct status *s)
 {
 	if (!s->carriers)
 		return;
-	fprintf(out, "\ncarriers    state    legs  rtt ms late ms      out       in   lost exchanges\n");
+	fprintf(out, "\ncarriers    state    legs  rtt ms late ms      out       in   lost exchanges   flight   kbit/s overdue takes\n");
 	for (size_t i = 0; i < s->carriers; i++) {
 		const struct status_carrier *c = &s->carrier[i];
-		char a[CELL], b[CELL], d[CELL], e[CELL];
+		char a[CELL], b[CELL], d[CELL], e[CELL], f[CELL], g[CELL];
 
-		fprintf(out, "  %-9s %-8s %4" PRId64 " %7.1f %7" PRId64 " %8s %8s %6s %9s\n", c->rung,
+		fprintf(out, "  %-9s %-8s %4" PRId64 " %7.1f %7" PRId64 " %8s %8s %6s %9s %8s %8s %7" PRId64 " %s\n", c->rung,
 			c->stalled ? "stalled" : c->proven ? "proven" : "new", c->legs, c->rtt_ms, c->lateness_ms,
-			number(a, (double)c->records_out), number(b, (double)c->records_in), number(d, (double)c->records_lost),
-			number(e, (double)c->exchanges));
+			status_number(a, (double)c->records_out), status_number(b, (double)c->records_in), status_number(d, (double)c->records_lost),
+			status_number(e, (double)c->exchanges), status_number(f, (double)c->in_flight),
+			status_number(g, (double)c->rate * 8 / 1000), c->overdue_ms, takes(c));
 	}
 }
 
@@ -207,7 +217,7 @@ static void put_forwards(FILE *out, const struct status *s, const struct status 
 		const struct status_forward *f = &s->forward[i];
 		bool quiet = !f->flows && !f->bytes_in && !f->bytes_out && !f->dropped;
 		char name[3 * STATUS_NAME], text[CELL];
-		struct traffic t;
+		struct flow t;
 
 		/* When there are too many, those without traffic go first. */
 		if (quiet && left > shown - used) {
@@ -218,7 +228,7 @@ static void put_forwards(FILE *out, const struct status *s, const struct status 
 		snprintf(name, sizeof name, "%s %s %s", f->scheme, f->local, f->service);
 		fprintf(out, "  %-28s %5" PRId64, name, f->flows);
 		put_traffic(out, &t, seconds > 0);
-		fprintf(out, " %8s\n", number(text, (double)f->dropped));
+		fprintf(out, " %8s\n", status_number(text, (double)f->dropped));
 		used++;
 		left--;
 	}
@@ -230,7 +240,7 @@ static void put_forwards(FILE *out, const struct status *s, const struct status 
 
 struct shown {
 	const struct status_channel *channel;
-	struct traffic traffic;
+	struct flow traffic;
 };
 
 static int busier(const void *a, const void *b)
@@ -254,21 +264,22 @@ static void put_channel(FILE *out, const struct shown *x, bool rates)
 {
 	const struct status_channel *c = x->channel;
 	const struct status_dropped *d = &c->dropped;
+	int64_t dropped = d->full + d->deadline + d->frame + d->late + d->repeat;
 	char name[STATUS_NAME + 40], text[CELL];
 
 	snprintf(name, sizeof name, "%" PRId64 " %s %s", c->id, c->kind, c->service);
-	fprintf(out, "  %-28s %5s", name, number(text, (double)c->queue));
+	fprintf(out, "  %-28s %5s", name, status_number(text, (double)c->queue));
 	put_traffic(out, &x->traffic, rates);
-	fprintf(out, " %8s\n", number(text, (double)(d->full + d->deadline + d->late + d->repeat)));
-	if (d->full + d->deadline + d->late + d->repeat)
-		fprintf(out, "      dropped: %" PRId64 " no room, %" PRId64 " waited too long, %" PRId64 " arrived late, %" PRId64
-			     " arrived twice\n", d->full, d->deadline, d->late, d->repeat);
+	fprintf(out, " %8s\n", status_number(text, (double)dropped));
+	if (dropped)
+		fprintf(out, "      dropped: %" PRId64 " no room, %" PRId64 " waited too long, %" PRId64 " with their frame, %" PRId64
+			     " arrived late, %" PRId64 " arrived twice\n", d->full, d->deadline, d->frame, d->late, d->repeat);
 }
 
 static void put_channels(FILE *out, const struct status *s, const struct status *before, double seconds)
 {
 	struct shown *x = s->channels ? calloc(s->channels, sizeof *x) : NULL;
-	bool same = seconds > 0 && strcmp(s->session.tag, before->session.tag) == 0;
+	bool same = seconds > 0 && same_session(s, before);
 
 	if (!x)
 		return;
@@ -312,6 +323,8 @@ void status_text(FILE *out, const struct status *s, const struct status *before)
 	put_head(out, s);
 	put_path(out, &s->path);
 	put_session(out, &s->session);
+	status_media_line(out, s);
+	status_media_classes(out, &s->media, seconds > 0 && same_session(s, before) ? &before->media : NULL, seconds);
 	put_carriers(out, s);
 	put_forwards(out, s, before, seconds);
 	put_channels(out, s, before, seconds);

@@ -1,4 +1,4 @@
-/* links: client/status_json.c client/status_text.c client/screen.c client/place.c tunnel/counters.c */
+/* links: client/status_json.c client/status_media.c client/status_text.c client/screen.c client/place.c tunnel/counters.c tunnel/summary.c framing/traffic.c framing/classify.c framing/cursor.c framing/varint.c */
 /* libs: -ljansson */
 /* Status in its two forms: everything survives JSON, the text tells the same; screens are cut to size; where sockets are. */
 #include <setjmp.h>
@@ -40,6 +40,21 @@ static void fill_path(struct status_path *p)
 	WORDS(p->findings.up, "passes");
 	WORDS(p->findings.down, "passes");
 	p->next_probe_ms = ++next_value;
+}
+
+static void fill_media(struct status_media *m)
+{
+	m->there = true;
+	m->queue_ms = 3.25;
+	NUMBERS(m->rate, m->recent_ms);
+	for (unsigned c = 0; c < TRAFFIC_CLASSES; c++) {
+		NUMBERS(m->class[c].waiting_packets, m->class[c].waiting_bytes);
+		m->class[c].delay_ms = 0.5 + c;
+		NUMBERS(m->class[c].deadline_ms, m->class[c].recent.dropped);
+	}
+	m->redundancy.on = true;
+	WORDS(m->redundancy.why, "loss is seen");
+	NUMBERS(m->redundancy.since_ms, m->redundancy.recent.again_bytes);
 }
 
 static void *array(size_t n, size_t size)
@@ -115,6 +130,7 @@ static void fill(struct status *s, size_t forwards, size_t channels)
 	NUMBERS(s->session.age_ms, s->session.queued_bytes);
 	s->session.rtt_ms = 31.426;
 	fill_path(&s->path);
+	fill_media(&s->media);
 	s->carrier = array(2, sizeof *s->carrier);
 	s->carriers = 2;
 	for (size_t i = 0; i < 2; i++) {
@@ -125,6 +141,9 @@ static void fill(struct status *s, size_t forwards, size_t channels)
 		s->carrier[i].legs = 2;
 		s->carrier[i].rtt_ms = 0.5;
 		NUMBERS(s->carrier[i].lateness_ms, s->carrier[i].exchanges);
+		s->carrier[i].media = true;
+		s->carrier[i].streams = i == 1;
+		NUMBERS(s->carrier[i].in_flight, s->carrier[i].overdue_ms);
 	}
 	fill_forwards(s, forwards);
 	fill_channels(s, channels);
@@ -231,6 +250,7 @@ static void test_nulls(void **state)
 	WORDS(s.state, "connecting");
 	s.path.connected_after_ms = s.path.rung_after_ms = s.path.next_probe_ms = -1;
 	text = written(&s);
+	has(text, "\"media\":null");
 	has(text, "\"proxy\":null");
 	has(text, "\"proxy_from\":null");
 	has(text, "\"certificate\":null");
@@ -332,6 +352,7 @@ static void test_text(void **state)
 	has(text, "    1    12345   3.46 M    23456   4.57 M       17\n");
 	has(text, "stalled");
 	has(text, "2 datagram rtp");
+	has(text, " with their frame, ");
 	has(text, " arrived late, ");
 	has(text, "the send queue was full\n");
 	free(text);
