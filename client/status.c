@@ -170,8 +170,8 @@ static void forward(struct status_forward *out, const struct ingress *i)
 	out->packets_out = (int64_t)t->packets_out;
 	out->bytes_in = (int64_t)t->bytes_in;
 	out->bytes_out = (int64_t)t->bytes_out;
-	out->dropped = (int64_t)(i->dropped + t->dropped.full + t->dropped.deadline + t->dropped.frame + t->dropped.late +
-				 t->dropped.repeat);
+	/* Not repeats: those were delivered. */
+	out->dropped = (int64_t)(i->dropped + t->dropped.full + t->dropped.deadline + t->dropped.frame + t->dropped.late);
 }
 
 static void channel(void *arg, const struct channel *channel)

@@ -264,7 +264,7 @@ static void put_channel(FILE *out, const struct shown *x, bool rates)
 {
 	const struct status_channel *c = x->channel;
 	const struct status_dropped *d = &c->dropped;
-	int64_t dropped = d->full + d->deadline + d->frame + d->late + d->repeat;
+	int64_t dropped = d->full + d->deadline + d->frame + d->late;
 	char name[STATUS_NAME + 40], text[CELL];
 
 	snprintf(name, sizeof name, "%" PRId64 " %s %s", c->id, c->kind, c->service);
@@ -273,7 +273,9 @@ static void put_channel(FILE *out, const struct shown *x, bool rates)
 	fprintf(out, " %8s\n", status_number(text, (double)dropped));
 	if (dropped)
 		fprintf(out, "      dropped: %" PRId64 " no room, %" PRId64 " waited too long, %" PRId64 " with their frame, %" PRId64
-			     " arrived late, %" PRId64 " arrived twice\n", d->full, d->deadline, d->frame, d->late, d->repeat);
+			     " arrived late\n", d->full, d->deadline, d->frame, d->late);
+	if (d->repeat)
+		fprintf(out, "      besides: %" PRId64 " arrived twice\n", d->repeat);
 }
 
 static void put_channels(FILE *out, const struct status *s, const struct status *before, double seconds)

@@ -353,7 +353,7 @@ static void test_text(void **state)
 	has(text, "stalled");
 	has(text, "2 datagram rtp");
 	has(text, " with their frame, ");
-	has(text, " arrived late, ");
+	has(text, " arrived late\n      besides: ");
 	has(text, "the send queue was full\n");
 	free(text);
 	s.trouble[0] = s.path.rung[0] = s.proxy[0] = s.proxy_from[0] = 0;
