@@ -18,7 +18,9 @@
 #define SECOND 1000000LL
 #define PACKET 1400
 #define QUANTUM_MAX 16384	/* room is opened in steps of 1 ms up to so much */
-#define FIRST_BOUND (10 * PACKET)
+#define RECORD_MS 5		/* and in no larger pieces, so that a record itself is no queue */
+#define RECORD_MIN (2 * PACKET)
+#define FIRST_BOUND (4 * PACKET)
 #define BUCKET (10 * SECOND)
 #define TARGET_MIN (25 * MS)
 #define TARGET_MAX (100 * MS)
@@ -30,6 +32,7 @@
 #define DRAIN_MAX (SECOND / 2)
 #define NOISE (2 * MS)
 #define LOW_ROUNDS 3		/* then it doubles again */
+#define STEP 1.25		/* the most that it grows by in a round, otherwise */
 #define DOUBTS 2
 
 static void begin(struct inflight *f, int64_t now_us)
@@ -116,6 +119,14 @@ static void note_queue(struct inflight *f, int64_t rtt, int64_t now)
 	f->queue_us = larger(smaller(f->recent_us[0], f->recent_us[1]) - f->base_us, 0);
 }
 
+static void begin_round(struct inflight *f)
+{
+	f->first_us = 0;
+	f->samples = 0;
+	f->stale = false;
+	f->least_round_us = INT64_MAX;
+}
+
 static void sample(struct inflight *f, int64_t sent, int64_t rtt, int64_t now)
 {
 	turn_buckets(f, now);
@@ -124,11 +135,14 @@ static void sample(struct inflight *f, int64_t sent, int64_t rtt, int64_t now)
 	note_queue(f, rtt, now);
 	if (rtt <= f->base_us + larger(inflight_target_us(f) / 4, NOISE))
 		f->near_us = now;
-	if (sent < f->since_us)
+	if (sent < f->since_us && f->trial != INFLIGHT_STEADY)
 		return;
+	if (sent >= f->since_us && f->stale)
+		begin_round(f);
 	if (!f->first_us) {
 		f->first_us = now;
 		f->delivered = 0;
+		f->stale = sent < f->since_us;
 	}
 	f->least_round_us = smaller(f->least_round_us, rtt);
 	f->samples++;
@@ -174,6 +188,7 @@ static void try_less(struct inflight *f, enum inflight_trial trial, double part,
 	f->trial = trial;
 	f->saved = f->bound;
 	f->rate_before = rate;
+	f->base_before = f->base_us;
 	f->queue_before = queue;
 	f->since_us = now + smaller((int64_t)((f->bound - less) * SECOND / (rate + 1)), DRAIN_MAX);
 	f->bound = less;
@@ -209,6 +224,9 @@ static void end_trial(struct inflight *f, uint64_t rate, int64_t queue, int64_t 
 	f->trial = INFLIGHT_STEADY;
 	f->near_us = now;
 	f->since_us = now;
+	f->hold_us = now + f->base_us + f->queue_before;
+	if (look)
+		f->hold_us += f->base_us + f->queue_before; /* the queue comes back first */
 	if (not_ours(f, rate, queue)) {
 		f->bound = f->saved;
 		f->hold_us = now + HOLD;
@@ -219,7 +237,20 @@ static void end_trial(struct inflight *f, uint64_t rate, int64_t queue, int64_t 
 		return;
 	}
 	f->doubts = 0;
+	if (f->base_us < f->base_before - larger(f->base_before / 8, NOISE))
+		f->near_us -= LOOK_AFTER - HOLD; /* there may be less still */
 	f->bound = look || bound > (double)f->saved ? f->saved : within(bound);
+}
+
+/* But hardly beyond what has arrived so far can fill. */
+static size_t twice(const struct inflight *f)
+{
+	double step = (double)f->bound * STEP;
+	double full = (double)f->rate * (double)(f->base_us + f->gap_us + inflight_target_us(f)) / SECOND;
+
+	if (full > 2 * (double)f->bound)
+		full = 2 * (double)f->bound;
+	return within(full > step ? full : step);
 }
 
 static void grow(struct inflight *f, int64_t queue, int64_t now)
@@ -232,9 +263,9 @@ static void grow(struct inflight *f, int64_t queue, int64_t now)
 		f->starting = true;
 	if (f->starting && !f->low)
 		f->starting = false;
-	if (!f->starting && queue > target * 7 / 8)
+	if (!f->starting && (queue > target * 7 / 8 || now < f->hold_us))
 		return;
-	f->bound = within((double)f->bound * (f->starting ? 2 : more < 1.25 ? more : 1.25));
+	f->bound = f->starting ? twice(f) : within((double)f->bound * (more < STEP ? more : STEP));
 	f->since_us = now;
 }
 
@@ -257,30 +288,42 @@ static void judge(struct inflight *f, uint64_t rate, int64_t queue, int64_t now)
 	} else {
 		f->late = 0;
 		if (now - f->near_us > LOOK_AFTER && now >= f->hold_us)
-			try_less(f, INFLIGHT_LOOK, 0.75 * (double)f->base_us / (double)(f->base_us + queue + 1), rate, queue, now);
+			try_less(f, INFLIGHT_LOOK, 0.6 * (double)f->base_us / (double)(f->base_us + queue + 1), rate, queue, now);
 		else
 			grow(f, queue, now);
 	}
 }
 
+/* In the beginning a few low samples are enough: there are no more of them. */
+static bool goes_quickly(const struct inflight *f, int64_t queue)
+{
+	return f->starting && f->limited && !f->stale && queue <= inflight_target_us(f) / 4 &&
+	       f->fresh >= (int64_t)(f->bound / 2) && f->heard_us > f->since_us;
+}
+
 /* A new batch of receipts begins: the round is over if it has measured enough until the last one. */
 static void end_round(struct inflight *f, int64_t now)
 {
-	int64_t measured = f->heard_us - f->first_us;
+	int64_t measured = f->heard_us - f->first_us, queue = larger(f->least_round_us - f->base_us, 0);
+	bool enough = f->samples >= SAMPLES && measured >= measure_us(f);
 	uint64_t rate;
 
-	if (!f->first_us || f->samples < SAMPLES || measured < measure_us(f))
+	if (!f->first_us || (!enough && !goes_quickly(f, queue)))
 		return;
-	rate = f->delivered * SECOND / (uint64_t)measured;
+	if (enough)
+		rate = f->delivered * SECOND / (uint64_t)measured;
+	else
+		rate = (uint64_t)larger(f->fresh * SECOND / (measured + larger(f->gap_us, TARGET_MIN)), (int64_t)f->rate);
 	if (f->trial == INFLIGHT_STEADY)
 		note_rate(f, rate);
-	judge(f, rate, larger(f->least_round_us - f->base_us, 0), now);
+	if (!f->stale || queue > 2 * inflight_target_us(f)) {
+		judge(f, rate, queue, now);
+		f->limited = false;
+	}
 	if (f->trial == INFLIGHT_STEADY)
 		f->pace = f->rate;
-	f->first_us = 0;
-	f->samples = 0;
-	f->least_round_us = INT64_MAX;
-	f->limited = false;
+	begin_round(f);
+	f->fresh = 0;
 }
 
 /* ---- what is sent, what is settled ---- */
@@ -308,6 +351,8 @@ void inflight_receipted(struct inflight *f, size_t bytes, int64_t sent_us, int64
 		sample(f, sent_us, rtt_us, now_us);
 	if (f->first_us && now_us > f->first_us)
 		f->delivered += bytes;
+	if (sent_us >= f->since_us)
+		f->fresh += (int64_t)bytes;
 }
 
 /* Arrived since the last receipts, presumably. */
@@ -339,11 +384,15 @@ static size_t quantum(const struct inflight *f)
 size_t inflight_room(struct inflight *f, enum inflight_level level, int64_t now_us)
 {
 	size_t bound = level_bound(f, level), taken = f->bytes - presumed(f, now_us);
+	size_t most = (size_t)(f->pace * RECORD_MS / 1000);
 
-	if (taken + quantum(f) <= bound)
-		return bound - taken;
-	f->limited = true;
-	return 0;
+	if (taken + quantum(f) > bound) {
+		f->limited = true;
+		return 0;
+	}
+	if (most < RECORD_MIN)
+		most = RECORD_MIN;
+	return bound - taken < most ? bound - taken : most;
 }
 
 int64_t inflight_room_us(const struct inflight *f, enum inflight_level level, int64_t now_us)

@@ -44,14 +44,16 @@ struct inflight {
 	/* The round: it waits for the first sample of what was sent from since_us on, then measures. */
 	int64_t since_us, first_us, least_round_us;
 	uint64_t delivered;	/* since first_us */
+	int64_t fresh;		/* bytes receipted that were sent from since_us on */
 	unsigned samples, late, low; /* late, low: rounds in a row with too much queue and with next to none */
 	uint64_t rates[INFLIGHT_RATES], pace; /* pace: presumed between receipts */
 	unsigned rate_at;
 	bool limited, starting;	/* limited: the bound held something back in this round */
+	bool stale;		/* the round measures what was sent before since_us */
 	enum inflight_trial trial;
 	size_t saved;		/* the bound before the trial */
 	uint64_t rate_before;
-	int64_t queue_before, hold_us; /* hold_us: no trial before */
+	int64_t queue_before, base_before, hold_us; /* hold_us: no trial before */
 	unsigned doubts;	/* trials in a row that lowered the rate and not the delay */
 };
 
@@ -68,10 +70,11 @@ void inflight_sent(struct inflight *, size_t bytes);
 void inflight_receipted(struct inflight *, size_t bytes, int64_t sent_us, int64_t rtt_us, int64_t now_us);
 /* A record is given up: it will not be waited for any more. */
 void inflight_lost(struct inflight *, size_t bytes);
-/* Bytes that may be sent now; a record of streams should not be longer. 0: wait, which is noted: the bound limits. */
+/* Bytes that the next record may have, about 5 ms of the path at most: asked again before each. 0: wait, which is noted: the
+ * bound limits. */
 size_t inflight_room(struct inflight *, enum inflight_level, int64_t now_us);
-/* When there will be room without another receipt; INT64_MAX: only a receipt makes room. Without a timer for this less
- * evenness, and nothing else, is lost. */
+/* When there will be room without another receipt; INT64_MAX: only a receipt makes room. Whoever
+ * has something to send needs a timer for it: in bursts behind receipts a short path is not filled. */
 int64_t inflight_room_us(const struct inflight *, enum inflight_level, int64_t now_us);
 /* The standing queue that is aimed at, us. */
 int64_t inflight_target_us(const struct inflight *);
