@@ -74,6 +74,7 @@ struct packet *packet_get(struct packet_pool *pool, size_t cap)
 	p->data = p->buf + PACKET_HEADROOM;
 	p->len = 0;
 	p->born_us = 0;
+	p->dscp = 0;
 	return p;
 }
 

@@ -17,6 +17,7 @@
 #define PACKET_MAX 65535	/* payload bytes of the large size class */
 
 struct packet_pool;
+struct scheduler_flow;
 
 struct packet {
 	struct packet *next;	/* in a queue or in the pool */
@@ -28,6 +29,10 @@ struct packet {
 	int64_t deadline_us;	/* of no use to anybody after that, loop time */
 	struct traffic_mark mark;
 	uint8_t dscp;		/* 0..63, of the socket that it came from */
+	uint8_t sequence_bits;	/* that tell the sequence */
+	uint64_t sequence;	/* of its channel, from when it is first sent */
+	struct scheduler_flow *flow;	/* where it waits, and its place among all that wait there */
+	struct packet *older, *newer;
 	uint8_t buf[];
 };
 

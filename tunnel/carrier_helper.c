@@ -280,7 +280,7 @@ static bool helper_send(struct carrier *c)
 {
 	struct carrier_helper *h = helper_of(c);
 	const struct session *s = c->session;
-	bool data = !list_empty(&s->datagrams) || !list_empty(&s->streams) || !list_empty(&s->control);
+	bool data = scheduler_has(&s->scheduler, SCHEDULER_ALL) || !list_empty(&s->streams) || !list_empty(&s->control);
 
 	if (c->state != CARRIER_PROBING && c->state != CARRIER_PROVEN)
 		return false;

@@ -428,7 +428,7 @@ void channel_stats(const struct channel *ch, struct channel_stats *out)
 		.kind = ch->params.kind,
 		.service = ch->service,
 		.traffic = ch->traffic,
-		.send_queue = ch->params.kind == KIND_DATAGRAM ? (uint32_t)ch->queue.bytes
+		.send_queue = ch->params.kind == KIND_DATAGRAM ? (uint32_t)scheduler_flow_bytes(&ch->flow)
 							       : (uint32_t)(ch->send.ring.end - ch->send.next),
 	};
 }

@@ -1,20 +1,17 @@
 /*
  * Datagram channels: timely, never sent again (PROTOCOL.md sections 4.3, 4.4 and
- * 6.3). Endpoints send packets, the outbox moves them into records, the inbox
- * delivers what arrives.
+ * 6.3). Endpoints send packets, which wait in the session's scheduler; the outbox
+ * moves them into records, the inbox delivers what arrives.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "framing/classify.h"
 #include "framing/error.h"
 #include "tunnel/counters.h"
 #include "tunnel/session_internal.h"
 
-#define AUDIO_DEADLINE 200	/* ms */
-#define VIDEO_DEADLINE 400
-#define OTHER_DEADLINE 1000
-#define VIDEO_SIZE 500		/* RTP of unknown class with more bytes than this is taken for video */
+#define FAST 1000		/* packets in a second: beyond that 16 bits of sequence may not tell */
+#define FAST_FOR (30 * LOOP_SECOND) /* what was sent then may be on its way for so long */
 
 void channel_datagram_init(struct channel *ch)
 {
@@ -22,109 +19,113 @@ void channel_datagram_init(struct channel *ch)
 	if (!ch->seen)
 		abort();
 	window_init(ch->seen);
-	packet_queue_init(&ch->queue);
-}
-
-static void dequeue(struct channel *ch, struct packet *p)
-{
-	ch->session->queued_packets--;
-	ch->session->queued_bytes -= p->len;
-	packet_put(p);
+	scheduler_flow_init(&ch->flow, &ch->session->scheduler, ch);
+	traffic_flow_init(&ch->out);
+	traffic_flow_init(&ch->in);
 }
 
 void channel_datagram_fini(struct channel *ch)
 {
-	struct packet *p;
-
-	while ((p = packet_queue_take(&ch->queue)))
-		dequeue(ch, p);
+	scheduler_flow_fini(&ch->flow);
 	free(ch->seen);
 	ch->seen = NULL;
 }
 
-static uint32_t deadline_of(const struct channel *ch, const uint8_t *p, size_t n)
+static struct traffic_mark look(struct channel *ch, struct traffic_flow *flow, const uint8_t *p, size_t n, uint8_t dscp)
 {
-	struct classify_result r;
-
-	if (ch->params.deadline_ms)
-		return ch->params.deadline_ms;
-	r = classify(p, n);
-	if (r.kind != CLASSIFY_RTP)
-		return OTHER_DEADLINE;
-	if (ch->params.class == CLASS_AUDIO)
-		return AUDIO_DEADLINE;
-	if (ch->params.class == CLASS_VIDEO || n > VIDEO_SIZE)
-		return VIDEO_DEADLINE;
-	return AUDIO_DEADLINE;
+	ch->params.rules.class = (uint8_t)ch->params.class;
+	return traffic_look(flow, &ch->params.rules, p, n, dscp);
 }
 
-static void drop_head(struct channel *ch)
+static uint32_t deadline_ms(const struct channel *ch, enum traffic class)
 {
-	count(dropped_queue_deadline);
-	channel_tally(ch, dropped.deadline, 1);
-	dequeue(ch, packet_queue_take(&ch->queue));
+	return ch->params.deadline_ms ? ch->params.deadline_ms : traffic_deadline_ms(class);
 }
 
-static bool is_expired(const struct channel *ch, const struct packet *p)
-{
-	int64_t age = (loop_now(ch->session->loop) - p->born_us) / LOOP_MS;
+/* ---- out ---- */
 
-	return age > deadline_of(ch, p->data, p->len);
-}
-
-/* While no carrier takes them, packets past their deadline must not hold the pool, which all sessions share. */
-static void drop_expired(struct channel *ch)
+void channel_datagram_dropped(void *ctx, const struct packet *p, enum scheduler_reason reason)
 {
-	while (ch->queue.head && is_expired(ch, ch->queue.head))
-		drop_head(ch);
+	struct channel *ch = ctx;
+
+	(void)p;
+	switch (reason) {
+	case SCHEDULER_DEADLINE:
+		count(dropped_queue_deadline);
+		channel_tally(ch, dropped.deadline, 1);
+		break;
+	case SCHEDULER_FRAME:
+		count(dropped_frame);
+		channel_tally(ch, dropped.frame, 1);
+		break;
+	default:
+		count(dropped_full);
+		channel_tally(ch, dropped.full, 1);
+	}
 }
 
 void channel_send(struct channel *ch, struct packet *p)
 {
 	struct session *s = ch->session;
+	int64_t now = loop_now(s->loop);
 
-	drop_expired(ch);
-	if (s->state == SESSION_ENDED || ch->closing || s->queued_packets >= s->config.queue_packets ||
-	    s->queued_bytes + p->len > s->config.queue_bytes || p->len > MESSAGE_DATAGRAM_MAX) {
-		count(dropped_full);
-		channel_tally(ch, dropped.full, 1);
+	if (s->state == SESSION_ENDED || ch->closing || p->len > MESSAGE_DATAGRAM_MAX) {
+		channel_datagram_dropped(ch, p, SCHEDULER_FULL);
 		packet_put(p);
 		return;
 	}
-	ch->active_us = loop_now(s->loop);
-	s->queued_packets++;
-	s->queued_bytes += p->len;
-	packet_queue_append(&ch->queue, p);
-	if (!link_in_list(&ch->ready))
-		list_append(&s->datagrams, &ch->ready);
+	ch->active_us = now;
+	p->mark = look(ch, &ch->out, p->data, p->len, p->dscp);
+	p->deadline_us = p->born_us + deadline_ms(ch, p->mark.class) * LOOP_MS;
+	scheduler_add(&ch->flow, p, now);
 	session_kick(s);
 }
 
-bool channel_datagram_put(struct channel *ch, struct writer *w)
+bool channel_datagram_write(struct writer *w, uint64_t channel, const struct packet *p, int64_t now_us)
 {
-	struct packet *p = ch->queue.head;
-	struct message_datagram m = { .channel = ch->id, .sequence_bits = 16 };
-	int64_t age;
+	int64_t age = (now_us - p->born_us) / LOOP_MS;
+	struct message_datagram m = { .channel = channel, .sequence = (uint32_t)p->sequence,
+				      .sequence_bits = p->sequence_bits, .age_ms = age > 0 ? (uint64_t)age : 0,
+				      .payload = { p->data, p->len } };
 
-	if (!p)
-		return true;
-	if (is_expired(ch, p)) {
-		drop_head(ch);
-		return true;
+	return message_datagram_put(w, &m);
+}
+
+/* Enough for more than twice what may be on the way (PROTOCOL.md section 4.4). */
+static uint8_t sequence_bits(struct channel *ch, int64_t now_us)
+{
+	if (now_us - ch->pace_us >= LOOP_SECOND) {
+		ch->pace_us = now_us;
+		ch->pace_sequence = ch->sequence;
 	}
-	age = (loop_now(ch->session->loop) - p->born_us) / LOOP_MS;
-	m.sequence = (uint32_t)ch->sequence;
-	m.age_ms = age > 0 ? (uint64_t)age : 0;
-	m.payload = (struct span){ p->data, p->len };
-	if (!message_datagram_put(w, &m))
+	if (ch->sequence - ch->pace_sequence >= FAST)
+		ch->fast_until_us = now_us + FAST_FOR;
+	return now_us < ch->fast_until_us ? 24 : 16;
+}
+
+bool channel_datagram_send(struct channel *ch, struct writer *w, struct packet *p)
+{
+	int64_t now = loop_now(ch->session->loop);
+
+	p->sequence = ch->sequence;
+	p->sequence_bits = sequence_bits(ch, now);
+	if (!channel_datagram_write(w, ch->id, p, now))
 		return false;
 	ch->sequence++;
 	channel_tally(ch, packets_out, 1);
 	channel_tally(ch, bytes_out, p->len);
 	count(datagrams_out);
 	count_add(datagram_bytes_out, p->len);
-	dequeue(ch, packet_queue_take(&ch->queue));
 	return true;
+}
+
+/* ---- in ---- */
+
+static bool is_late(struct channel *ch, const struct message_datagram *m, uint32_t lateness_ms)
+{
+	enum traffic class = look(ch, &ch->in, m->payload.p, m->payload.n, 0).class;
+
+	return lateness_ms + m->age_ms > deadline_ms(ch, class);
 }
 
 void channel_datagram_receive(struct channel *ch, const struct message_datagram *m, uint32_t lateness_ms)
@@ -139,7 +140,7 @@ void channel_datagram_receive(struct channel *ch, const struct message_datagram 
 		channel_tally(ch, dropped.repeat, 1);
 		return;
 	}
-	if (lateness_ms + m->age_ms > deadline_of(ch, m->payload.p, m->payload.n)) {
+	if (is_late(ch, m, lateness_ms)) {
 		count(dropped_late);
 		channel_tally(ch, dropped.late, 1);
 		return;

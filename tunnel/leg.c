@@ -255,7 +255,7 @@ bool leg_stream(struct leg *leg, const struct exchange_head *head, unsigned flag
 bool leg_complete(struct leg *leg, const struct exchange_head *head, unsigned flags)
 {
 	struct session *s = leg->carrier->session;
-	bool bulk = !list_empty(&s->streams) || s->queued_bytes > EXCHANGE_ROOM;
+	bool bulk = !list_empty(&s->streams) || s->scheduler.bytes > EXCHANGE_ROOM;
 
 	return send_record(leg, head, flags, room_wanted(s, bulk ? POST_ROOM : EXCHANGE_ROOM), true);
 }

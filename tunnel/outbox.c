@@ -54,18 +54,13 @@ bool outbox_has(const struct session *s, const struct carrier *c, unsigned flags
 		return true;
 	if (flags & OUTBOX_OWN || s->state != SESSION_OPEN)
 		return false;
-	return s->window_due || s->goaway_due || !list_empty(&s->control) || !list_empty(&s->datagrams) ||
+	return s->window_due || s->goaway_due || !list_empty(&s->control) || scheduler_has(&s->scheduler, SCHEDULER_ALL) ||
 	       !list_empty(&s->streams) || receipt_overdue(s);
 }
 
 size_t outbox_want(const struct session *s)
 {
-	const struct channel *ch;
-
-	if (list_empty(&s->datagrams))
-		return 1024;
-	ch = list_entry(s->datagrams.next, struct channel, ready);
-	return 1024 + (ch->queue.head ? ch->queue.head->len : 0);
+	return 1024 + scheduler_want(&s->scheduler, SCHEDULER_ALL);
 }
 
 static void put_receipts(struct fill *f)
@@ -186,21 +181,20 @@ static void put_control(struct fill *f)
 	}
 }
 
-/* Round robin, one packet of each channel in turn, as long as more than `keep` bytes stay free. */
+/* As the scheduler says, as long as more than `keep` bytes stay free. */
 static void put_datagrams(struct fill *f, size_t keep)
 {
-	struct session *s = f->s;
+	struct scheduler *sch = &f->s->scheduler;
+	int64_t now = loop_now(f->s->loop);
+	struct scheduler_flow *flow;
+	struct packet *p;
 
-	while (!list_empty(&s->datagrams) && writer_left(&f->b.w) > keep) {
-		struct channel *ch = list_entry(s->datagrams.next, struct channel, ready);
-		size_t before = writer_len(&f->b.w);
-
-		if (!channel_datagram_put(ch, &f->b.w))
+	while (writer_left(&f->b.w) > keep && (p = scheduler_next(sch, SCHEDULER_ALL, now, &flow))) {
+		if (!channel_datagram_send(flow->ctx, &f->b.w, p))
 			return;
-		f->accountable |= writer_len(&f->b.w) > before;
-		link_remove(&ch->ready);
-		if (ch->queue.head)
-			list_append(&s->datagrams, &ch->ready);
+		scheduler_take(sch, flow, p, now);
+		packet_put(p);
+		f->accountable = true;
 	}
 }
 

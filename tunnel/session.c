@@ -261,8 +261,8 @@ struct session *session_new(struct loop *loop, enum session_role role, const str
 	list_init(&s->probes);
 	list_init(&s->channels);
 	list_init(&s->control);
-	list_init(&s->datagrams);
 	list_init(&s->streams);
+	scheduler_init(&s->scheduler, config->queue_packets, config->queue_bytes, channel_datagram_dropped);
 	timer_init(&s->probe, loop, probe_due, s);
 	timer_init(&s->receipt, loop, receipt_due, s);
 	timer_init(&s->idle, loop, channel_sweep_idle, s);
@@ -400,13 +400,29 @@ bool session_has_probes(const struct session *s)
 	return s->features & FEATURE_PROBES;
 }
 
+static void class_stats(const struct scheduler *sch, struct session_stats *out)
+{
+	for (unsigned c = 0; c < TRAFFIC_CLASSES; c++) {
+		const struct scheduler_class *class = &sch->class[c];
+
+		out->class[c].packets = class->packets;
+		out->class[c].bytes = class->bytes;
+		out->class[c].delay_us = (uint32_t)class->delay_us;
+		out->class[c].sent = class->taken;
+		out->class[c].full = class->dropped[SCHEDULER_FULL];
+		out->class[c].deadline = class->dropped[SCHEDULER_DEADLINE];
+		out->class[c].frame = class->dropped[SCHEDULER_FRAME];
+	}
+}
+
 void session_stats(const struct session *s, struct session_stats *out)
 {
 	memset(out, 0, sizeof *out);
 	out->carriers = s->carriers;
 	out->channels = s->channel_count;
-	out->queued_packets = s->queued_packets;
-	out->queued_bytes = s->queued_bytes;
+	out->queued_packets = s->scheduler.packets;
+	out->queued_bytes = s->scheduler.bytes;
+	class_stats(&s->scheduler, out);
 	out->age_us = loop_now(s->loop) - s->born_us;
 	for (unsigned i = 0; i < s->carriers; i++) {
 		const struct carrier *c = s->carrier[i];

@@ -12,6 +12,7 @@
 #include "tunnel/carrier.h"
 #include "tunnel/ledger.h"
 #include "tunnel/list.h"
+#include "tunnel/scheduler.h"
 #include "tunnel/session.h"
 
 #define CHANNEL_BUCKETS 256
@@ -66,7 +67,7 @@ struct channel {
 	struct session *session;
 	uint64_t id;
 	struct channel *hash_next;
-	struct link all, control, ready; /* ready: in session->datagrams or session->streams */
+	struct link all, control, ready; /* ready: in session->streams */
 	struct channel_params params;
 	char service[MESSAGE_NAME_MAX + 1];
 	const struct endpoint_ops *ops;	/* NULL: the endpoint left */
@@ -79,9 +80,12 @@ struct channel {
 	int64_t active_us;	/* when something last went through */
 	struct channel_traffic traffic;
 	/* datagram channels */
-	uint64_t sequence;
+	uint64_t sequence;	/* of the next packet */
+	uint64_t pace_sequence;	/* the same at pace_us */
+	int64_t pace_us, fast_until_us; /* until then many may be on the way at a time */
 	struct window *seen;
-	struct packet_queue queue;
+	struct scheduler_flow flow;
+	struct traffic_flow out, in;
 	/* stream channels */
 	struct send_half send;
 	struct receive_half receive;
@@ -185,7 +189,8 @@ struct session {
 	struct window peer_ids;	/* ids the peer has opened, halved */
 	struct window peer_carriers; /* server: carriers that there have been */
 	struct link control;	/* channels with something due */
-	struct link datagrams, streams; /* channels with something to send */
+	struct link streams;	/* channels with something to send */
+	struct scheduler scheduler; /* datagrams to send */
 
 	size_t buffered;	/* bytes in the send rings of all stream channels */
 	uint64_t send_limit, sent;		/* stream bytes: the peer's credit, and used */
@@ -196,7 +201,6 @@ struct session {
 	uint64_t farewell_code;
 	uint32_t farewell_delay_ms;
 	char farewell_reason[128];
-	size_t queued_packets, queued_bytes;
 	uint64_t peer_channel_window;
 	struct early *early;	/* capsules for channels not open yet */
 	size_t early_bytes;
@@ -280,8 +284,12 @@ void channel_remove(struct channel *);
 void channel_datagram_init(struct channel *);
 void channel_datagram_fini(struct channel *);
 void channel_datagram_receive(struct channel *, const struct message_datagram *, uint32_t lateness_ms);
-/* Moves one packet into the record; 0 = no room, 1 = one was put or dropped. */
-bool channel_datagram_put(struct channel *, struct writer *);
+/* Writes the packet, which has its sequence, as a capsule; false: no room. Counts nothing: it may be a copy. */
+bool channel_datagram_write(struct writer *, uint64_t channel, const struct packet *, int64_t now_us);
+/* Gives the packet its sequence and writes it; when there was room for it, it counts as sent. */
+bool channel_datagram_send(struct channel *, struct writer *, struct packet *);
+/* scheduler->dropped; ctx: the channel. */
+void channel_datagram_dropped(void *ctx, const struct packet *, enum scheduler_reason);
 
 /* channel_stream.c */
 void channel_stream_init(struct channel *, uint64_t send_limit);

@@ -264,14 +264,16 @@ void play_check(const struct session *s)
 
 		channels++;
 		CHECK(ch->session == s && channel_find(s, ch->id) == ch);
-		packets += ch->params.kind == KIND_DATAGRAM ? ch->queue.count : 0;
-		bytes += ch->params.kind == KIND_DATAGRAM ? ch->queue.bytes : 0;
+		for (unsigned c = 0; ch->params.kind == KIND_DATAGRAM && c < TRAFFIC_CLASSES; c++) {
+			packets += ch->flow.queue[c].count;
+			bytes += ch->flow.queue[c].bytes;
+		}
 		if (ch->params.kind == KIND_STREAM)
 			check_stream(s, ch);
 	}
 	CHECK(channels == s->channel_count && channels <= s->config.max_channels + REFUSALS_MAX);
-	CHECK(packets == s->queued_packets && packets <= s->config.queue_packets);
-	CHECK(bytes == s->queued_bytes && bytes <= s->config.queue_bytes);
+	CHECK(packets == s->scheduler.packets && packets <= s->config.queue_packets);
+	CHECK(bytes == s->scheduler.bytes && bytes <= s->config.queue_bytes);
 	CHECK(s->early_bytes <= EARLY_MAX && s->carriers <= SESSION_CARRIERS_MAX);
 	CHECK(s->consumed <= s->received);
 	for (unsigned i = 0; i < s->carriers; i++) {

@@ -1,4 +1,4 @@
-/* links: tunnel/channel_datagram.c tunnel/loop.c tunnel/counters.c framing/packet.c framing/classify.c framing/window.c framing/message.c framing/message_channel.c framing/cursor.c framing/varint.c framing/capsule.c framing/ranges.c */
+/* links: tunnel/channel_datagram.c tunnel/scheduler.c framing/traffic.c tunnel/loop.c tunnel/counters.c framing/packet.c framing/classify.c framing/window.c framing/message.c framing/message_channel.c framing/cursor.c framing/varint.c framing/capsule.c framing/ranges.c */
 /* libs: -lev */
 /* A datagram channel by itself: each drop is counted once, with its reason, at the channel and in its owner's total. */
 #include <setjmp.h>
@@ -47,9 +47,7 @@ static int setup(void **state)
 	pool = packet_pool_new(64, 4);
 	session.loop = loop_new_virtual(LOOP_SECOND, 1700000000);
 	session.state = SESSION_OPEN;
-	session.config.queue_packets = PACKETS;
-	session.config.queue_bytes = 1000000;
-	list_init(&session.datagrams);
+	scheduler_init(&session.scheduler, PACKETS, 1000000, channel_datagram_dropped);
 	channel.session = &session;
 	channel.id = 2;
 	channel.params.total = &total;
@@ -63,7 +61,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	channel_datagram_fini(&channel);
-	assert_int_equal(session.queued_packets, 0);
+	assert_int_equal(session.scheduler.packets, 0);
 	loop_free(session.loop);
 	packet_pool_free(pool);
 	return 0;
@@ -85,11 +83,16 @@ static void send_packets(unsigned n)
 static void put_all(void)
 {
 	static uint8_t buf[65536];
+	struct scheduler_flow *flow;
 	struct writer w;
+	struct packet *p;
 
 	writer_init(&w, buf, sizeof buf);
-	while (channel.queue.head)
-		assert_true(channel_datagram_put(&channel, &w));
+	while ((p = scheduler_next(&session.scheduler, SCHEDULER_ALL, loop_now(session.loop), &flow))) {
+		assert_true(channel_datagram_send(flow->ctx, &w, p));
+		scheduler_take(&session.scheduler, flow, p, loop_now(session.loop));
+		packet_put(p);
+	}
 }
 
 static void receive(uint32_t sequence, uint32_t lateness_ms, uint64_t age_ms)
@@ -104,7 +107,7 @@ static void receive(uint32_t sequence, uint32_t lateness_ms, uint64_t age_ms)
 /* The channel and the total say this. */
 static void expect(uint64_t out, uint64_t in, uint64_t full, uint64_t deadline, uint64_t late, uint64_t repeat)
 {
-	const struct channel_traffic want = { in, out, in * BYTES, out * BYTES, { full, deadline, late, repeat } };
+	const struct channel_traffic want = { in, out, in * BYTES, out * BYTES, { full, deadline, 0, late, repeat } };
 
 	assert_memory_equal(&channel.traffic, &want, sizeof want);
 	assert_memory_equal(&total, &want, sizeof want);
