@@ -4,7 +4,7 @@
  * connection repairs that as Linux does (RACK, tail loss probe, retransmission timeout,
  * delayed and selective acknowledgements), so that what is lost delays all that is behind
  * it on its connection. What the model costs and delays was compared with measurements:
- * test_sim_lossy.c. Not modelled: pacing, ECN, spurious retransmissions that are undone.
+ * test_sim_lossy.c, test_sim_lossy_shares.c. Not modelled: pacing, ECN, spurious retransmissions that are undone.
  */
 #ifndef TESTS_SIM_LOSSY_H
 #define TESTS_SIM_LOSSY_H

@@ -71,11 +71,12 @@ static bool may_probe(const struct lossy_end *e)
 	return e->state == TCP_OPEN && e->n_sacked == 0 && !e->probed;
 }
 
+/* Instead of a timeout that would come earlier. */
 static int64_t probe_at(const struct lossy_end *e)
 {
 	int64_t more = outstanding(e) == 1 ? rto_least(e) : PROBE_LEAST;
 
-	return max_of(e->sent_us, e->advanced_us) + (int64_t)(2 * e->srtt_us) + more;
+	return min_of(max_of(e->sent_us, e->advanced_us) + (int64_t)(2 * e->srtt_us) + more, rto_at(e));
 }
 
 static void arm(struct lossy_end *e)
@@ -89,7 +90,7 @@ static void arm(struct lossy_end *e)
 	at = rto_at(e);
 	if (e->reorder_us && e->reorder_us < at)
 		at = e->reorder_us;
-	else if (may_probe(e) && probe_at(e) < at)
+	else if (may_probe(e))
 		at = probe_at(e);
 	timer_set(&e->timer, at);
 }
