@@ -44,7 +44,7 @@ static const char usage_text[] =
 	"\n"
 	"  --seed N               of the random numbers (1)\n"
 	"  --for SECONDS          end after this long\n"
-	"  --stats FILE           counters as JSON at the end\n"
+	"  --stats FILE           counters as JSON at the end, and on SIGUSR1\n"
 	"Prints 'ready link NS-A NS-B' once the link is up.\n";
 
 struct options {
@@ -138,6 +138,7 @@ static int watch_signals(sigset_t *old)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, old);
 	int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (fd < 0)
@@ -160,14 +161,44 @@ static pid_t start_command(char **argv, const sigset_t *mask)
 	_exit(127);
 }
 
+static void report(FILE *f, const char *name, const struct linkem_link *l)
+{
+	const struct linkem_counters *c = &l->count;
+	fprintf(f, "\"%s\":{\"in_packets\":%" PRIu64 ",\"in_bytes\":%" PRIu64 ",\"out_packets\":%" PRIu64 ",\"out_bytes\":%" PRIu64
+		",\"lost\":%" PRIu64 ",\"queue_drops\":%" PRIu64 ",\"blackout_drops\":%" PRIu64 ",\"device_drops\":%" PRIu64
+		",\"write_errors\":%" PRIu64 ",\"duplicated\":%" PRIu64 ",\"reordered\":%" PRIu64 ",\"left\":%zu,\"late_mean_us\":%.1f"
+		",\"late_max_us\":%.1f}", name, c->in_packets, c->in_bytes, c->out_packets, c->out_bytes, c->lost, c->queue_drops,
+		c->blackout_drops, c->device_drops, c->write_errors, c->duplicated, c->reordered, l->queue.count,
+		c->timed ? (double)c->late_sum / 1e3 / (double)c->timed : 0.0, (double)c->late_max / 1e3);
+}
+
+static void write_stats(const char *path, const struct linkem_link link[2])
+{
+	char partial[512];
+	snprintf(partial, sizeof partial, "%s.new", path);
+	FILE *f = fopen(partial, "we");
+	if (!f)
+		tool_die("%s: %s", partial, strerror(errno));
+	fprintf(f, "{\"seconds\":%.3f,", (double)(tool_now_ns() - link[0].start) / 1e9);
+	report(f, "ab", &link[0]);
+	fputc(',', f);
+	report(f, "ba", &link[1]);
+	fputs("}\n", f);
+	if (fclose(f) || rename(partial, path)) /* whoever sees it sees all of it */
+		tool_die("%s: %s", path, strerror(errno));
+}
+
 /* True when it is time to end. */
-static bool take_signals(int fd, pid_t *command, int *status)
+static bool take_signals(int fd, const char *stats, const struct linkem_link link[2], pid_t *command, int *status)
 {
 	struct signalfd_siginfo info;
 	bool stop = false;
 	while (read(fd, &info, sizeof info) == sizeof info) {
 		int s;
-		if (info.ssi_signo != SIGCHLD) {
+		if (info.ssi_signo == SIGUSR1) {
+			if (stats)
+				write_stats(stats, link);
+		} else if (info.ssi_signo != SIGCHLD) {
 			stop = true;
 		} else if (*command && waitpid(*command, &s, WNOHANG) == *command) {
 			*status = WIFEXITED(s) ? WEXITSTATUS(s) : 128 + WTERMSIG(s);
@@ -178,7 +209,7 @@ static bool take_signals(int fd, pid_t *command, int *status)
 	return stop;
 }
 
-static void forward(struct linkem_link link[2], int signals, int64_t end, pid_t *command, int *status)
+static void forward(struct linkem_link link[2], int signals, const char *stats, int64_t end, pid_t *command, int *status)
 {
 	struct pollfd watch[3] = { { link[0].in, POLLIN, 0 }, { link[1].in, POLLIN, 0 }, { signals, POLLIN, 0 } };
 	for (;;) {
@@ -197,33 +228,9 @@ static void forward(struct linkem_link link[2], int signals, int64_t end, pid_t 
 		struct timespec t = { wait / TOOL_NSEC, wait % TOOL_NSEC };
 		if (ppoll(watch, 3, next == INT64_MAX && !more ? NULL : &t, NULL) < 0 && errno != EINTR)
 			tool_die("ppoll: %s", strerror(errno));
-		if (watch[2].revents && take_signals(signals, command, status))
+		if (watch[2].revents && take_signals(signals, stats, link, command, status))
 			return;
 	}
-}
-
-static void report(FILE *f, const char *name, const struct linkem_link *l)
-{
-	const struct linkem_counters *c = &l->count;
-	fprintf(f, "\"%s\":{\"in_packets\":%" PRIu64 ",\"in_bytes\":%" PRIu64 ",\"out_packets\":%" PRIu64 ",\"out_bytes\":%" PRIu64
-		",\"lost\":%" PRIu64 ",\"queue_drops\":%" PRIu64 ",\"blackout_drops\":%" PRIu64 ",\"device_drops\":%" PRIu64
-		",\"write_errors\":%" PRIu64 ",\"duplicated\":%" PRIu64 ",\"reordered\":%" PRIu64 ",\"left\":%zu,\"late_mean_us\":%.1f"
-		",\"late_max_us\":%.1f}", name, c->in_packets, c->in_bytes, c->out_packets, c->out_bytes, c->lost, c->queue_drops,
-		c->blackout_drops, c->device_drops, c->write_errors, c->duplicated, c->reordered, l->queue.count,
-		c->timed ? (double)c->late_sum / 1e3 / (double)c->timed : 0.0, (double)c->late_max / 1e3);
-}
-
-static void write_stats(const char *path, const struct linkem_link link[2])
-{
-	FILE *f = fopen(path, "we");
-	if (!f)
-		tool_die("%s: %s", path, strerror(errno));
-	fprintf(f, "{\"seconds\":%.3f,", (double)(tool_now_ns() - link[0].start) / 1e9);
-	report(f, "ab", &link[0]);
-	fputc(',', f);
-	report(f, "ba", &link[1]);
-	fputs("}\n", f);
-	fclose(f);
 }
 
 int main(int argc, char **argv)
@@ -254,7 +261,7 @@ int main(int argc, char **argv)
 	printf("ready link %s %s\n", o.end[0].ns, o.end[1].ns);
 	fflush(stdout);
 	pid_t command = start_command(argv + optind, &mask);
-	forward(link, signals, o.seconds > 0 ? start + (int64_t)(o.seconds * 1e9) : INT64_MAX, &command, &status);
+	forward(link, signals, o.stats, o.seconds > 0 ? start + (int64_t)(o.seconds * 1e9) : INT64_MAX, &command, &status);
 	if (command) {
 		kill(command, SIGTERM);
 		waitpid(command, NULL, 0);

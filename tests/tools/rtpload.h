@@ -20,6 +20,7 @@
 #define RTPLOAD_MAX_DEADLINES 4
 #define RTPLOAD_MAX_PIDS 16
 #define RTPLOAD_MAX_SIZE 65507
+#define RTPLOAD_MAX_BURST 64
 
 enum rtpload_direction { RTPLOAD_UP, RTPLOAD_DOWN }; /* near to far, far to near */
 
@@ -30,6 +31,7 @@ struct rtpload_stream {
 	double interval_ns; /* between bursts of one call */
 	int burst;          /* packets at once */
 	int size, last_size; /* bytes of each packet, and of a burst's last */
+	bool framed;        /* a burst is a video frame */
 };
 
 struct rtpload_options {
@@ -38,6 +40,8 @@ struct rtpload_options {
 	const char *label;
 	int calls;
 	bool one_way, real_time, quiet;
+	bool each_port; /* call i: port + i at both sides */
+	bool flood, histogram;
 	double seconds, warmup, drain;
 	struct rtpload_stream stream[RTPLOAD_MAX_STREAMS];
 	int streams;
@@ -62,16 +66,26 @@ struct rtpload_tag {
 #define RTPLOAD_MIN_SIZE ((int)(RTPLOAD_HEADER + sizeof(struct rtpload_tag)))
 #define RTPLOAD_MAGIC 0x52544c44u /* "RTLD" */
 
+/* ---- rtpload_options.c ---- */
+struct rtpload_options rtpload_options_parse(int argc, char **argv);
+/* A line "ADDR:PORT [LABEL [calls=N] [for=S] [pid=P,P]]", which is cut up; false for an empty one. */
+bool rtpload_options_line(struct rtpload_options *, char *line, char **dest, char **label);
+
 /* ---- rtpload_tally.c: what is known of one direction ---- */
 struct rtpload_tally;
+#define RTPLOAD_ALL (-1)
 
-struct rtpload_tally *rtpload_tally_new(const struct rtpload_options *);
+/* Of one kind of packets (its index), or of all of them; frames are counted of one kind only. NULL is nothing to free. */
+struct rtpload_tally *rtpload_tally_new(const struct rtpload_options *, int stream);
 void rtpload_tally_free(struct rtpload_tally *);
 /* One packet of size octets that arrived; duplicates are told by its sequence. */
 void rtpload_tally_add(struct rtpload_tally *, const struct rtpload_tag *, int64_t arrived_ns, int size);
 void rtpload_tally_foreign(struct rtpload_tally *);
 void rtpload_tally_set_sent(struct rtpload_tally *, uint64_t packets);
 uint64_t rtpload_tally_received(const struct rtpload_tally *);
+/* Lost or later than the last deadline, percent of what was sent. */
+double rtpload_tally_missing(const struct rtpload_tally *);
+double rtpload_tally_percentile_ms(const struct rtpload_tally *, double q);
 /* A JSON object, and two lines for people. */
 void rtpload_tally_json(const struct rtpload_tally *, FILE *);
 void rtpload_tally_text(const struct rtpload_tally *, const char *name, FILE *);
@@ -94,12 +108,13 @@ struct rtpload_run {
 	const struct rtpload_options *options;
 	uint8_t number;
 	int *near;       /* a socket for each call */
-	int far;
+	const int *far;  /* one, or with each_port one for each call */
 	struct rtpload_return *back;
 	int64_t begin_ns, measure_ns, end_ns; /* send from begin, count from measure */
 	/* results */
-	uint64_t sent[2], send_errors, slips;
+	uint64_t sent[2][RTPLOAD_MAX_STREAMS], send_errors, slips;
 	struct rtpload_tally *tally[2];
+	struct rtpload_tally *part[2][RTPLOAD_MAX_STREAMS]; /* the same by kind, where there are several; else NULL */
 	int stop; /* eventfd for the receiver */
 };
 
@@ -114,5 +129,17 @@ struct rtpload_cpu {
 };
 
 struct rtpload_cpu rtpload_cpu_now(const struct rtpload_options *);
+
+/* ---- rtpload.c ---- */
+/* Makes one run with r->options: fills the tallies, gives the counted seconds and what was used meanwhile. */
+double rtpload_measure(struct rtpload_run *r, struct rtpload_cpu *used);
+
+/* ---- rtpload_report.c ---- */
+/* A JSON line on standard output, and unless quiet some for people. max_pps: what a flood found, else 0. */
+void rtpload_report(const struct rtpload_run *, const char *label, double seconds, const struct rtpload_cpu *, double max_pps);
+
+/* ---- rtpload_flood.c ---- */
+/* Searches the highest rate and reports the last run at it. */
+void rtpload_flood(struct rtpload_run *, const char *label);
 
 #endif

@@ -36,12 +36,15 @@ static void take(struct rtpload_run *r, bool far, const uint8_t *data, int size,
 		return; /* straggler of the run before */
 	if (far)
 		learn(r, tag.call, from);
-	if (!tag.warmup)
-		rtpload_tally_add(r->tally[d], &tag, now, size);
+	if (tag.warmup)
+		return;
+	rtpload_tally_add(r->tally[d], &tag, now, size);
+	if (tag.stream < RTPLOAD_MAX_STREAMS && r->part[d][tag.stream])
+		rtpload_tally_add(r->part[d][tag.stream], &tag, now, size);
 }
 
 /* Reads one socket until it is empty, or a few batches. */
-static void drain(struct rtpload_run *r, int fd)
+static void drain(struct rtpload_run *r, bool far, int fd)
 {
 	static uint8_t data[BATCH][64]; /* the tag is all we need */
 	static struct sockaddr_in from[BATCH];
@@ -56,15 +59,18 @@ static void drain(struct rtpload_run *r, int fd)
 		int n = recvmmsg(fd, message, BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL);
 		int64_t now = tool_now_ns();
 		for (int i = 0; i < n; i++)
-			take(r, fd == r->far, data[i], (int)message[i].msg_len, &from[i], now);
+			take(r, far, data[i], (int)message[i].msg_len, &from[i], now);
 		if (n < BATCH)
 			return;
 	}
 }
 
-static void watch(int poll, int fd)
+/* What a descriptor is stands above its number. */
+enum { NEAR, FAR, STOP };
+
+static void watch(int poll, int what, int fd)
 {
-	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
+	struct epoll_event e = { .events = EPOLLIN, .data.u64 = (uint64_t)what << 32 | (uint32_t)fd };
 	if (epoll_ctl(poll, EPOLL_CTL_ADD, fd, &e))
 		tool_die("epoll: %s", strerror(errno));
 }
@@ -76,18 +82,21 @@ void *rtpload_receive_main(void *run)
 	int poll = epoll_create1(EPOLL_CLOEXEC);
 	if (poll < 0)
 		tool_die("epoll: %s", strerror(errno));
-	watch(poll, r->stop);
-	watch(poll, r->far);
-	for (int i = 0; i < r->options->calls; i++)
-		watch(poll, r->near[i]);
+	watch(poll, STOP, r->stop);
+	for (int i = 0; i < r->options->calls; i++) {
+		watch(poll, NEAR, r->near[i]);
+		if (!i || r->options->each_port)
+			watch(poll, FAR, r->far[i]);
+	}
 	rtpload_real_time(r->options);
 	for (bool stop = false; !stop;) {
 		int n = epoll_wait(poll, event, 64, -1);
 		for (int i = 0; i < n; i++) {
-			if (event[i].data.fd == r->stop)
+			int what = (int)(event[i].data.u64 >> 32);
+			if (what == STOP)
 				stop = true;
 			else
-				drain(r, event[i].data.fd);
+				drain(r, what == FAR, (int)(uint32_t)event[i].data.u64);
 		}
 	}
 	close(poll);

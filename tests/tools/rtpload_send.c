@@ -63,38 +63,47 @@ static bool route(struct rtpload_run *r, enum rtpload_direction d, int call, int
 	bool known = r->back->call[call].known;
 	*to = r->back->call[call].to;
 	pthread_mutex_unlock(&r->back->lock);
-	*fd = r->far;
+	*fd = r->far[r->options->each_port ? call : 0];
 	return known;
 }
 
 /* An ICMP error of an earlier packet is reported here once, before ours is sent. */
-static void send_packet(struct rtpload_run *r, int fd, const struct sockaddr_in *to, const uint8_t *p, size_t n)
+static void send_all(struct rtpload_run *r, int fd, struct mmsghdr *message, unsigned n)
 {
-	for (int tries = 0; tries < 3; tries++) {
-		if (sendto(fd, p, n, 0, (const struct sockaddr *)to, to ? sizeof *to : 0) >= 0)
-			return;
-		if (errno != EINTR && errno != ECONNREFUSED)
+	unsigned done = 0;
+	for (int tries = 0; done < n && tries < 3;) {
+		int sent = sendmmsg(fd, message + done, n - done, 0);
+		if (sent > 0)
+			done += (unsigned)sent;
+		else if (errno == EINTR || errno == ECONNREFUSED)
+			tries++;
+		else
 			break;
 	}
-	r->send_errors++; /* counted as sent: it is lost */
+	r->send_errors += n - done; /* counted as sent: they are lost */
 }
 
 static void send_burst(struct rtpload_run *r, struct emitter *e, int64_t due)
 {
-	static uint8_t packet[RTPLOAD_MAX_SIZE];
 	const struct rtpload_stream *s = &r->options->stream[e->stream];
+	static uint8_t packet[RTPLOAD_MAX_BURST][RTPLOAD_MAX_SIZE];
+	struct mmsghdr message[RTPLOAD_MAX_BURST];
+	struct iovec vector[RTPLOAD_MAX_BURST];
 	int call = (int)(e->i % (uint64_t)r->options->calls), fd;
 	struct sockaddr_in to;
-	bool warmup = due < r->measure_ns;
+	bool warmup = due < r->measure_ns, down = e->direction == RTPLOAD_DOWN;
 	if (!route(r, e->direction, call, &fd, &to))
 		return;
 	for (int k = 0; k < s->burst; k++) {
 		bool last = k == s->burst - 1;
-		fill(packet, r, e, call, last && s->burst > 1, warmup, tool_now_ns());
-		send_packet(r, fd, e->direction == RTPLOAD_DOWN ? &to : NULL, packet, (size_t)(last ? s->last_size : s->size));
+		fill(packet[k], r, e, call, last && s->framed, warmup, tool_now_ns());
+		vector[k] = (struct iovec){ packet[k], (size_t)(last ? s->last_size : s->size) };
+		message[k] = (struct mmsghdr){ .msg_hdr = { .msg_name = down ? &to : NULL, .msg_namelen = down ? sizeof to : 0,
+							    .msg_iov = &vector[k], .msg_iovlen = 1 } };
 	}
+	send_all(r, fd, message, (unsigned)s->burst);
 	if (!warmup)
-		r->sent[e->direction] += (uint64_t)s->burst;
+		r->sent[e->direction][e->stream] += (uint64_t)s->burst;
 }
 
 static int64_t due_at(const struct emitter *e)

@@ -24,10 +24,13 @@ struct lane { /* one stream of one call */
 	int64_t delay; /* of the packet before, for the jitter */
 	int64_t arrived; /* the newest arrival, for the gap */
 	double jitter;
+	uint8_t *frame; /* packets that arrived of each frame, or NULL */
 };
 
 struct rtpload_tally {
 	const struct rtpload_options *options;
+	const struct rtpload_stream *framed; /* the kind whose frames are counted, or NULL */
+	uint32_t frames; /* of one call, at most */
 	uint64_t sent, received, duplicate, reordered, bytes, foreign;
 	uint64_t late[RTPLOAD_MAX_DEADLINES];
 	int64_t min, max;
@@ -37,16 +40,24 @@ struct rtpload_tally {
 	struct lane lane[];
 };
 
-struct rtpload_tally *rtpload_tally_new(const struct rtpload_options *o)
+struct rtpload_tally *rtpload_tally_new(const struct rtpload_options *o, int stream)
 {
 	size_t lanes = (size_t)o->calls * RTPLOAD_MAX_STREAMS;
 	struct rtpload_tally *t = tool_calloc(1, sizeof *t + lanes * sizeof t->lane[0]);
 	t->options = o;
+	if (stream == RTPLOAD_ALL || !o->stream[stream].framed)
+		return t;
+	t->framed = &o->stream[stream];
+	t->frames = (uint32_t)((o->warmup + o->seconds + 1) * 1e9 / t->framed->interval_ns);
+	for (int i = 0; i < o->calls; i++)
+		t->lane[i * RTPLOAD_MAX_STREAMS + stream].frame = tool_calloc(t->frames, 1);
 	return t;
 }
 
 void rtpload_tally_free(struct rtpload_tally *t)
 {
+	for (int i = 0; t && i < t->options->calls * RTPLOAD_MAX_STREAMS; i++)
+		free(t->lane[i].frame);
 	free(t);
 }
 
@@ -135,9 +146,11 @@ void rtpload_tally_add(struct rtpload_tally *t, const struct rtpload_tag *tag, i
 	if (!first && arrived_ns - l->arrived > t->gap)
 		t->gap = arrived_ns - l->arrived;
 	l->arrived = arrived_ns;
+	if (l->frame && tag->sequence / (uint32_t)t->framed->burst < t->frames)
+		l->frame[tag->sequence / (uint32_t)t->framed->burst]++;
 }
 
-static double percentile(const struct rtpload_tally *t, double q)
+double rtpload_tally_percentile_ms(const struct rtpload_tally *t, double q)
 {
 	uint64_t want = (uint64_t)ceil(q * (double)t->received), got = 0;
 	for (int i = 0; i < SLOTS; i++) {
@@ -176,6 +189,42 @@ static double late_percent(const struct rtpload_tally *t, int deadline)
 	return percent(t->late[deadline] + lost(t), t->sent);
 }
 
+double rtpload_tally_missing(const struct rtpload_tally *t)
+{
+	return late_percent(t, t->options->deadlines - 1);
+}
+
+/* Of a frame all packets arrived, or some, or none. */
+static void frames_json(const struct rtpload_tally *t, FILE *f)
+{
+	uint64_t whole = 0, torn = 0;
+	for (int i = 0; i < t->options->calls * RTPLOAD_MAX_STREAMS; i++)
+		for (uint32_t k = 0; t->lane[i].frame && k < t->frames; k++) {
+			whole += t->lane[i].frame[k] == t->framed->burst;
+			torn += t->lane[i].frame[k] && t->lane[i].frame[k] < t->framed->burst;
+		}
+	fprintf(f, ",\"frames\":{\"sent\":%" PRIu64 ",\"whole\":%" PRIu64 ",\"torn\":%" PRIu64 "}",
+		t->sent / (uint64_t)t->framed->burst, whole, torn);
+}
+
+/* Pairs of ms (at most) and packets, in steps of 1/32 of a power of two. */
+static void histogram_json(const struct rtpload_tally *t, FILE *f)
+{
+	const int step = SUB / 32;
+	const char *comma = "";
+	fputs(",\"histogram\":[", f);
+	for (int i = 0; i < SLOTS; i += step) {
+		uint64_t packets = 0;
+		for (int k = 0; k < step; k++)
+			packets += t->histogram[i + k];
+		if (packets) {
+			fprintf(f, "%s[%.4g,%" PRIu64 "]", comma, value_of(i + step) / 1e6, packets);
+			comma = ",";
+		}
+	}
+	fputc(']', f);
+}
+
 void rtpload_tally_json(const struct rtpload_tally *t, FILE *f)
 {
 	fprintf(f, "{\"sent\":%" PRIu64 ",\"received\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"duplicate\":%" PRIu64
@@ -184,10 +233,14 @@ void rtpload_tally_json(const struct rtpload_tally *t, FILE *f)
 	if (t->received)
 		fprintf(f, ",\"min_ms\":%.4f,\"mean_ms\":%.4f,\"p50_ms\":%.4f,\"p90_ms\":%.4f,\"p99_ms\":%.4f"
 			",\"p999_ms\":%.4f,\"max_ms\":%.4f,\"jitter_ms\":%.4f,\"gap_ms\":%.4f", (double)t->min / 1e6,
-			t->sum / (double)t->received / 1e6, percentile(t, 0.5), percentile(t, 0.9), percentile(t, 0.99),
-			percentile(t, 0.999), (double)t->max / 1e6, mean_jitter_ms(t), (double)t->gap / 1e6);
+			t->sum / (double)t->received / 1e6, rtpload_tally_percentile_ms(t, 0.5), rtpload_tally_percentile_ms(t, 0.9),
+			rtpload_tally_percentile_ms(t, 0.99), rtpload_tally_percentile_ms(t, 0.999), (double)t->max / 1e6, mean_jitter_ms(t), (double)t->gap / 1e6);
 	for (int i = 0; i < t->options->deadlines; i++)
 		fprintf(f, ",\"late%g_pct\":%.4f", t->options->deadline_ms[i], late_percent(t, i));
+	if (t->framed)
+		frames_json(t, f);
+	if (t->options->histogram)
+		histogram_json(t, f);
 	fputc('}', f);
 }
 
@@ -198,7 +251,7 @@ void rtpload_tally_text(const struct rtpload_tally *t, const char *name, FILE *f
 	if (!t->received)
 		return;
 	fprintf(f, "     delay ms: min %.3f, p50 %.3f, p99 %.3f, p99.9 %.3f, max %.3f, jitter %.3f", (double)t->min / 1e6,
-		percentile(t, 0.5), percentile(t, 0.99), percentile(t, 0.999), (double)t->max / 1e6, mean_jitter_ms(t));
+		rtpload_tally_percentile_ms(t, 0.5), rtpload_tally_percentile_ms(t, 0.99), rtpload_tally_percentile_ms(t, 0.999), (double)t->max / 1e6, mean_jitter_ms(t));
 	for (int i = 0; i < t->options->deadlines; i++)
 		fprintf(f, "; later than %g ms or lost: %.3f %%", t->options->deadline_ms[i], late_percent(t, i));
 	fputc('\n', f);
