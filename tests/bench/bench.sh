@@ -1,71 +1,104 @@
 #!/usr/bin/env bash
-# make bench: calls through the tunnel over loopback and over an emulated link, on each rung, beside plain UDP.
-# Prints a table, writes JSON (bench.sh FILE). Nothing is asserted. By the environment:
-#   BENCH_NETS "loopback 0 1 2" (numbers: a link of 25 ms with so many % of loss), BENCH_RUNGS "none duplex split push poll",
-#   BENCH_CALLS "1 10 100", BENCH_SECONDS 5
-if [ -z "${IN_NAMESPACE:-}" ]; then
-	IN_NAMESPACE=1 BENCH_JSON=$(realpath -m "${1:-bench.json}") exec "$(dirname "$0")/../lib/namespace.sh" "$0"
-fi
+# make bench: calls through Culvert and through its peers, side by side over emulated links; bench.sh FILE writes FILE (JSON), plots of the
+# delays beside it, and prints tables. Repeats are interleaved; each cell begins anew, and counts from its first packet.
+# Nothing is asserted: the exit status tells only whether all cells ran. By the environment:
+#   BENCH_PROFILE   short (20 s, once, the goals' rows: about a quarter of an hour), must (60 s, three times; also without tuning of sockets
+#                   and through Squid), full (the whole matrix, 60 s, three times: most of a day)
+#   BENCH_CELLS     "NET:LOAD:SYSTEM,SYSTEM ..." instead of the profile's, see cell.sh and systems.sh
+#   BENCH_NETS, BENCH_LOADS, BENCH_SYSTEMS    of full: the lists whose product it measures; of the others: only those of their cells
+#   BENCH_SECONDS, BENCH_REPEATS
+#   BENCH_JOBS      cells at the same time (the number of processors); those that measure processors run alone
+#   BENCH_DIR       where cells' results are kept (FILE without .json); those that are there already are not measured again
 set -u
 . "$(dirname "$0")/../lib/harness.sh"
-. "$TOP/tests/lib/culvert.sh"
-work_begin
-NETS=${BENCH_NETS:-loopback 0 1 2} RUNGS=${BENCH_RUNGS:-none duplex split push poll}
-CALLS=${BENCH_CALLS:-1 10 100} RUN_SECONDS=${BENCH_SECONDS:-5}
-DELAY=25 # ms one way, of the link
+JSON=$(realpath -m "${1:-$TOP/build/bench.json}")
+PROFILE=${BENCH_PROFILE:-short} JOBS=${BENCH_JOBS:-$(nproc)} DIR=${BENCH_DIR:-${JSON%.json}}
+# How Culvert is told to use one connection and to send nothing twice, and to leave sockets as they are.
+export CULVERT_SINGLE_NEAR CULVERT_SINGLE_FAR CULVERT_UNTUNED_NEAR CULVERT_UNTUNED_FAR BENCH_SEED
+. "$TOP/tests/bench/profiles.sh"
+case $PROFILE in
+short) RUN_SECONDS=20 REPEATS=1 ;;
+must | full) RUN_SECONDS=60 REPEATS=3 ;;
+*) fail "BENCH_PROFILE is short, must or full: $PROFILE" ;;
+esac
+RUN_SECONDS=${BENCH_SECONDS:-$RUN_SECONDS} REPEATS=${BENCH_REPEATS:-$REPEATS}
 
-# Both sides of a network: namespaces joined by linkem, or both here.
-net_begin() { # NET
-	FAR=127.0.0.1 NEAR_NS=() FAR_NS=() IN_NEAR='' IN_FAR=''
-	[ "$1" != loopback ] || return 0
-	launch link "$TOOLS/linkem" --ns-a near --ns-b far --create --delay $DELAY --loss "$1"
-	await 10 grep -q "^ready link" "$W/link.out" || fail "the link did not come up: $(cat "$W/link.err")"
-	FAR=10.77.0.2 NEAR_NS=(--ns near) FAR_NS=(--sink-ns far) IN_NEAR=near IN_FAR=far
+listed() { # LIST WORD: in it, or there is no list
+	[ -z "$1" ] || case " ${1//,/ } " in *" $2 "*) ;; *) return 1 ;; esac
 }
 
-net_end() {
-	stop load
-	stop culvertd || :
-	stop link || :
-	rm -f "$W"/*.out "$W"/load.in
-}
-
-cell() { # NET RUNG CALLS ADDRESS [PIDS]
-	local label=$1.$2.$3
-	tell load "$4 $label calls=$3 for=$RUN_SECONDS${5:+ pid=$5}"
-	told load "$label" $((RUN_SECONDS + 30)) >>"$W/cells" || fail "no result for $label: $(tail -n 3 "$W/load.err")"
-	$PYTHON "$TOP/tests/bench/report.py" row "$W/cells"
-}
-
-SERVER_NAME=10.77.0.2 credentials_make # good for 127.0.0.1, too
-: >"$W/cells"
-count=$(($(wc -w <<<"$NETS") * $(wc -w <<<"$RUNGS") * $(wc -w <<<"$CALLS")))
-echo "$count runs, about $((count * (RUN_SECONDS + 3) / 60 + 1)) minutes"
-$PYTHON "$TOP/tests/bench/report.py" head
-for net in $NETS; do
-	net_begin "$net"
-	launch_fed load "$TOOLS/rtpload" --dest - --sink "$FAR:0" "${NEAR_NS[@]}" "${FAR_NS[@]}" --warmup 1 --drain 1 --deadline 60,150 --quiet
-	SINK=$(ready load udp sink) || fail "rtpload did not start"
-	SERVER_PORT=0
-	SERVER_HOST=$FAR IN=$IN_FAR server_start culvertd --service "load=udp://$SINK"
-	for rung in $RUNGS; do
-		if [ "$rung" != none ]; then
-			IN=$IN_NEAR helper_start helper --server "https://$FAR:$SERVER_PORT" --rung "$rung" -L udp://127.0.0.1:0=load
-			local_address=$(helper_udp helper load)
-			expect helper 20 "connected to"
-		fi
-		for calls in $CALLS; do
-			if [ "$rung" = none ]; then
-				cell "$net" none "$calls" "$SINK"
-			else
-				cell "$net" "$rung" "$calls" "$local_address" "${PID[helper]},${PID[culvertd]}"
+# "NET LOAD SYSTEM" for each cell of a repeat, those that run alone last.
+cells() {
+	local item net load systems system
+	for item in ${BENCH_CELLS:-$(profile_"$PROFILE")}; do
+		IFS=: read -r net load systems <<<"$item"
+		for system in ${systems//,/ }; do
+			if [ "$PROFILE" = full ] || { listed "${BENCH_NETS:-}" "$net" && listed "${BENCH_LOADS:-}" "$load" && listed "${BENCH_SYSTEMS:-}" "$system"; }; then
+				echo "$([ "$net" = clean ] && echo 1 || echo 0) $net $load $system"
 			fi
 		done
-		[ "$rung" = none ] || stop helper || fail "the helper ended with status $?: $(tail -n 3 "$W/helper.err")"
-		rm -f "$W/helper.out" "$W/helper.err"
-	done
-	net_end
+	done | sort -s -k 1,1 | cut -d ' ' -f 2-
+}
+
+seconds_of() { # NET LOAD
+	case $1:$2 in
+	*:flood*) echo 2 ;;
+	clean:*) echo $((RUN_SECONDS < 10 ? RUN_SECONDS : 10)) ;;
+	*:download) echo $((RUN_SECONDS < 22 ? RUN_SECONDS : 22)) ;; # the download goes on all the time
+	*/0:call) echo $((RUN_SECONDS < 60 && RUN_SECONDS > 10 ? 60 : RUN_SECONDS)) ;; # the beginning must not be most of it
+	*) echo "$RUN_SECONDS" ;;
+	esac
+}
+
+# One cell: its line when it is done, and its log where it was not.
+one() { # NUMBER REPEAT NET LOAD SYSTEM
+	local name=${3//\//-}.$4.$5.$2 head pid
+	head=$(printf '%4d/%d  %-9s %-10s %-18s' "$1" "$TOTAL" "$3" "$4" "$5")
+	if [ ! -s "$DIR/$name.json" ]; then
+		BENCH_SEED=$2 TMPDIR=$SCRATCH "$TOP/tests/bench/cell.sh" "$3" "$4" "$5" "$(seconds_of "$3" "$4")" "$DIR/$name.json" >"$DIR/$name.log" 2>&1 &
+		pid=$!
+		trap 'kill $pid 2>/dev/null; wait; exit 143' TERM INT
+		if ! wait $pid; then
+			echo "$head FAILED: $(tail -n 1 "$DIR/$name.log") (log: $DIR/$name.log)"
+			return 1
+		fi
+		rm -f "$DIR/$name.log"
+	fi
+	echo "$head $($PYTHON "$TOP/tests/bench/results.py" row "$DIR/$name.json")"
+}
+
+mapfile -t CELLS < <(cells)
+TOTAL=$((${#CELLS[@]} * REPEATS))
+[ $TOTAL -gt 0 ] || fail "no cells"
+together=0 alone=0
+for cell in "${CELLS[@]}"; do
+	read -r net load _ <<<"$cell"
+	case $net:$load in
+	*:flood*) alone=$((alone + 60)) ;;
+	clean:*) alone=$((alone + $(seconds_of clean "$load") + 3)) ;;
+	*) together=$((together + $(seconds_of "$net" "$load") + 4)) ;;
+	esac
 done
-mkdir -p "$(dirname "$BENCH_JSON")"
-$PYTHON "$TOP/tests/bench/report.py" json "$W/cells" >"$BENCH_JSON" && echo "written: $BENCH_JSON"
-rm -rf "$W"
+mkdir -p "$DIR"
+SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/culvert-bench.XXXXXX")
+chmod 755 "$SCRATCH"
+trap 'for pid in $(jobs -p); do kill "$pid" 2>/dev/null; done; wait; rm -rf "$SCRATCH"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+echo "$PROFILE: $TOTAL cells, $JOBS at a time, about $((REPEATS * (together / JOBS + alone) / 60 + 1)) minutes; p99 and shares are of the worse direction"
+number=0 failed=0
+reap() { wait -n || failed=$((failed + 1)); }
+for ((repeat = 1; repeat <= REPEATS; repeat++)); do
+	for cell in "${CELLS[@]}"; do
+		read -r net load system <<<"$cell"
+		limit=$JOBS
+		[ "$net" != clean ] || limit=1
+		while [ "$(jobs -pr | wc -l)" -ge "$limit" ]; do reap; done
+		number=$((number + 1))
+		one $number $repeat "$net" "$load" "$system" &
+		[ "$net" != clean ] || reap
+	done
+	while [ "$(jobs -pr | wc -l)" -gt 0 ]; do reap; done
+done
+$PYTHON "$TOP/tests/bench/report.py" "$DIR" "$JSON" "$PROFILE" "$RUN_SECONDS" "$REPEATS" "$JOBS" || failed=$((failed + 1))
+[ $failed -eq 0 ] || fail "$failed cells did not run"

@@ -1,51 +1,118 @@
-"""Results of the benchmark: report.py head | row FILE (its last line) | json FILE. FILE has a line of rtpload for each
-cell, labelled NET.RUNG.CALLS."""
+"""The benchmark's report: report.py DIR FILE PROFILE SECONDS REPEATS JOBS. Prints a table of all cells and one of the goals, writes FILE
+(JSON) and beside it a plot of the delays of each link and load (DIR.NET.LOAD.svg)."""
 import json
 import os
 import platform
+import socket
 import sys
 import time
 
-COLUMNS = (("net", 12), ("rung", 7), ("calls", 5), ("lost %", 7), ("p50 ms", 8), ("p99 ms", 8), ("p99.9", 8), (">60 ms %", 8),
-           ("helper us", 9), ("server us", 9), ("helper MB", 9), ("server MB", 9))
+import goals
+import plot
+import results
+
+TCP_NOTSENT_LOWAT, TCP_RTO_MIN_US = 25, 44
 
 
-def cells(path):
-    with open(path) as f:
-        for line in f:
-            cell = json.loads(line)
-            net, cell["rung"], calls = cell.pop("label").split(".")
-            cell["net"] = "loopback" if net == "loopback" else "25 ms, %s %%" % net
-            yield cell
+def takes(option, value):
+    """Does this kernel's TCP know an option?"""
+    sock = socket.socket()
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        return True
+    except OSError:
+        return False
+    finally:
+        sock.close()
 
 
-def worse(cell, key):
-    return max(cell[way].get(key, float("inf")) for way in ("up", "down"))
+def congestion_default():
+    sock = socket.socket()
+    try:
+        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0").decode()
+    finally:
+        sock.close()
 
 
-def row(cell):
-    lost = sum(cell[way]["lost"] for way in ("up", "down")) / max(sum(cell[way]["sent"] for way in ("up", "down")), 1)
-    out = [cell["net"], cell["rung"], "%d" % cell["calls"], "%.2f" % (100 * lost)]
-    out += ["%.2f" % worse(cell, key) for key in ("p50_ms", "p99_ms", "p999_ms", "late60_pct")]
-    out += ["%.1f" % p["cpu_us_per_packet"] for p in cell["processes"]] or ["-", "-"]
-    out += ["%.1f" % (p["rss_kb"] / 1024) for p in cell["processes"]] or ["-", "-"]
-    return out
+def machine():
+    return {"kernel": platform.release(), "processors": os.cpu_count(), "load": os.getloadavg()[0],
+            "TCP_RTO_MIN_US": takes(TCP_RTO_MIN_US, 20000), "TCP_NOTSENT_LOWAT": takes(TCP_NOTSENT_LOWAT, 4096),
+            "bbr": takes(socket.TCP_CONGESTION, b"bbr"), "congestion": congestion_default()}
 
 
-def show(texts):
-    print(" ".join(t.ljust(w) if i < 2 else t.rjust(w) for i, (t, (_, w)) in enumerate(zip(texts, COLUMNS))), flush=True)
+def show(head, rows, left):
+    rows = [head] + [[str(text) for text in row] for row in rows]
+    width = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    for number, row in enumerate(rows):
+        print("  ".join(t.ljust(width[i]) if i in left else t.rjust(width[i]) for i, t in enumerate(row)).rstrip())
+        if number == 0:
+            print("  ".join("-" * w for w in width))
+    print()
+
+
+HEAD = ["link", "load", "system", "n", "lost %", "p50 ms", "p99", "p99.9", "late %", "(spread)", ">150 %", "B/packet", "CPU us", "other"]
+
+
+def spread(group, figure):
+    values = group.all(figure)
+    return "" if len(values) < 2 else "(%.2f..%.2f)" % (min(values), max(values))
+
+
+def other(group):
+    """Of video, of a download."""
+    first = group.cells[0]
+    if first.video:
+        return "video p50 %.0f, p99 %.0f ms, lost %.1f %%, torn %.1f %%" % (
+            group.median(lambda c: c.worse("p50_ms", c.video)), group.median(lambda c: c.worse("p99_ms", c.video)),
+            group.median(lambda c: c.lost_pct(c.video)), group.median(results.Cell.torn_pct))
+    if "max_pps" in first.data:
+        return "%.0f packets/s %s" % (group.median(lambda c: c.data["max_pps"]), spread(group, lambda c: c.data["max_pps"]))
+    rate = group.median(results.Cell.download_kbps)
+    return "download %.0f kbit/s" % rate if rate else ""
+
+
+def optional(form, value):
+    return "-" if value is None else form % value
+
+
+def table_row(group):
+    if "max_pps" in group.cells[0].data:
+        return [group.net, group.load, group.system, len(group.cells)] + [""] * 9 + [other(group)]
+    out = [group.net, group.load, group.system, len(group.cells), "%.2f" % group.median(results.Cell.lost_pct)]
+    out += ["%.2f" % group.median(lambda c, k=key: c.worse(k)) for key in ("p50_ms", "p99_ms", "p999_ms")]
+    out += ["%.2f" % group.median(results.Cell.late), spread(group, results.Cell.late), "%.2f" % group.median(goals.late150)]
+    return out + [optional("%.0f", group.median(results.Cell.bytes_per_packet)), optional("%.1f", group.median(results.Cell.cpu_us)), other(group)]
+
+
+def noise(groups):
+    """What the link does to plain UDP is its own; what repeats differ by is said."""
+    repeats = [g for g in groups.values() if len(g.cells) > 1 and "max_pps" not in g.cells[0].data]
+    if not repeats:
+        return "One repeat: differences below a factor of two under 1 % are noise; BENCH_REPEATS=3 tells more."
+    wide = max(repeats, key=lambda g: max(g.all(results.Cell.late)) - min(g.all(results.Cell.late)))
+    late = wide.all(results.Cell.late)
+    return ("Medians of %d repeats; the widest spread of the late share: %s %s %s, %.2f to %.2f %%. One packet in 3000 (a call of 60 s) is 0.03 %%."
+            % (max(len(g.cells) for g in repeats), wide.net, wide.load, wide.system, min(late), max(late)))
 
 
 def main():
-    if sys.argv[1] == "head":
-        print("One-way delays, the worse direction; us: CPU of a process per packet that arrived, both directions counted.")
-        show([name for name, _ in COLUMNS])
-    elif sys.argv[1] == "row":
-        show(row(list(cells(sys.argv[2]))[-1]))
-    else:
-        json.dump({"format": 1, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "kernel": platform.release(),
-                   "processors": os.cpu_count(), "cells": list(cells(sys.argv[2]))}, sys.stdout, indent=1)
-        print()
+    directory, path, profile, seconds, repeats, jobs = sys.argv[1:]
+    cells = results.read(directory)
+    groups = results.grouped(cells)
+    here = machine()
+    print("\nEach figure is of the worse direction; late: lost, or later than base + 35 ms (base: the link's own delay); CPU: all programs of a "
+          "system,\nus for each packet that arrived; B/packet: on the wire, both directions, for each packet of RTP.\n")
+    show(HEAD, [table_row(g) for g in groups.values()], (0, 1, 2, 13))
+    found = goals.rows(groups)
+    if found:
+        show(["goals", "", "Culvert", "goal", "", "spread", "best peer here"], found, (0, 1, 3, 4, 5, 6))
+    print(noise(groups))
+    print("Kernel %(kernel)s, %(processors)s processors; TCP_RTO_MIN_US %(TCP_RTO_MIN_US)s, TCP_NOTSENT_LOWAT %(TCP_NOTSENT_LOWAT)s, bbr %(bbr)s, by "
+          "default %(congestion)s" % here)
+    with open(path, "w") as f:
+        json.dump({"format": 2, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "profile": profile, "seconds": int(seconds),
+                   "repeats": int(repeats), "jobs": int(jobs), "machine": here, "goals": found, "cells": [c.data for c in cells]}, f, indent=1)
+    print("written: %s%s" % (path, "".join(", " + name for name in plot.write(groups, directory))))
 
 
 if __name__ == "__main__":

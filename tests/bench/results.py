@@ -10,6 +10,10 @@ import statistics
 import sys
 
 
+LOADS = ("call", "calls10", "calls100", "video", "video-over", "download")
+SYSTEMS = ("raw", "coturn", "openvpn", "tls", "duplex+single", "duplex", "push", "poll", "duplex+untuned", "duplex+squid-far", "duplex+squid-near")
+
+
 def last_json(path):
     try:
         with open(path) as f:
@@ -113,10 +117,16 @@ def read(directory):
     return cells
 
 
+def order(cell):
+    """By link, load and system: what is compared stands together."""
+    return (cell.net == "clean", cell.base, cell.net, LOADS.index(cell.load) if cell.load in LOADS else len(LOADS), cell.load,
+            SYSTEMS.index(cell.system) if cell.system in SYSTEMS else len(SYSTEMS), cell.system)
+
+
 def grouped(cells):
-    """Groups by (net, load, system), in order of repeats within."""
+    """Groups by (net, load, system), in that order."""
     out = {}
-    for cell in sorted(cells, key=lambda c: c.data.get("repeat", 0)):
+    for cell in sorted(cells, key=order):
         out.setdefault((cell.net, cell.load, cell.system), []).append(cell)
     return {key: Group(value) for key, value in out.items()}
 

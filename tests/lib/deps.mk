@@ -13,9 +13,11 @@ DEPS_REAL = bin:squid=squid-openssl bin:mitmdump=mitmproxy bin:tinyproxy=tinypro
 
 # What `make zoo` measures beside Culvert.
 DEPS_ZOO = py:engineio=python3-engineio py:aiohttp=python3-aiohttp
+# What `make bench` measures beside Culvert; it goes through squid, too.
+DEPS_BENCH = bin:turnserver=coturn bin:openvpn=openvpn bin:squid=squid-openssl bin:ip=iproute2 bin:openssl=openssl bin:python3=python3
 
 deps:
-	@tests/lib/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REAL) $(DEPS_ZOO)
+	@tests/lib/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REAL) $(DEPS_ZOO) $(DEPS_BENCH)
 deps-check:
 	@tests/lib/deps.sh $(DEPS_BUILD)
 deps-test:
@@ -24,4 +26,6 @@ deps-real:
 	@tests/lib/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REAL)
 deps-zoo:
 	@tests/lib/deps.sh $(DEPS_BUILD) $(DEPS_TEST) $(DEPS_REAL) $(DEPS_ZOO)
-.PHONY: deps deps-check deps-test deps-real deps-zoo
+deps-bench:
+	@tests/lib/deps.sh $(DEPS_BUILD) $(DEPS_BENCH)
+.PHONY: deps deps-check deps-test deps-real deps-zoo deps-bench

@@ -51,7 +51,7 @@ if ! forbids; then
 	[ ! -e $policy ] || $sudo mv $policy $aside
 	printf '#!/bin/sh\nexit 101\n' | $sudo tee $policy >/dev/null && $sudo chmod +x $policy
 fi
-daemons="squid tinyproxy privoxy apache2 haproxy nginx krb5-kdc krb5-admin-server cntlm danted winbind"
+daemons="squid tinyproxy privoxy apache2 haproxy nginx krb5-kdc krb5-admin-server cntlm danted winbind coturn openvpn"
 there=
 for daemon in $daemons; do
 	[ ! -e /lib/systemd/system/$daemon.service ] || there="$there $daemon"
