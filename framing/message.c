@@ -38,6 +38,7 @@ static const struct number {
 	{ PARAM_DEADLINE, offsetof(struct message_params, deadline_ms), 10, 60000 },
 	{ PARAM_IDLE, offsetof(struct message_params, idle_ms), 0, VARINT_MAX },
 	{ PARAM_WINDOW, offsetof(struct message_params, channel_window), 0, VARINT_MAX },
+	{ PARAM_REDUNDANCY, offsetof(struct message_params, redundancy), REDUNDANCY_AUTO, REDUNDANCY_NEVER },
 };
 
 bool message_emit(struct writer *w, uint64_t type, const struct writer *fields, struct span rest)
@@ -87,6 +88,47 @@ static int number_get(struct message_params *p, const struct number *number, str
 	return 0;
 }
 
+/* Octets that are payload types, into a bit set of them. */
+static int types_get(uint8_t set[16], struct span block)
+{
+	if (block.n > MESSAGE_TYPES_MAX)
+		return ERROR_MALFORMED;
+	for (size_t i = 0; i < block.n; i++) {
+		if (block.p[i] > 127)
+			return ERROR_MALFORMED;
+		set[block.p[i] / 8] |= (uint8_t)(1 << block.p[i] % 8);
+	}
+	return 0;
+}
+
+static void types_put(struct writer *w, uint64_t id, const uint8_t set[16])
+{
+	uint8_t list[128];
+	size_t n = 0;
+
+	for (unsigned type = 0; type < 128; type++)
+		if (set[type / 8] >> type % 8 & 1)
+			list[n++] = (uint8_t)type;
+	writer_varint(w, id);
+	message_text_put(w, (struct span){ list, n }, MESSAGE_TYPES_MAX);
+}
+
+/* One parameter that the message knows. */
+static int param_get(struct message_params *p, uint64_t id, struct span block)
+{
+	switch (id) {
+	case PARAM_AGENT:
+		p->agent = block;
+		return block.n > AGENT_MAX ? ERROR_MALFORMED : 0;
+	case PARAM_AUDIO_TYPES:
+		return types_get(p->audio_types, block);
+	case PARAM_VIDEO_TYPES:
+		return types_get(p->video_types, block);
+	default:
+		return number_get(p, number_find(id), block);
+	}
+}
+
 int message_params_get(struct cursor *c, uint32_t mask, struct message_params *p)
 {
 	uint64_t unknown[UNKNOWN_MAX];
@@ -109,11 +151,7 @@ int message_params_get(struct cursor *c, uint32_t mask, struct message_params *p
 			unknown[n++] = id;
 		if (id >= 32 || !(mask & MESSAGE_BIT(id)))
 			continue;
-		if (id == PARAM_AGENT && block.n > AGENT_MAX)
-			return ERROR_MALFORMED;
-		if (id == PARAM_AGENT)
-			p->agent = block;
-		else if (number_get(p, number_find(id), block) != 0)
+		if (param_get(p, id, block) != 0)
 			return ERROR_MALFORMED;
 		p->has |= MESSAGE_BIT(id);
 	}
@@ -141,6 +179,10 @@ void message_params_put(struct writer *w, uint32_t mask, const struct message_pa
 		writer_varint(w, PARAM_AGENT);
 		message_text_put(w, p->agent, AGENT_MAX);
 	}
+	if (has & mask & MESSAGE_BIT(PARAM_AUDIO_TYPES))
+		types_put(w, PARAM_AUDIO_TYPES, p->audio_types);
+	if (has & mask & MESSAGE_BIT(PARAM_VIDEO_TYPES))
+		types_put(w, PARAM_VIDEO_TYPES, p->video_types);
 }
 
 int message_hello_get(struct span value, struct message_hello *m)

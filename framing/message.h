@@ -17,10 +17,15 @@
 #define MESSAGE_TEXT_MAX 256	/* octets of any text block */
 #define MESSAGE_NAME_MAX 64	/* octets of a service name */
 #define MESSAGE_DATAGRAM_MAX 65507
+#define MESSAGE_TYPES_MAX 32	/* RTP payload types of one class */
 
 enum message_kind { KIND_DATAGRAM = 0, KIND_STREAM = 1, KIND_MESSAGE = 2 };
 enum message_redundancy { REDUNDANCY_AUTO = 0, REDUNDANCY_ALWAYS = 1, REDUNDANCY_NEVER = 2 };
 enum message_class { CLASS_AUTO = 0, CLASS_AUDIO = 1, CLASS_VIDEO = 2, CLASS_CONTROL = 3, CLASS_BULK = 4 };
+
+/* The enum value of "audio", "always" and the like, or -1. */
+int message_class_find(const char *text);
+int message_redundancy_find(const char *text);
 
 /* Parameters that were present have their bit set in `has` (1 << id). A number
  * out of the range of PROTOCOL.md is malformed. */

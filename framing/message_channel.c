@@ -12,7 +12,9 @@
 #define AGE_MIN 10		/* ms from which on the age of a datagram is told */
 #define AGE_MAX ((1u << 30) - 1) /* ms that are told at most: 4 bytes */
 
-#define IN_EITHER (MESSAGE_BIT(PARAM_CLASS) | MESSAGE_BIT(PARAM_DEADLINE) | MESSAGE_BIT(PARAM_WINDOW))
+#define IN_EITHER                                                                                                      \
+	(MESSAGE_BIT(PARAM_CLASS) | MESSAGE_BIT(PARAM_DEADLINE) | MESSAGE_BIT(PARAM_WINDOW) |                          \
+	 MESSAGE_BIT(PARAM_REDUNDANCY) | MESSAGE_BIT(PARAM_AUDIO_TYPES) | MESSAGE_BIT(PARAM_VIDEO_TYPES))
 #define IN_OPEN (IN_EITHER | MESSAGE_BIT(PARAM_PORT_INDEX))
 #define IN_OPENED (IN_EITHER | MESSAGE_BIT(PARAM_IDLE))
 

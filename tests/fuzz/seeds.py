@@ -48,6 +48,8 @@ def records():
         "hello": record(0, hello),
         "welcome": record(0, welcome, capsule(3, b"\0\x40\x64\1\0\0")),
         "farewells": record(1, *(capsule(t, farewell) for t in (10, 11, 12))),
+        "open-types": record(2, capsule(16, b"\2\0\0" + block(b"v") + number_params(p21=2) + varint(22) + block(b"\0\x08\x6f")),
+                             capsule(17, b"\2" + number_params(p21=1) + varint(23) + block(bytes(range(96, 128))))),
         "open": record(2, open_, capsule(17, b"\2" + number_params(p17=1, p19=30000)), capsule(18, b"\4\x0a" + block(b"no"))),
         "datagrams": record(3, capsule(0, b"\x08\0\1rtp"), capsule(0, b"\x09\0\0\2rtp"), capsule(0, b"\x0a\0\0\0\3rtp"),
                             capsule(0, b"\x0b\0\0\0\4\x0crtp")),

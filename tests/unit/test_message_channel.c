@@ -45,6 +45,19 @@ static const struct vector vectors[] = {
 	{ CAPSULE_OPENED, opened_get, opened_put, 1, BYTES(0x11, 7, 4, 17, 1, 1, 19, 1, 0),
 	  { .opened = { .channel = 4,
 			.params = { .has = HAS(PARAM_CLASS) | HAS(PARAM_IDLE), .class = CLASS_AUDIO, .idle_ms = 0 } } } },
+	{ CAPSULE_OPEN, open_get, open_put, 6, BYTES(0x10, 19, 2, 0, 0, 2, 's', '1', 21, 1, 2, 22, 3, 0, 8, 111, 23, 3, 34, 96, 127),
+	  { .open = { .channel = 2,
+		      .kind = KIND_DATAGRAM,
+		      .target = TEXT("s1"),
+		      .params = { .has = HAS(PARAM_REDUNDANCY) | HAS(PARAM_AUDIO_TYPES) | HAS(PARAM_VIDEO_TYPES),
+				  .redundancy = REDUNDANCY_NEVER,
+				  .audio_types = { [0] = 1, [1] = 1, [13] = 0x80 },
+				  .video_types = { [4] = 4, [12] = 1, [15] = 0x80 } } } } },
+	{ CAPSULE_OPENED, opened_get, opened_put, 1, BYTES(0x11, 9, 4, 21, 1, 1, 22, 1, 0, 23, 0),
+	  { .opened = { .channel = 4,
+			.params = { .has = HAS(PARAM_REDUNDANCY) | HAS(PARAM_AUDIO_TYPES) | HAS(PARAM_VIDEO_TYPES),
+				    .redundancy = REDUNDANCY_ALWAYS,
+				    .audio_types = { [0] = 1 } } } } },
 	{ CAPSULE_REFUSED, refused_get, refused_put, 6, BYTES(0x12, 6, 2, 10, 3, 'w', 'h', 'y'),
 	  { .refused = { .channel = 2, .code = CODE_UNKNOWN_SERVICE, .sentence = TEXT("why") } } },
 	{ CAPSULE_DATAGRAM, datagram_get, datagram_put, 3, BYTES(0x00, 5, 0x08, 0x9b, 0x32, 'h', 'i'),
@@ -112,7 +125,7 @@ static void kinds_and_forms_are_checked(void **state)
 
 static int opened_with(const uint8_t *params, size_t n)
 {
-	uint8_t value[16] = { 2 };
+	uint8_t value[64] = { 2 };
 	struct message_opened m;
 
 	memcpy(value + 1, params, n);
@@ -129,7 +142,39 @@ static void parameters_are_checked(void **state)
 	assert_int_equal(opened_with(BYTES(18, 4, 0x80, 0, 0xea, 0x60)), 0);
 	assert_int_equal(opened_with(BYTES(18, 4, 0x80, 0, 0xea, 0x61)), ERROR_MALFORMED);
 	assert_int_equal(opened_with(BYTES(17, 1, 0, 18, 1, 10, 17, 1, 0)), ERROR_MALFORMED);
+	assert_int_equal(opened_with(BYTES(21, 1, 2)), 0);
+	assert_int_equal(opened_with(BYTES(21, 1, 3)), ERROR_MALFORMED);
+	assert_int_equal(opened_with(BYTES(21, 0)), ERROR_MALFORMED);
 	assert_int_equal(opened_with(BYTES(3, 1, 9)), 0); /* the session's id of a window: not here */
+}
+
+static void payload_types_are_checked(void **state)
+{
+	uint8_t most[2 + MESSAGE_TYPES_MAX + 1] = { 22, MESSAGE_TYPES_MAX };
+	struct message_params p = { .has = HAS(PARAM_AUDIO_TYPES) };
+	struct message_opened m = { .channel = 2, .params = p };
+	uint8_t out[256];
+	struct writer w;
+
+	(void)state;
+	assert_int_equal(opened_with(BYTES(22, 2, 0, 127)), 0);
+	assert_int_equal(opened_with(BYTES(22, 2, 0, 128)), ERROR_MALFORMED);
+	assert_int_equal(opened_with(BYTES(23, 1, 255)), ERROR_MALFORMED);
+	assert_int_equal(opened_with(BYTES(22, 3, 5, 5, 5)), 0);	/* once is as good */
+	assert_int_equal(opened_with(BYTES(22, 1, 0, 22, 1, 0)), ERROR_MALFORMED);
+	for (uint8_t i = 0; i <= MESSAGE_TYPES_MAX; i++)
+		most[2 + i] = i;
+	assert_int_equal(opened_with(most, 2 + MESSAGE_TYPES_MAX), 0);
+	most[1]++;
+	assert_int_equal(opened_with(most, sizeof most), ERROR_MALFORMED);
+	/* What the peer would not take is not written. */
+	memset(m.params.audio_types, 0xff, 4);
+	writer_init(&w, out, sizeof out);
+	assert_true(message_opened_put(&w, &m));
+	m.params.audio_types[9] = 1;
+	writer_init(&w, out, sizeof out);
+	assert_false(message_opened_put(&w, &m));
+	assert_int_equal(writer_len(&w), 0);
 }
 
 static void one_field_goes_out_under_the_id_of_its_message(void **state)
@@ -245,6 +290,7 @@ int main(void)
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(kinds_and_forms_are_checked),
 		cmocka_unit_test(parameters_are_checked),
+		cmocka_unit_test(payload_types_are_checked),
 		cmocka_unit_test(one_field_goes_out_under_the_id_of_its_message),
 		cmocka_unit_test(ages_choose_the_form),
 		cmocka_unit_test(datagrams_have_their_limits),
