@@ -6,11 +6,13 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "framing/error.h"
 
 #define LOCAL_MAX 300	/* characters of the address and ports */
+#define WISH_MAX 64	/* of one NAME=VALUE, with its end */
 
 static int wrong(char *error, size_t size, const char *text, const char *why)
 {
@@ -18,11 +20,9 @@ static int wrong(char *error, size_t size, const char *text, const char *why)
 	return ERROR_CONFIG;
 }
 
-static bool service_name(const char *s)
+static bool service_name(const char *s, size_t n)
 {
-	size_t n = strlen(s);
-
-	return n > 0 && n <= MESSAGE_NAME_MAX && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789._-") == n;
+	return n > 0 && n <= MESSAGE_NAME_MAX && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789._-") >= n;
 }
 
 /* "5004-5013" and ":5004" mean ports of the IPv4 loopback address. */
@@ -53,24 +53,86 @@ static const char *local_parse(const char *local, size_t n, struct forward *f)
 	return NULL;
 }
 
+static const char *deadline_parse(const char *value, struct ingress_wish *w)
+{
+	size_t n = strspn(value, "0123456789");
+	long ms = n > 0 && n < 7 && !value[n] ? strtol(value, NULL, 10) : 0;
+
+	if (ms < 10 || ms > 60000)
+		return "deadline-ms must be a number from 10 to 60000";
+	w->deadline_ms = (uint32_t)ms;
+	return NULL;
+}
+
+/* NAME=VALUE, of n characters. */
+static const char *wish_parse(const char *text, size_t n, struct forward *f)
+{
+	char name[WISH_MAX], *value;
+	int found;
+
+	if (n < sizeof name)
+		snprintf(name, sizeof name, "%.*s", (int)n, text);
+	value = n < sizeof name ? strchr(name, '=') : NULL;
+	if (!value)
+		return "behind the service stand class=, redundancy= or deadline-ms=, with commas in between";
+	*value++ = 0;
+	if (strcmp(name, "deadline-ms") == 0)
+		return deadline_parse(value, &f->wish);
+	if (strcmp(name, "class") == 0) {
+		found = message_class_find(value);
+		if (found < 0)
+			return "class must be auto, audio, video, control or bulk";
+		f->wish.class = (enum message_class)found;
+		return NULL;
+	}
+	if (strcmp(name, "redundancy") == 0) {
+		found = message_redundancy_find(value);
+		if (found < 0)
+			return "redundancy must be auto, always or never";
+		f->wish.redundancy = (enum message_redundancy)found;
+		f->has_redundancy = true;
+		return NULL;
+	}
+	return "behind the service stand class=, redundancy= or deadline-ms= only";
+}
+
+static const char *wishes_parse(const char *text, struct forward *f)
+{
+	const char *why = NULL;
+
+	if (*text && strcmp(f->kind->scheme, "udp") != 0)
+		return "class, redundancy and deadline-ms are for udp:// alone";
+	while (*text && !why) {
+		size_t n = strcspn(++text, ",");
+
+		why = wish_parse(text, n, f);
+		text += n;
+	}
+	return why;
+}
+
 int forward_parse(const char *text, struct forward *f, char *error, size_t size)
 {
 	const char *colon = strstr(text, "://");
-	const char *equal = strrchr(text, '=');
+	const char *equal = colon ? strchr(colon, '=') : NULL;
 	const char *why;
+	size_t n;
 
 	memset(f, 0, sizeof *f);
 	f->kind = colon ? ingress_find(text, (size_t)(colon - text)) : NULL;
 	if (!f->kind)
 		return wrong(error, size, text, "a forward begins with udp:// or tcp://");
-	if (!equal || equal < colon)
+	if (!equal)
 		return wrong(error, size, text, "'=SERVICE' is missing at the end");
-	if (!service_name(equal + 1))
+	n = strcspn(equal + 1, ",");
+	if (!service_name(equal + 1, n))
 		return wrong(error, size, text, "a service name has 1 to 64 characters of a-z 0-9 . _ -");
 	why = local_parse(colon + 3, (size_t)(equal - colon - 3), f);
+	if (!why)
+		why = wishes_parse(equal + 1 + n, f);
 	if (why)
 		return wrong(error, size, text, why);
-	snprintf(f->service, sizeof f->service, "%s", equal + 1);
+	snprintf(f->service, sizeof f->service, "%.*s", (int)n, equal + 1);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
  *     tcp://[::1]:8188=sig              one port
  *     udp://5004=rtp                    on 127.0.0.1
  *     udp://127.0.0.1:0-9=rtp           ten ports that the kernel chooses
+ *     udp://5004=rtp,class=audio,redundancy=never,deadline-ms=150    not as the server says
  */
 #ifndef CLIENT_FORWARD_H
 #define CLIENT_FORWARD_H
@@ -23,6 +24,8 @@ struct forward {
 	struct address address;	/* of the first port */
 	unsigned count;		/* of ports */
 	char service[MESSAGE_NAME_MAX + 1];
+	struct ingress_wish wish;
+	bool has_redundancy;	/* in wish, were it auto */
 };
 
 /* 0, or ERROR_CONFIG and a sentence that says what would be right. */

@@ -359,7 +359,8 @@ static int bind_forward(struct helper *h, const struct forward *f, char *error, 
 
 		if (fd < 0)
 			return fd;
-		h->ingress[h->n_ingress++] = f->kind->open(&h->host, fd, f->service, i);
+		h->ingress[h->n_ingress] = f->kind->open(&h->host, fd, f->service, i);
+		h->ingress[h->n_ingress++]->wish = f->wish;
 	}
 	return 0;
 }

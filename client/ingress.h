@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "framing/message.h"
 #include "framing/packet.h"
 #include "tunnel/address.h"
 #include "tunnel/loop.h"
@@ -24,6 +25,13 @@ struct ingress_host {
 	void *ctx;
 };
 
+/* What a person wants of the datagrams of a port: zeros are left to the server. */
+struct ingress_wish {
+	enum message_class class;
+	enum message_redundancy redundancy;
+	uint32_t deadline_ms;
+};
+
 struct ingress_kind;
 
 /* Embedded first in each implementation. */
@@ -33,6 +41,7 @@ struct ingress {
 	char local[ADDRESS_TEXT]; /* where it is bound, for logs and the ready line */
 	const char *service;	/* belongs to the caller of open */
 	unsigned port_index;	/* of the service's port range */
+	struct ingress_wish wish; /* set by who opened it */
 	unsigned flows;		/* local sources or connections now */
 	struct channel_traffic total; /* of all its channels so far */
 	uint64_t dropped;	/* datagrams from local programs that no channel took */

@@ -129,6 +129,9 @@ static void flow_open(struct flow *f)
 		.kind = KIND_DATAGRAM,
 		.service = i->service,
 		.port_index = i->port_index,
+		.class = i->wish.class,
+		.redundancy = i->wish.redundancy,
+		.deadline_ms = i->wish.deadline_ms,
 		.idle_ms = IDLE_MS,
 		.total = &i->total,
 	};

@@ -52,6 +52,8 @@ const struct config_option options_table[] = {
 	  .help = "auto, or only one of duplex, split, split+fill, push, push+sse, push+pad, poll" },
 	{ .name = "connections", .type = CONFIG_INT, .min = 2, .max = POOL_LIMIT_MAX, .initial = POOL_LIMIT_DEFAULT,
 	  .metavar = "N", .help = "connections at a time, 2 to 16 (default 6)" },
+	{ .name = "redundancy", .type = CONFIG_STRING, .value = "auto", .metavar = "WHEN",
+	  .help = "send audio twice: auto (as the server says, or while packets are lost), always or never" },
 	{ .name = "hold-ms", .type = CONFIG_INT, .min = 1000, .max = REQUEST_HOLD_MAX, .initial = HOLD_DEFAULT,
 	  .metavar = "MS", .help = "longest wait for the answer to a poll (default 20000)" },
 	{ .name = "max-flows", .type = CONFIG_INT, .min = 1, .max = 65535, .initial = 256, .metavar = "N",
@@ -315,8 +317,11 @@ static bool read_rung(struct options *o, char *error, size_t size)
 static bool read_forwards(struct options *o, char *error, size_t size)
 {
 	size_t n = config_list_size(o->config, "local");
+	int redundancy = message_redundancy_find(config_string(o->config, "redundancy"));
 	char why[512];
 
+	if (redundancy < 0)
+		return bad(o->config, "redundancy", 0, error, size, "must be auto, always or never");
 	if (n == 0) {
 		snprintf(error, size, "--local (-L) is missing: say which local ports lead where, "
 				      "for example -L udp://127.0.0.1:5004-5013=rtp");
@@ -327,6 +332,9 @@ static bool read_forwards(struct options *o, char *error, size_t size)
 	for (size_t i = 0; i < n; i++)
 		if (forward_parse(config_list(o->config, "local", i), &o->forward[i], why, sizeof why) < 0)
 			return bad(o->config, "local", i, error, size, why);
+	for (size_t i = 0; i < n; i++)
+		if (!o->forward[i].has_redundancy)
+			o->forward[i].wish.redundancy = (enum message_redundancy)redundancy;
 	o->n_forwards = n;
 	return true;
 }

@@ -18,6 +18,9 @@ static const struct config_option service_table[] = {
 	{ .name = "class", .type = CONFIG_STRING, .value = "auto" },
 	{ .name = "idle", .type = CONFIG_INT, .min = 0, .max = 604800, .initial = -1 },
 	{ .name = "deadline-ms", .type = CONFIG_INT, .min = 10, .max = 60000, .initial = 0 },
+	{ .name = "redundancy", .type = CONFIG_STRING },
+	{ .name = "audio-payload-types", .type = CONFIG_LIST },
+	{ .name = "video-payload-types", .type = CONFIG_LIST },
 	{ .name = NULL },
 };
 
@@ -39,6 +42,8 @@ const struct config_option options_table[] = {
 	  .help = "Unix socket for `culvertd status`, or none" },
 	{ .name = "echo", .type = CONFIG_BOOL, .initial = true,
 	  .help = "the echo that `culvert doctor` measures with (on; --echo=off: none)" },
+	{ .name = "redundancy", .type = CONFIG_STRING, .value = "auto", .metavar = "WHEN",
+	  .help = "send audio twice: auto, while packets are lost or held up, always or never (auto)" },
 	{ .name = "log-level", .type = CONFIG_STRING, .value = "info", .metavar = "LEVEL",
 	  .help = "error, warn, info or debug (info)" },
 	{ .name = "log-json", .type = CONFIG_BOOL, .help = "log a JSON object per line" },
@@ -135,7 +140,7 @@ static int read_service(struct options *o, size_t i, char *error, size_t size)
 {
 	const char *text = config_list(o->config, "service", i), *equal = strchr(text, '=');
 	const char *where = config_where(o->config, "service", i);
-	struct service_spec spec = { .kind = "", .class = "auto", .idle_s = -1 };
+	struct service_spec spec = { .kind = "", .class = "auto", .idle_s = -1, .redundancy = config_string(o->config, "redundancy") };
 	char name[MESSAGE_NAME_MAX + 2], why[512];
 
 	if (!equal || (size_t)(equal - text) >= sizeof name)
@@ -160,8 +165,21 @@ static bool is_on_line(const struct options *o, const char *name)
 	return false;
 }
 
+/* The elements of a section's list, for a service_spec. */
+static const char *const *types_of(const struct config_section *s, const char *name, const char *list[CONFIG_ITEMS_MAX + 1])
+{
+	size_t n = config_section_list_size(s, name);
+
+	for (size_t i = 0; i < n; i++)
+		list[i] = config_section_list(s, name, i);
+	list[n] = NULL;
+	return list;
+}
+
 static int read_section(struct options *o, const struct config_section *s, char *error, size_t size)
 {
+	const char *audio[CONFIG_ITEMS_MAX + 1], *video[CONFIG_ITEMS_MAX + 1];
+	const char *redundancy = config_section_string(s, "redundancy");
 	struct service_spec spec = {
 		.name = config_section_title(s),
 		.target = config_section_string(s, "target"),
@@ -169,6 +187,9 @@ static int read_section(struct options *o, const struct config_section *s, char 
 		.class = config_section_string(s, "class"),
 		.idle_s = config_section_int(s, "idle"),
 		.deadline_ms = config_section_int(s, "deadline-ms"),
+		.redundancy = redundancy ? redundancy : config_string(o->config, "redundancy"),
+		.audio_types = types_of(s, "audio-payload-types", audio),
+		.video_types = types_of(s, "video-payload-types", video),
 	};
 	char why[512];
 
@@ -182,6 +203,11 @@ static int read_section(struct options *o, const struct config_section *s, char 
 
 static int read_services(struct options *o, char *error, size_t size)
 {
+	const char *redundancy = config_string(o->config, "redundancy");
+
+	if (message_redundancy_find(redundancy) < 0)
+		return wrong(error, size, config_where(o->config, "redundancy", 0), "redundancy must be auto, always or never, not '%s'",
+			     redundancy);
 	for (size_t i = 0; i < config_list_size(o->config, "service"); i++)
 		if (read_service(o, i, error, size) < 0)
 			return ERROR_CONFIG;

@@ -25,6 +25,9 @@ struct service {
 	const struct egress_kind *kind;
 	struct address_hostport at;
 	enum message_class class;
+	enum message_redundancy redundancy;
+	uint8_t audio_types[16], video_types[16]; /* bit sets */
+	bool has_types;
 	uint32_t deadline_ms, idle_ms;
 	bool literal, asked, known_bad; /* asked: answered or failed once. known_bad: logged */
 	size_t n;
@@ -81,20 +84,74 @@ static int parse_target(struct service *s, const char *target, char *error, size
 	return 0;
 }
 
-static int parse_class(struct service *s, const char *class, char *error, size_t size)
+static int parse_class(struct service *s, const char *text, char *error, size_t size)
 {
-	static const char *const names[] = {
-		[CLASS_AUTO] = "auto", [CLASS_AUDIO] = "audio", [CLASS_VIDEO] = "video",
-		[CLASS_CONTROL] = "control", [CLASS_BULK] = "bulk",
-	};
+	int value = message_class_find(text);
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (strcmp(names[i], class))
+	if (value < 0)
+		return wrong(error, size, s->name, "class must be auto, audio, video, control or bulk", text);
+	s->class = (enum message_class)value;
+	return 0;
+}
+
+static int parse_redundancy(struct service *s, const char *text, char *error, size_t size)
+{
+	int value = message_redundancy_find(text);
+
+	if (value < 0)
+		return wrong(error, size, s->name, "redundancy must be auto, always or never", text);
+	s->redundancy = (enum message_redundancy)value;
+	return 0;
+}
+
+static bool type_add(uint8_t set[16], const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+	int type = atoi(text);
+
+	if (n == 0 || n > 3 || text[n] || type > 127)
+		return false;
+	set[type / 8] |= (uint8_t)(1 << type % 8);
+	return true;
+}
+
+static int parse_types(struct service *s, const char *option, const char *const *list, uint8_t set[16], char *error, size_t size)
+{
+	char why[128];
+	size_t n;
+
+	for (n = 0; list && list[n]; n++) {
+		if (type_add(set, list[n]))
 			continue;
-		s->class = (enum message_class)i;
-		return 0;
+		snprintf(why, sizeof why, "%s are RTP payload types from 0 to 127", option);
+		return wrong(error, size, s->name, why, list[n]);
 	}
-	return wrong(error, size, s->name, "class must be auto, audio, video, control or bulk", class);
+	if (n && s->kind->kind != KIND_DATAGRAM) {
+		snprintf(why, sizeof why, "%s are for UDP targets", option);
+		return wrong(error, size, s->name, why, NULL);
+	}
+	s->has_types |= n > 0;
+	if (n <= MESSAGE_TYPES_MAX)
+		return 0;
+	snprintf(why, sizeof why, "%s has more than %d payload types", option, MESSAGE_TYPES_MAX);
+	return wrong(error, size, s->name, why, NULL);
+}
+
+/* What is about datagrams. */
+static int parse_media(struct service *s, const struct service_spec *spec, char *error, size_t size)
+{
+	char why[64];
+
+	if (parse_class(s, spec->class, error, size) < 0 || parse_redundancy(s, spec->redundancy, error, size) < 0 ||
+	    parse_types(s, "audio-payload-types", spec->audio_types, s->audio_types, error, size) < 0 ||
+	    parse_types(s, "video-payload-types", spec->video_types, s->video_types, error, size) < 0)
+		return ERROR_CONFIG;
+	for (unsigned type = 0; type < 128; type++)
+		if ((s->audio_types[type / 8] & s->video_types[type / 8]) >> type % 8 & 1) {
+			snprintf(why, sizeof why, "payload type %u is said to be both audio and video", type);
+			return wrong(error, size, s->name, why, NULL);
+		}
+	return 0;
 }
 
 static int parse_idle(struct service *s, const struct service_spec *spec, char *error, size_t size)
@@ -187,7 +244,7 @@ int services_add(struct services *all, const struct service_spec *spec, char *er
 		return wrong(error, size, spec->name, "there are too many services", NULL);
 	s = service_new(all, spec->name, spec->target);
 	s->deadline_ms = (uint32_t)spec->deadline_ms;
-	if (parse_target(s, spec->target, error, size) < 0 || parse_class(s, spec->class, error, size) < 0 ||
+	if (parse_target(s, spec->target, error, size) < 0 || parse_media(s, spec, error, size) < 0 ||
 	    parse_idle(s, spec, error, size) < 0) {
 		service_free(s);
 		return ERROR_CONFIG;
@@ -316,6 +373,12 @@ uint64_t services_choose(const struct services *all, const struct message_open *
 		params->class = s->class;
 	if (s->deadline_ms)
 		params->deadline_ms = s->deadline_ms;
+	if (s->redundancy != REDUNDANCY_AUTO && s->kind->kind == KIND_DATAGRAM)
+		params->redundancy = s->redundancy;
+	if (s->has_types) {
+		memcpy(params->rules.audio_types, s->audio_types, sizeof s->audio_types);
+		memcpy(params->rules.video_types, s->video_types, sizeof s->video_types);
+	}
 	return CODE_NONE;
 }
 

@@ -27,6 +27,8 @@ struct service_spec {
 	const char *class;	/* "auto", "audio", "video", "control" or "bulk" */
 	long idle_s;		/* -1: by kind */
 	long deadline_ms;	/* 0: by class */
+	const char *redundancy;	/* "auto", "always" or "never" */
+	const char *const *audio_types, *const *video_types; /* RTP payload types, "0" to "127"; NULL-terminated, or NULL */
 };
 
 struct services *services_new(void);

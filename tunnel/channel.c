@@ -57,6 +57,7 @@ static struct channel *channel_new(struct session *s, uint64_t id, const struct 
 	ch->params = *params;
 	snprintf(ch->service, sizeof ch->service, "%s", params->service);
 	ch->params.service = ch->service;
+	ch->params.rules.class = (uint8_t)params->class;
 	ch->active_us = loop_now(s->loop);
 	ch->hash_next = *bucket;
 	*bucket = ch;
@@ -125,6 +126,22 @@ struct channel *channel_open(struct session *s, const struct channel_params *par
 	return ch;
 }
 
+/* What our own side has said about sending stays; the other's word fills the rest. */
+static void adopt(struct channel_params *own, const struct message_params *p)
+{
+	if (!own->class)
+		own->class = (enum message_class)p->class;
+	if (!own->deadline_ms)
+		own->deadline_ms = (uint32_t)p->deadline_ms;
+	if (!own->redundancy)
+		own->redundancy = (enum message_redundancy)p->redundancy;
+	own->rules.class = (uint8_t)own->class;
+	if (p->has & 1U << PARAM_AUDIO_TYPES)
+		memcpy(own->rules.audio_types, p->audio_types, sizeof p->audio_types);
+	if (p->has & 1U << PARAM_VIDEO_TYPES)
+		memcpy(own->rules.video_types, p->video_types, sizeof p->video_types);
+}
+
 void channel_on_opened(struct session *s, const struct message_opened *m)
 {
 	struct channel *ch = channel_find(s, m->channel);
@@ -135,10 +152,7 @@ void channel_on_opened(struct session *s, const struct message_opened *m)
 	ch->due &= ~(unsigned)DUE_OPEN;
 	if (m->params.has & 1U << PARAM_IDLE)
 		ch->params.idle_ms = (uint32_t)m->params.idle_ms;
-	if (m->params.has & 1U << PARAM_DEADLINE)
-		ch->params.deadline_ms = (uint32_t)m->params.deadline_ms;
-	if (m->params.has & 1U << PARAM_CLASS)
-		ch->params.class = (enum message_class)m->params.class;
+	adopt(&ch->params, &m->params);
 	if (m->params.has & 1U << PARAM_WINDOW && m->params.channel_window > ch->send.limit) {
 		ch->send.limit = m->params.channel_window;
 		channel_stream_schedule(ch);
@@ -178,9 +192,7 @@ static void refuse(struct channel *ch, uint64_t code, const char *sentence)
 
 int channel_on_open(struct session *s, const struct message_open *m)
 {
-	struct channel_params params = { .kind = m->kind, .port_index = (uint32_t)m->params.port_index,
-					 .class = (enum message_class)m->params.class,
-					 .deadline_ms = (uint32_t)m->params.deadline_ms };
+	struct channel_params params = { .kind = m->kind, .port_index = (uint32_t)m->params.port_index };
 	struct channel *ch = channel_find(s, m->channel);
 	char name[MESSAGE_NAME_MAX + 1];
 	const char *sentence = NULL;
@@ -199,6 +211,7 @@ int channel_on_open(struct session *s, const struct message_open *m)
 	memcpy(name, m->target.p, m->target.n);
 	name[m->target.n] = 0;
 	params.service = name;
+	adopt(&params, &m->params);
 	s->peer_opened++;
 	ch = channel_new(s, m->channel, &params);
 	window = m->params.has & 1U << PARAM_WINDOW ? m->params.channel_window : s->peer_channel_window;
@@ -216,6 +229,7 @@ int channel_on_open(struct session *s, const struct message_open *m)
 	}
 	code = s->events->open(s->ctx, ch, m, &ch->params, &ch->ops, &ch->ctx, &sentence);
 	ch->params.service = ch->service;
+	ch->params.rules.class = (uint8_t)ch->params.class;
 	if (code != CODE_NONE) {
 		refuse(ch, code, sentence);
 		return 0;
@@ -307,26 +321,38 @@ void channel_sweep_idle(void *ctx)
 
 /* ---- capsules to send ---- */
 
+/* What OPEN and OPENED say alike. */
+static struct message_params params_to_send(const struct channel *ch)
+{
+	static const uint8_t none[16];
+	const struct channel_params *own = &ch->params;
+	struct message_params p = { .class = own->class, .deadline_ms = own->deadline_ms, .redundancy = own->redundancy };
+
+	p.has = (own->class ? 1U << PARAM_CLASS : 0) | (own->deadline_ms ? 1U << PARAM_DEADLINE : 0) |
+		(own->redundancy ? 1U << PARAM_REDUNDANCY : 0);
+	memcpy(p.audio_types, own->rules.audio_types, sizeof p.audio_types);
+	memcpy(p.video_types, own->rules.video_types, sizeof p.video_types);
+	if (memcmp(p.audio_types, none, sizeof none))
+		p.has |= 1U << PARAM_AUDIO_TYPES;
+	if (memcmp(p.video_types, none, sizeof none))
+		p.has |= 1U << PARAM_VIDEO_TYPES;
+	return p;
+}
+
 static bool put_one(struct channel *ch, unsigned due, struct writer *w)
 {
-	struct message_params p = { 0 };
+	struct message_params p = params_to_send(ch);
 	struct span reason = { (const uint8_t *)ch->reason, strlen(ch->reason) };
 
 	switch (due) {
 	case DUE_OPEN:
-		p.has = (ch->params.port_index ? 1U << PARAM_PORT_INDEX : 0) | (ch->params.class ? 1U << PARAM_CLASS : 0) |
-			(ch->params.deadline_ms ? 1U << PARAM_DEADLINE : 0);
+		p.has |= ch->params.port_index ? 1U << PARAM_PORT_INDEX : 0;
 		p.port_index = ch->params.port_index;
-		p.class = ch->params.class;
-		p.deadline_ms = ch->params.deadline_ms;
 		return message_open_put(w, &(struct message_open){ .channel = ch->id, .kind = (uint8_t)ch->params.kind,
 			.target = { (const uint8_t *)ch->service, strlen(ch->service) }, .params = p });
 	case DUE_OPENED:
-		p.has = 1U << PARAM_IDLE | (ch->params.class ? 1U << PARAM_CLASS : 0) |
-			(ch->params.deadline_ms ? 1U << PARAM_DEADLINE : 0);
+		p.has |= 1U << PARAM_IDLE;
 		p.idle_ms = ch->params.idle_ms;
-		p.class = ch->params.class;
-		p.deadline_ms = ch->params.deadline_ms;
 		return message_opened_put(w, &(struct message_opened){ .channel = ch->id, .params = p });
 	case DUE_REFUSED:
 		return message_refused_put(w, &(struct message_refused){ .channel = ch->id, .code = ch->code,

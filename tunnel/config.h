@@ -16,7 +16,7 @@ enum config_type {
 	CONFIG_BOOL,
 	CONFIG_LIST,	/* list of strings; on the command line the option repeats */
 	CONFIG_FLAG,	/* command line only: no value */
-	CONFIG_SECTIONS, /* file only: titled sections with string, int and bool options of their own */
+	CONFIG_SECTIONS, /* file only: titled sections with string, int, bool and list options of their own */
 };
 
 struct config_option {
@@ -30,6 +30,8 @@ struct config_option {
 	const struct config_option *options; /* of sections; ends with name NULL */
 	bool only_command_line, only_file;
 };
+
+#define CONFIG_ITEMS_MAX 256	/* elements of a list, sections of a kind */
 
 struct config;
 struct config_section;
@@ -57,6 +59,8 @@ const char *config_section_where(const struct config_section *);
 const char *config_section_string(const struct config_section *, const char *name);
 long config_section_int(const struct config_section *, const char *name);
 bool config_section_bool(const struct config_section *, const char *name);
+size_t config_section_list_size(const struct config_section *, const char *name);
+const char *config_section_list(const struct config_section *, const char *name, size_t i);
 
 /* For a subcommand that reads the file of its program: its own options, which end with name NULL, and behind them those of the program
  * that it has not; --help lists of these the ones named in shown, which ends with NULL. on_line: the others may be given on the command

@@ -336,6 +336,11 @@ bool config_bool(const struct config *c, const char *name)
 	return known(c->values, c->n, name)->number != 0;
 }
 
+static const char *value_element(const struct config_value *v, size_t i)
+{
+	return i < v->n ? v->item[i].text : NULL;
+}
+
 size_t config_list_size(const struct config *c, const char *name)
 {
 	return known(c->values, c->n, name)->n;
@@ -343,9 +348,7 @@ size_t config_list_size(const struct config *c, const char *name)
 
 const char *config_list(const struct config *c, const char *name, size_t i)
 {
-	const struct config_value *v = known(c->values, c->n, name);
-
-	return i < v->n ? v->item[i].text : NULL;
+	return value_element(known(c->values, c->n, name), i);
 }
 
 const char *config_where(const struct config *c, const char *name, size_t i)
@@ -395,6 +398,16 @@ long config_section_int(const struct config_section *s, const char *name)
 bool config_section_bool(const struct config_section *s, const char *name)
 {
 	return known(s->values, s->n, name)->number != 0;
+}
+
+size_t config_section_list_size(const struct config_section *s, const char *name)
+{
+	return known(s->values, s->n, name)->n;
+}
+
+const char *config_section_list(const struct config_section *s, const char *name, size_t i)
+{
+	return value_element(known(s->values, s->n, name), i);
 }
 
 static void help_line(char letter, const char *name, const char *metavar, const char *help)

@@ -8,7 +8,6 @@
 #include "tunnel/config.h"
 
 #define CONFIG_WHERE_MAX 512	/* bytes of "FILE:LINE" */
-#define CONFIG_ITEMS_MAX 256	/* elements of a list, sections of a kind */
 
 struct config_item {
 	char *text;

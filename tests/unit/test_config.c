@@ -17,6 +17,7 @@ static const struct config_option service_options[] = {
 	{ .name = "target", .type = CONFIG_STRING },
 	{ .name = "idle", .type = CONFIG_INT, .min = 0, .max = 86400, .initial = 330 },
 	{ .name = "quick", .type = CONFIG_BOOL, .initial = 1 },
+	{ .name = "types", .type = CONFIG_LIST },
 	{ .name = NULL },
 };
 
@@ -98,6 +99,7 @@ static void test_file(void **state)
 				     "service rtp {\n"
 				     "\ttarget = udp://127.0.0.1:5004 # why\n"
 				     "\tidle = 20\n"
+				     "\ttypes = { 0, 8, \"111\" }\n"
 				     "}\n"
 				     "service \"sig\" { target = 'tcp://h:1' quick = off }\n");
 
@@ -123,7 +125,12 @@ static void test_file(void **state)
 	assert_string_equal(config_section_string(s, "target"), "udp://127.0.0.1:5004");
 	assert_int_equal(config_section_int(s, "idle"), 20);
 	assert_true(config_section_bool(s, "quick"));
+	assert_int_equal(config_section_list_size(s, "types"), 3);
+	assert_string_equal(config_section_list(s, "types", 1), "8");
+	assert_string_equal(config_section_list(s, "types", 2), "111");
+	assert_null(config_section_list(s, "types", 3));
 	s = config_section(c, "service", 1);
+	assert_int_equal(config_section_list_size(s, "types"), 0);
 	assert_string_equal(config_section_title(s), "sig");
 	assert_int_equal(config_section_int(s, "idle"), 330);
 	assert_false(config_section_bool(s, "quick"));

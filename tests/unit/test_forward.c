@@ -1,4 +1,4 @@
-/* links: client/forward.c client/ingress.c tunnel/address.c */
+/* links: client/forward.c client/ingress.c tunnel/address.c framing/message_words.c */
 /* libs: */
 /* Forwards: what is accepted, what is said about the rest, the ports and services that come out. */
 #include <setjmp.h>
@@ -107,6 +107,48 @@ static void test_bad(void **state)
 	}
 }
 
+static struct ingress_wish wish_of(const char *text)
+{
+	char error[512] = "";
+	struct forward f;
+
+	if (forward_parse(text, &f, error, sizeof error) != 0)
+		fail_msg("%s: %s", text, error);
+	assert_string_equal(f.service, "rtp");
+	assert_int_equal(f.has_redundancy, strstr(text, "redundancy") != NULL);
+	return f.wish;
+}
+
+static void test_wishes(void **state)
+{
+	struct ingress_wish w = wish_of("udp://5004=rtp");
+
+	(void)state;
+	assert_int_equal(w.class, CLASS_AUTO);
+	assert_int_equal(w.redundancy, REDUNDANCY_AUTO);
+	assert_int_equal(w.deadline_ms, 0);
+	w = wish_of("udp://127.0.0.1:5004-5013=rtp,class=video,redundancy=never,deadline-ms=150");
+	assert_int_equal(w.class, CLASS_VIDEO);
+	assert_int_equal(w.redundancy, REDUNDANCY_NEVER);
+	assert_int_equal(w.deadline_ms, 150);
+	assert_int_equal(wish_of("udp://5004=rtp,deadline-ms=10").deadline_ms, 10);
+	assert_int_equal(wish_of("udp://5004=rtp,deadline-ms=60000").deadline_ms, 60000);
+	assert_int_equal(wish_of("udp://5004=rtp,redundancy=auto").redundancy, REDUNDANCY_AUTO);
+	bad("udp://5004=rtp,", "behind the service stand class=, redundancy= or deadline-ms=");
+	bad("udp://5004=rtp,loud", "behind the service stand class=, redundancy= or deadline-ms=");
+	bad("udp://5004=rtp,loud=1", "behind the service stand class=, redundancy= or deadline-ms= only");
+	bad("udp://5004=rtp,class=audio,", "behind the service stand");
+	bad("udp://5004=rtp,class=loud", "class must be auto, audio, video, control or bulk");
+	bad("udp://5004=rtp,redundancy=", "redundancy must be auto, always or never");
+	bad("udp://5004=rtp,deadline-ms=9", "deadline-ms must be a number from 10 to 60000");
+	bad("udp://5004=rtp,deadline-ms=60001", "deadline-ms must be a number from 10 to 60000");
+	bad("udp://5004=rtp,deadline-ms=-100", "deadline-ms must be a number from 10 to 60000");
+	bad("udp://5004=rtp,deadline-ms=1e2", "deadline-ms must be a number from 10 to 60000");
+	bad("udp://5004=rtp,deadline-ms=18446744073709551716", "deadline-ms must be a number from 10 to 60000");
+	bad("tcp://5004=rtp,class=audio", "class, redundancy and deadline-ms are for udp:// alone");
+	bad("udp://5004=,class=audio", "service name");
+}
+
 static void test_loopback(void **state)
 {
 	static const struct {
@@ -146,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_wishes),
 		cmocka_unit_test(test_loopback),
 		cmocka_unit_test(test_port_in_use),
 	};

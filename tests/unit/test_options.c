@@ -1,4 +1,4 @@
-/* links: client/options.c tunnel/pin.c framing/base64.c client/proxy.c client/authority.c client/auth_list.c client/place.c client/forward.c client/advice.c tunnel/config.c tunnel/config_values.c tunnel/address.c framing/error.c framing/message.c framing/message_channel.c framing/cursor.c framing/varint.c framing/capsule.c framing/ranges.c */
+/* links: client/options.c tunnel/pin.c framing/base64.c client/proxy.c client/authority.c client/auth_list.c client/place.c client/forward.c client/advice.c tunnel/config.c tunnel/config_values.c tunnel/address.c framing/error.c framing/message.c framing/message_channel.c framing/cursor.c framing/varint.c framing/capsule.c framing/ranges.c framing/message_words.c */
 /* libs: -lconfuse */
 /* Options of the helper: URLs, what must be given, secrets kept off the command line; and the sentences of failures. */
 #include <setjmp.h>
@@ -324,7 +324,15 @@ static void test_rest(void **state)
 	assert_int_equal(o->max_flows, 256);
 	assert_int_equal(o->n_forwards, 1);
 	assert_false(o->check);
+	assert_int_equal(o->forward[0].wish.redundancy, REDUNDANCY_AUTO);
 	options_free(o);
+	o = READ("--server=https://h", "--redundancy=never", "-L", "udp://1=a,redundancy=always", "-L", "udp://2=a,redundancy=auto");
+	assert_non_null(o);
+	assert_int_equal(o->forward[0].wish.redundancy, REDUNDANCY_NEVER);
+	assert_int_equal(o->forward[1].wish.redundancy, REDUNDANCY_ALWAYS);
+	assert_int_equal(o->forward[2].wish.redundancy, REDUNDANCY_AUTO);
+	options_free(o);
+	says(READ("--server=https://h", "--redundancy=twice"), "--redundancy: must be auto, always or never");
 	o = READ("--server=https://h", "--rung=push", "--connections=2", "--check", "--log-json", "-L", "tcp://1=a");
 	assert_non_null(o);
 	assert_string_equal(o->rung->name, "push");

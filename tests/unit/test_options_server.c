@@ -1,5 +1,5 @@
 /* Options of culvertd: values, defaults, and what is said about mistakes. */
-/* links: server/options.c server/service.c server/egress.c tunnel/config.c tunnel/config_values.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c framing/capsule.c framing/cursor.c framing/varint.c */
+/* links: server/options.c server/service.c server/egress.c tunnel/config.c tunnel/config_values.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c framing/capsule.c framing/cursor.c framing/varint.c framing/message_words.c */
 /* libs: -lconfuse -lev */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -120,6 +120,57 @@ static void test_values(void **state)
 	options_fini(&o);
 }
 
+/* What the service of a file says of its media, asked as a channel asks. */
+static struct channel_params chosen(const char *name)
+{
+	struct message_open open = { .channel = 2, .target = { (const uint8_t *)name, strlen(name) } };
+	struct channel_params params = { 0 };
+	const struct egress_kind *kind;
+	struct address to[RESOLVE_MAX];
+	const char *sentence;
+	size_t n;
+
+	assert_int_equal(services_choose(o.services, &open, &params, &kind, to, &n, &sentence), 0);
+	return params;
+}
+
+static void test_media(void **state)
+{
+	char want[300];
+
+	(void)state;
+	write_file("redundancy = never\n"
+		   "service a { target = \"udp://127.0.0.1:1\" class = audio deadline-ms = 150 }\n"
+		   "service b { target = \"udp://127.0.0.1:2\" redundancy = always audio-payload-types = {0, 8, 111}\n"
+		   "            video-payload-types = {96} }\n"
+		   "service c { target = \"udp://127.0.0.1:3\" redundancy = auto }\n");
+	good(ARGS("-c", file, FILES, "-s", "d=udp://127.0.0.1:4"));
+	assert_int_equal(chosen("a").class, CLASS_AUDIO);
+	assert_int_equal(chosen("a").deadline_ms, 150);
+	assert_int_equal(chosen("a").redundancy, REDUNDANCY_NEVER);
+	assert_int_equal(chosen("b").redundancy, REDUNDANCY_ALWAYS);
+	assert_int_equal(chosen("b").rules.audio_types[0], 1);
+	assert_int_equal(chosen("b").rules.audio_types[1], 1);
+	assert_int_equal(chosen("b").rules.audio_types[13], 1 << 7);
+	assert_int_equal(chosen("b").rules.video_types[12], 1);
+	assert_int_equal(chosen("c").redundancy, REDUNDANCY_AUTO);
+	assert_int_equal(chosen("d").redundancy, REDUNDANCY_NEVER);
+	options_fini(&o);
+	good(ARGS(FILES, RTP, "--redundancy=always"));
+	assert_int_equal(chosen("rtp").redundancy, REDUNDANCY_ALWAYS);
+	options_fini(&o);
+	refused(ARGS(FILES, RTP, "--redundancy=twice"), "--redundancy: redundancy must be auto, always or never, not 'twice'");
+	write_file("\nredundancy = on\n");
+	snprintf(want, sizeof want, "%s:2: redundancy must be auto, always or never, not 'on'", file);
+	refused(ARGS("-c", file, FILES, RTP), want);
+	write_file("service rtp { target = \"udp://h:1\" audio-payload-types = { 0, opus } }\n");
+	snprintf(want, sizeof want, "%s:1: service 'rtp': audio-payload-types are RTP payload types from 0 to 127, not 'opus'", file);
+	refused(ARGS("-c", file, FILES), want);
+	write_file("\nservice rtp { target = \"udp://h:1\" redundancy = no }\n");
+	snprintf(want, sizeof want, "%s:2: service 'rtp': redundancy must be auto, always or never, not 'no'", file);
+	refused(ARGS("-c", file, FILES), want);
+}
+
 static void test_listen_http(void **state)
 {
 	char text[ADDRESS_TEXT];
@@ -201,7 +252,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_values), cmocka_unit_test(test_listen_http),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_media),
+		cmocka_unit_test(test_listen_http),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_file_errors),
 	};

@@ -1,5 +1,5 @@
 /* Services: what configurations say, what OPENs get, and names that move or vanish. */
-/* links: server/service.c server/egress.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c framing/capsule.c framing/cursor.c framing/varint.c */
+/* links: server/service.c server/egress.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c framing/capsule.c framing/cursor.c framing/varint.c framing/message_words.c */
 /* libs: -lev */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -61,7 +61,7 @@ static char error[512];
 
 static struct service_spec spec(const char *name, const char *target)
 {
-	return (struct service_spec){ .name = name, .target = target, .kind = "", .class = "auto", .idle_s = -1 };
+	return (struct service_spec){ .name = name, .target = target, .kind = "", .class = "auto", .redundancy = "auto", .idle_s = -1 };
 }
 
 static void add(struct services *all, const char *name, const char *target)
@@ -121,6 +121,9 @@ static void test_specs(void **state)
 	s.class = "loud";
 	refused(all, s, "service 'a': class must be auto, audio, video, control or bulk, not 'loud'");
 	s = spec("a", "udp://a:1");
+	s.redundancy = "twice";
+	refused(all, s, "service 'a': redundancy must be auto, always or never, not 'twice'");
+	s = spec("a", "udp://a:1");
 	s.kind = "stun";
 	refused(all, s, "service 'a': kind must be turn or sip, or left out, not 'stun'");
 	s = spec("a", "tcp://a:1");
@@ -135,6 +138,61 @@ static void test_specs(void **state)
 	assert_int_equal(services_count(all), 1);
 	services_free(all);
 	services_free(NULL);
+}
+
+static void refused_types(const char *const *audio, const char *const *video, const char *target, const char *want)
+{
+	struct services *all = services_new();
+	struct service_spec s = spec("a", target);
+
+	s.audio_types = audio;
+	s.video_types = video;
+	refused(all, s, want);
+	services_free(all);
+}
+
+#define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+static void test_payload_types(void **state)
+{
+	struct services *all = services_new();
+	struct service_spec s = spec("a", "udp://127.0.0.1:1");
+	const char *many[MESSAGE_TYPES_MAX + 2] = { NULL };
+
+	(void)state;
+	refused_types(LIST("128"), NULL, "udp://a:1", "service 'a': audio-payload-types are RTP payload types from 0 to 127, not '128'");
+	refused_types(LIST("0", "-1"), NULL, "udp://a:1", "service 'a': audio-payload-types are RTP payload types from 0 to 127, not '-1'");
+	refused_types(NULL, LIST(""), "udp://a:1", "service 'a': video-payload-types are RTP payload types from 0 to 127, not ''");
+	refused_types(NULL, LIST("9x"), "udp://a:1", "service 'a': video-payload-types are RTP payload types from 0 to 127, not '9x'");
+	refused_types(NULL, LIST("4294967297"), "udp://a:1",
+		      "service 'a': video-payload-types are RTP payload types from 0 to 127, not '4294967297'");
+	refused_types(LIST("0", "96"), LIST("96"), "udp://a:1", "service 'a': payload type 96 is said to be both audio and video");
+	refused_types(LIST("0"), NULL, "tcp://a:1", "service 'a': audio-payload-types are for UDP targets");
+	for (size_t i = 0; i <= MESSAGE_TYPES_MAX; i++)
+		many[i] = "7";
+	refused_types(many, NULL, "udp://a:1", "service 'a': audio-payload-types has more than 32 payload types");
+	many[MESSAGE_TYPES_MAX] = NULL;
+	s.audio_types = many;
+	s.video_types = LIST("0", "127");
+	s.redundancy = "always";
+	assert_int_equal(services_add(all, &s, error, sizeof error), 0);
+	s = spec("b", "udp://127.0.0.1:1");
+	assert_int_equal(services_add(all, &s, error, sizeof error), 0);
+	s = spec("c", "tcp://127.0.0.1:1");
+	s.redundancy = "always";	/* by a default for all */
+	assert_int_equal(services_add(all, &s, error, sizeof error), 0);
+
+	assert_int_equal(choose(all, "a", KIND_DATAGRAM, -1), CODE_NONE);
+	assert_int_equal(params.redundancy, REDUNDANCY_ALWAYS);
+	assert_int_equal(params.rules.audio_types[0], 1 << 7);
+	assert_int_equal(params.rules.video_types[0], 1);
+	assert_int_equal(params.rules.video_types[15], 1 << 7);
+	assert_int_equal(choose(all, "b", KIND_DATAGRAM, -1), CODE_NONE);
+	assert_int_equal(params.redundancy, REDUNDANCY_AUTO);
+	assert_int_equal(params.rules.video_types[15], 0);
+	assert_int_equal(choose(all, "c", KIND_STREAM, -1), CODE_NONE);
+	assert_int_equal(params.redundancy, REDUNDANCY_AUTO);
+	services_free(all);
 }
 
 static void test_choose(void **state)
@@ -287,6 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_specs),
+		cmocka_unit_test(test_payload_types),
 		cmocka_unit_test(test_choose),
 		cmocka_unit_test(test_own),
 		cmocka_unit_test(test_names),
