@@ -76,6 +76,15 @@ struct engine_party *engine_add(struct engine *e)
 	return p;
 }
 
+static void begin_proxy(struct engine *e)
+{
+	e->o.behind.seed = e->o.seed + 1000;
+	e->proxy = splice_new(e->w->loop, 65536, world_accept, e->w);
+	e->lossy = lossy_new(e->w->loop, &e->o.link, splice_accept, e->proxy);
+	e->behind = lossy_new(e->w->loop, &e->o.behind, NULL, NULL);
+	splice_behind(e->proxy, e->behind);
+}
+
 struct engine *engine_new(const struct engine_options *o)
 {
 	struct engine *e = calloc(1, sizeof *e);
@@ -92,7 +101,10 @@ struct engine *engine_new(const struct engine_options *o)
 	session_free(e->w->helper);
 	e->w->helper = NULL;
 	e->w->no_auto_finish = true;
-	e->lossy = lossy_new(e->w->loop, &e->o.link, world_accept, e->w);
+	if (o->proxied)
+		begin_proxy(e);
+	else
+		e->lossy = lossy_new(e->w->loop, &e->o.link, world_accept, e->w);
 	engine_add(e);
 	e->w->helper = e->party[0].session;
 	return e;
@@ -102,6 +114,10 @@ static void over(void *ctx)
 {
 	struct engine *e = ctx;
 
+	if (e->proxy) {
+		splice_free(e->proxy);
+		lossy_free(e->behind);
+	}
 	lossy_free(e->lossy);
 }
 

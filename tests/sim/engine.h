@@ -8,12 +8,15 @@
 #include "client/ladder.h"
 #include "tests/sim/lossy.h"
 #include "tests/sim/media.h"
+#include "tests/sim/splice.h"
 #include "tests/sim/world.h"
 
 #define ENGINE_PARTIES 2
 
 struct engine_options {
 	struct lossy_options link;
+	bool proxied;		/* through a proxy, and behind it: */
+	struct lossy_options behind;
 	unsigned carriers;	/* the most that a session has; 0: 8 */
 	const char *rung;	/* NULL: duplex; "": the ladder looks for it */
 	uint64_t seed;		/* 0: 1 */
@@ -33,7 +36,8 @@ struct engine_party {
 
 struct engine {
 	struct world *w;
-	struct lossy *lossy;
+	struct lossy *lossy, *behind;
+	struct splice *proxy;
 	struct engine_options o;
 	struct engine_party party[ENGINE_PARTIES];
 	unsigned parties;
@@ -51,12 +55,13 @@ void engine_waiting(const struct engine *, uint64_t *packets, uint64_t *bytes);
 struct session *engine_server(const struct engine *, unsigned i);
 /* Of one end: what it says of second copies. */
 void engine_redundancy(struct session *, struct redundancy_stats *);
-/* Bytes on the wire since the beginning. */
+/* Bytes on the wire since the beginning, before a proxy. */
 uint64_t engine_bytes(const struct engine *);
 
 /* Calls of a minute, counted from the first packet, over several seeds, in two ways: */
 struct engine_case {
 	struct lossy_way way;	/* both */
+	struct lossy_way behind; /* a proxy; without delay: there is none */
 	unsigned calls;		/* 0: 1 */
 	struct media_options media;
 	enum lossy_congestion congestion;
