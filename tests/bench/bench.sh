@@ -13,8 +13,6 @@ set -u
 . "$(dirname "$0")/../lib/harness.sh"
 JSON=$(realpath -m "${1:-$TOP/build/bench.json}")
 PROFILE=${BENCH_PROFILE:-short} JOBS=${BENCH_JOBS:-$(nproc)} DIR=${BENCH_DIR:-${JSON%.json}}
-# How Culvert is told to use one connection and to send nothing twice, and to leave sockets as they are.
-export CULVERT_SINGLE_NEAR CULVERT_SINGLE_FAR CULVERT_UNTUNED_NEAR CULVERT_UNTUNED_FAR BENCH_SEED
 . "$TOP/tests/bench/profiles.sh"
 case $PROFILE in
 short) RUN_SECONDS=20 REPEATS=1 ;;

@@ -53,7 +53,7 @@ def curve(axes, points, sent):
 
 
 def ticks(low, high):
-    found = [m * 10.0 ** e for e in range(-3, 6) for m in (1, 2, 5)]
+    found = [m * 10.0 ** e for e in range(-3, 6) for m in (1, 1.5, 2, 3, 5, 7)]
     return [t for t in found if low <= t <= high]
 
 

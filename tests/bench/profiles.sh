@@ -1,7 +1,4 @@
-# Sourced by bench.sh: which cells a profile measures, as "NET:LOAD:SYSTEM,SYSTEM". Overrides of the options that make Culvert
-# use one connection, or leave its sockets untuned, stand here, too.
-
-: "${CULVERT_SINGLE_NEAR:=}" "${CULVERT_SINGLE_FAR:=}" "${CULVERT_UNTUNED_NEAR:=}" "${CULVERT_UNTUNED_FAR:=}"
+# Sourced by bench.sh: which cells a profile measures, as "NET:LOAD:SYSTEM,SYSTEM".
 PEERS=coturn,openvpn,tls
 
 _goals() { # SYSTEMS of cells over a link: those that the goals name

@@ -36,10 +36,11 @@ def wire(before, after):
 def make(directory, net, load, system):
     cell = last_json(os.path.join(directory, "load.out"))
     del cell["label"]
-    cell.update(net=net, load=load, system=system)
+    cell.update(net=net, load=load, system=system, repeat=int(os.environ.get("BENCH_SEED") or 1))
     before, after = (last_json(os.path.join(directory, name)) for name in ("before", "after"))
     if before and after:
         cell["wire"] = wire(before, after)
+        cell["link_late_ms"] = max(after[way]["late_max_us"] for way in ("ab", "ba")) / 1000
     for key, name in (("download", "fetch.out"), ("status", "status")):
         found = last_json(os.path.join(directory, name))
         if found:

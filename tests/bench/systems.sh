@@ -4,6 +4,9 @@
 #   PIDS              its programs, with commas
 #   LOAD_ARGUMENTS    what rtpload must know of it
 
+# Options that make Culvert use one connection, and leave its sockets as they are.
+: "${CULVERT_SINGLE_NEAR:=--redundancy never}" "${CULVERT_SINGLE_FAR:=--redundancy never}" "${CULVERT_UNTUNED_NEAR:=}" "${CULVERT_UNTUNED_FAR:=}"
+
 NEAR=10.77.0.1 FAR=10.77.0.2
 SINK=$FAR:5000 FILE=$FAR:5001 LOAD_ARGUMENTS=() PIDS=
 
