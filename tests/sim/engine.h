@@ -66,6 +66,7 @@ struct engine_case {
 	struct media_options media;
 	enum lossy_congestion congestion;
 	bool untuned;
+	const char *rung;	/* NULL: duplex */
 	struct lossy_way then;	/* from the middle on */
 	bool changes;
 };

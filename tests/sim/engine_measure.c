@@ -15,7 +15,7 @@ static void one_run(struct engine_result *r, const struct engine_case *c, bool s
 {
 	struct engine_options o = { .link.way = { c->way, c->way }, .link.congestion = c->congestion, .link.untuned = c->untuned,
 				    .proxied = c->behind.delay_us > 0, .behind.way = { c->behind, c->behind },
-				    .carriers = single ? 1 : 0, .seed = seed };
+				    .carriers = single ? 1 : 0, .seed = seed, .rung = c->rung };
 	struct engine *e = engine_new(&o);
 	struct media_options call = c->media;
 	unsigned calls = c->calls ? c->calls : 1;
