@@ -88,6 +88,7 @@ static void happy_next(void *ctx)
 
 		a->race = h;
 		a->stream = stream_tcp_connect(h->loop, (const struct sockaddr *)&to->sa, to->len, &happy_events, a);
+		stream_tcp_far(a->stream);
 		h->running++;
 		timer_in(&h->timer, HAPPY_DELAY_US);
 	} else if (h->running == 0) {

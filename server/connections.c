@@ -350,6 +350,7 @@ void connections_accept(struct connections *all, int fd, const struct address *p
 	timer_init(&c->timer, all->loop, on_timeout, c);
 	timer_in(&c->timer, HANDSHAKE_TIMEOUT);
 	c->stream = stream_tcp_adopt(all->loop, fd, &tcp_events, c);
+	stream_tcp_far(c->stream);
 	stream_want(c->stream, true, false);
 }
 

@@ -63,7 +63,7 @@ struct exchange_ops {
 	/* Drops it in any state without a further event; its connection is closed unless
 	 * both messages were complete. */
 	void (*abort)(struct exchange *);
-	/* As stream_ops.sparse, of the connection below. NULL: it cannot. */
+	/* As stream_ops.sparse, of the connection below, until this exchange ends. NULL: it cannot. */
 	void (*sparse)(struct exchange *, bool);
 };
 

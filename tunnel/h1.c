@@ -164,6 +164,12 @@ bool h1_read(struct h1 *h)
 
 /* The course of an exchange */
 
+void h1_sparse(struct h1 *h, bool on)
+{
+	h->sparse = on;
+	stream_sparse(h->stream, on);
+}
+
 void h1_begin(struct h1 *h)
 {
 	h->x = (struct exchange){ .ops = &h1_output_ops };
@@ -198,6 +204,8 @@ static bool finish(struct h1 *h)
 		return false;
 	}
 	http1_next(h->parser, false, false);
+	if (h->sparse)
+		h1_sparse(h, false);
 	h->state = H1_IDLE;
 	h->since = loop_now(h->loop);
 	h->fresh = false;

@@ -63,6 +63,7 @@ struct h1 {
 	bool old;		/* server: the request was HTTP/1.0 */
 	bool refused;		/* client: the answer's status is not 200 */
 	bool resumed;		/* server: and wants to be told that the connection stays */
+	bool sparse;		/* asked for by the exchange, and ends with it */
 
 	uint8_t *input;		/* H1_INPUT bytes */
 	size_t in_start, in_end; /* not parsed yet */
@@ -108,6 +109,8 @@ void h1_enter(struct h1 *);
 void h1_leave(struct h1 *);
 /* A new exchange begins: everything about it is reset. */
 void h1_begin(struct h1 *);
+/* Of the stream. */
+void h1_sparse(struct h1 *, bool on);
 /* Carries on as far as it goes: held and buffered input, the end of the exchange, the next. */
 void h1_proceed(struct h1 *);
 /* One read into the buffer; false when nothing came. */

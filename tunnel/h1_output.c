@@ -234,4 +234,12 @@ static void output_abort(struct exchange *x)
 		h1_fail(h, ERROR_CLOSED);
 }
 
-const struct exchange_ops h1_output_ops = { output_room, output_send, output_pause, output_abort, NULL };
+static void output_sparse(struct exchange *x, bool on)
+{
+	struct h1 *h = h1_of(x);
+
+	if (h->state == H1_BUSY && h->sparse != on)
+		h1_sparse(h, on);
+}
+
+const struct exchange_ops h1_output_ops = { output_room, output_send, output_pause, output_abort, output_sparse };

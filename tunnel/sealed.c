@@ -412,7 +412,13 @@ static void sealed_abort(struct exchange *x)
 	exchange_abort(inner);
 }
 
-static const struct exchange_ops sealed_ops = { sealed_room, sealed_send, sealed_pause, sealed_abort, NULL };
+static void sealed_sparse(struct exchange *x, bool on)
+{
+	if (!sealed_of(x)->dead)
+		exchange_sparse(sealed_of(x)->x.inner, on);
+}
+
+static const struct exchange_ops sealed_ops = { sealed_room, sealed_send, sealed_pause, sealed_abort, sealed_sparse };
 
 /* ---- both ends ---- */
 

@@ -66,6 +66,11 @@ static inline ssize_t stream_read(struct stream *s, uint8_t *p, size_t cap) { re
 static inline ssize_t stream_write(struct stream *s, const uint8_t *p, size_t n) { return s->ops->write(s, p, n); }
 static inline void stream_want(struct stream *s, bool r, bool w) { s->ops->want(s, r, w); }
 static inline void stream_info(struct stream *s, struct stream_info *i) { s->ops->info(s, i); }
+static inline void stream_sparse(struct stream *s, bool on)
+{
+	if (s->ops->sparse)
+		s->ops->sparse(s, on);
+}
 static inline void stream_close(struct stream *s) { s->ops->close(s); }
 
 #endif

@@ -7,8 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,9 +14,7 @@
 #include "framing/error.h"
 #include "tunnel/address.h"
 #include "tunnel/log.h"
-
-#define STREAM_TCP_UNSENT 16384		/* bytes the kernel may hold unsent before it says "not writable" */
-#define STREAM_TCP_TIMEOUT_MS 30000	/* unacknowledged for so long: the connection is dead */
+#include "tunnel/tcp_tuning.h"
 
 enum tcp_state {
 	TCP_CONNECTING,	/* -> OPEN, FAILED, ENDED */
@@ -36,6 +32,7 @@ struct stream_tcp {
 	int error;
 	enum tcp_state state;
 	bool want_read, want_write;
+	bool sparse;
 	char peer[ADDRESS_TEXT];
 };
 
@@ -70,23 +67,6 @@ static int tcp_error(int err)
 		log_limited(LOG_LEVEL_WARN, "tcp", "", "socket: %s", strerror(err));
 		return ERROR_SYSTEM;
 	}
-}
-
-static void tcp_tune(int fd, int family)
-{
-	int on = 1, unsent = STREAM_TCP_UNSENT;
-
-	if (family != AF_INET && family != AF_INET6)
-		return;
-	/* None of these is needed to work, so a refusal changes nothing. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-#ifdef TCP_USER_TIMEOUT
-	unsigned timeout = STREAM_TCP_TIMEOUT_MS;
-
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
-#endif
 }
 
 /* The one place where interest is decided. */
@@ -174,7 +154,7 @@ struct stream *stream_tcp_connect(struct loop *loop, const struct sockaddr *sa, 
 	struct stream_tcp *t = tcp_new(loop, fd, events, ctx);
 
 	if (!err) {
-		tcp_tune(fd, sa->sa_family);
+		tcp_tuning_begin(fd, sa->sa_family);
 		if (connect(fd, sa, len) < 0 && errno != EINPROGRESS && errno != EINTR)
 			err = errno;
 	}
@@ -195,7 +175,7 @@ struct stream *stream_tcp_adopt(struct loop *loop, int fd, const struct stream_e
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	if (getsockname(fd, (struct sockaddr *)&own, &len) == 0)
-		tcp_tune(fd, own.ss_family);
+		tcp_tuning_begin(fd, own.ss_family);
 	tcp_name_peer(t);
 	t->state = TCP_OPEN;
 	return &t->base;
@@ -220,7 +200,14 @@ static ssize_t tcp_read(struct stream *s, uint8_t *p, size_t cap)
 {
 	struct stream_tcp *t = tcp_of(s);
 
-	return t->state == TCP_OPEN ? tcp_outcome(recv(t->fd, p, cap, 0)) : tcp_not_open(t);
+	ssize_t n;
+
+	if (t->state != TCP_OPEN)
+		return tcp_not_open(t);
+	n = recv(t->fd, p, cap, 0);
+	if (n > 0 && t->sparse)
+		tcp_tuning_quick_ack(t->fd);
+	return tcp_outcome(n);
 }
 
 static ssize_t tcp_write(struct stream *s, const uint8_t *p, size_t n)
@@ -261,7 +248,23 @@ static void tcp_close(struct stream *s)
 	loop_free_later(t->loop, t);
 }
 
-static const struct stream_ops tcp_ops = { tcp_read, tcp_write, tcp_want, tcp_info, tcp_close, NULL };
+static void tcp_sparse(struct stream *s, bool on)
+{
+	struct stream_tcp *t = tcp_of(s);
+
+	if (t->state != TCP_OPEN || t->sparse == (on && tcp_tuning_is_sparse()))
+		return;
+	t->sparse = !t->sparse;
+	tcp_tuning_sparse(t->fd, t->sparse);
+}
+
+static const struct stream_ops tcp_ops = { tcp_read, tcp_write, tcp_want, tcp_info, tcp_close, tcp_sparse };
+
+void stream_tcp_far(struct stream *s)
+{
+	if (tcp_of(s)->fd >= 0)
+		tcp_tuning_far(tcp_of(s)->fd);
+}
 
 void stream_tcp_finish(struct stream *s)
 {

@@ -448,7 +448,13 @@ static void tls_close(struct stream *s)
 	loop_free_later(t->loop, t);
 }
 
-static const struct stream_ops tls_ops = { tls_read, tls_write, tls_want, tls_info, tls_close, NULL };
+static void tls_sparse(struct stream *s, bool on)
+{
+	if (tls_of(s)->state != TLS_ENDED)
+		stream_sparse(tls_of(s)->lower, on);
+}
+
+static const struct stream_ops tls_ops = { tls_read, tls_write, tls_want, tls_info, tls_close, tls_sparse };
 
 const char *stream_tls_reason(struct stream *s)
 {

@@ -1,4 +1,4 @@
-/* links: tunnel/control.c tunnel/loop.c tunnel/stream_tcp.c tunnel/address.c tunnel/log.c framing/error.c tests/lib/turns.c */
+/* links: tunnel/control.c tunnel/loop.c tunnel/stream_tcp.c tunnel/tcp_tuning.c tunnel/address.c tunnel/log.c framing/error.c tests/lib/turns.c */
 /* libs: -lev -lpthread */
 /* The control socket: its mode, words, caps and time-outs, what is in its place, and the side that asks. */
 #include <setjmp.h>

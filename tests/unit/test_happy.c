@@ -1,4 +1,4 @@
-/* links: client/happy.c tunnel/stream_tcp.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c tests/lib/sockets.c tests/lib/turns.c */
+/* links: client/happy.c tunnel/stream_tcp.c tunnel/tcp_tuning.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c tests/lib/sockets.c tests/lib/turns.c */
 /* libs: -lev */
 /* The race of connections: one that answers, others that refuse, cannot be reached or say nothing. */
 #include <setjmp.h>

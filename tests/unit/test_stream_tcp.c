@@ -1,4 +1,4 @@
-/* links: tunnel/stream_tcp.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c */
+/* links: tunnel/stream_tcp.c tunnel/tcp_tuning.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c */
 /* libs: -lev */
 /* The stream over a socket: connecting and failing to, level-triggered events, both ends, Unix sockets. */
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* links: tunnel/stream_tls.c tunnel/tls_context.c tunnel/tls_trust.c tunnel/certificate.c tunnel/pin.c framing/base64.c tunnel/stream_tcp.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c tests/lib/pair.c tests/lib/stream_mem.c tests/lib/certs.c tests/lib/turns.c */
+/* links: tunnel/stream_tls.c tunnel/tls_context.c tunnel/tls_trust.c tunnel/certificate.c tunnel/pin.c framing/base64.c tunnel/stream_tcp.c tunnel/tcp_tuning.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c tests/lib/pair.c tests/lib/stream_mem.c tests/lib/certs.c tests/lib/turns.c */
 /* libs: -lev -lssl -lcrypto */
 /* An open TLS stream in both versions, over a stream in memory and over sockets: transfers with partial writes and
  * pauses, and every way to end. */
