@@ -11,6 +11,7 @@
 #include "client/doctor.h"
 #include "tunnel/daemon.h"
 #include "tunnel/log.h"
+#include "tunnel/tcp_tuning.h"
 #include "tunnel/tls_memory.h"
 
 static const struct config_option own[] = {
@@ -108,6 +109,7 @@ int command_doctor(int argc, char **argv)
 	} else if (how.options->help) {
 		help(table);
 	} else {
+		tcp_tuning_setup(how.options->congestion, how.options->sparse_tuning);
 		how.json = config_bool(how.options->config, "json");
 		how.longer = config_bool(how.options->config, "long");
 		how.report = config_string(how.options->config, "report");

@@ -17,6 +17,7 @@
 #include "client/secret.h"
 #include "framing/error.h"
 #include "tunnel/daemon.h"
+#include "tunnel/tcp_tuning.h"
 #include "tunnel/tls_memory.h"
 
 static const struct {
@@ -64,6 +65,7 @@ static int run(const struct options *o)
 	int rc;
 
 	log_setup(o->log_level, o->log_json);
+	tcp_tuning_setup(o->congestion, o->sparse_tuning);
 	tls_memory_setup();
 	daemon_setup();
 	loop = loop_new();

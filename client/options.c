@@ -16,6 +16,7 @@
 #include "framing/error.h"
 #include "tunnel/config.h"
 #include "tunnel/pin.h"
+#include "tunnel/tcp_tuning.h"
 
 #define BASE_DEFAULT "/culvert"
 #define HOLD_DEFAULT 20000
@@ -58,6 +59,10 @@ const struct config_option options_table[] = {
 	  .metavar = "MS", .help = "longest wait for the answer to a poll (default 20000)" },
 	{ .name = "max-flows", .type = CONFIG_INT, .min = 1, .max = 65535, .initial = 256, .metavar = "N",
 	  .help = "UDP sources or TCP connections per local port (default 256)" },
+	{ .name = "congestion", .type = CONFIG_STRING, .value = "auto", .metavar = "NAME",
+	  .help = "congestion control towards the server: auto (bbr where there is one), bbr, cubic ..." },
+	{ .name = "sparse-tuning", .type = CONFIG_BOOL, .initial = true,
+	  .help = "tune connections with little traffic for losses (on; --sparse-tuning=off: not)" },
 	{ .name = "control", .type = CONFIG_STRING, .metavar = "PATH",
 	  .help = "Unix socket for `culvert status`, or none" },
 	{ .name = "state", .type = CONFIG_STRING, .metavar = "FILE", .help = "remember in FILE what was learned of paths, or none" },
@@ -342,6 +347,7 @@ static bool read_forwards(struct options *o, char *error, size_t size)
 static bool read_rest(struct options *o, char *error, size_t size)
 {
 	const struct config *c = o->config;
+	char why[256];
 
 	o->connections = (unsigned)config_int(c, "connections");
 	o->max_flows = (unsigned)config_int(c, "max-flows");
@@ -356,6 +362,10 @@ static bool read_rest(struct options *o, char *error, size_t size)
 	o->control = config_string(c, "control");
 	if (o->control && strcmp(o->control, "none") != 0 && place_complaint(o->control))
 		return bad(c, "control", 0, error, size, place_complaint(o->control));
+	o->congestion = config_string(c, "congestion");
+	if (!tcp_tuning_complaint(o->congestion, why, sizeof why))
+		return bad(c, "congestion", 0, error, size, why);
+	o->sparse_tuning = config_bool(c, "sparse-tuning");
 	o->check = config_bool(c, "check");
 	if (log_parse_level(config_string(c, "log-level"), &o->log_level) < 0)
 		return bad(c, "log-level", 0, error, size, "must be error, warn, info or debug");

@@ -54,6 +54,8 @@ struct options {
 	uint32_t hold_ms;
 	const char *state;	/* file of the memory, "none", or NULL: the usual place */
 	const char *control;	/* path of the control socket, "none", or NULL: the usual place */
+	const char *congestion;	/* "auto" or what the kernel takes */
+	bool sparse_tuning;
 	enum log_level log_level;
 	bool log_json;
 	size_t n_forwards;

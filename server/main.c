@@ -9,6 +9,7 @@
 #include "tunnel/config.h"
 #include "tunnel/daemon.h"
 #include "tunnel/log.h"
+#include "tunnel/tcp_tuning.h"
 #include "tunnel/tls_memory.h"
 
 static const struct {
@@ -60,6 +61,7 @@ static int serve(int argc, char **argv)
 		return version ? puts("culvertd " CULVERT_VERSION) < 0 : help();
 	}
 	log_setup(o.log_level, o.log_json);
+	tcp_tuning_setup(o.congestion, o.sparse_tuning);
 	if (config_bool(o.config, "check")) {
 		bool good = server_check(&o, error, sizeof error);
 

@@ -9,6 +9,7 @@
 
 #include "framing/error.h"
 #include "framing/request.h"
+#include "tunnel/tcp_tuning.h"
 
 #define PORT_DEFAULT "443"
 
@@ -63,6 +64,10 @@ const struct config_option options_table[] = {
 	  .help = "end a session with channels after S seconds without contact (330)" },
 	{ .name = "expire-empty", .type = CONFIG_INT, .min = 5, .max = 86400, .initial = 45, .metavar = "S",
 	  .help = "the same without channels (45)" },
+	{ .name = "congestion", .type = CONFIG_STRING, .value = "auto", .metavar = "NAME",
+	  .help = "congestion control towards helpers: auto (bbr where there is one), bbr, cubic ... (auto)" },
+	{ .name = "sparse-tuning", .type = CONFIG_BOOL, .initial = true,
+	  .help = "tune connections with little traffic for losses (on; --sparse-tuning=off: not)" },
 	{ .name = "listen-backlog", .type = CONFIG_INT, .min = 1, .max = 65535, .initial = 1024, .metavar = "N",
 	  .help = "connections that may wait to be accepted (1024)" },
 	{ .name = "check", .type = CONFIG_FLAG, .help = "check options and files, then exit" },
@@ -262,6 +267,17 @@ static int read_log(struct options *o, char *error, size_t size)
 		     "log-level must be error, warn, info or debug, not '%s'", level);
 }
 
+static int read_tuning(struct options *o, char *error, size_t size)
+{
+	char why[256];
+
+	o->congestion = config_string(o->config, "congestion");
+	o->sparse_tuning = config_bool(o->config, "sparse-tuning");
+	if (tcp_tuning_complaint(o->congestion, why, sizeof why))
+		return 0;
+	return wrong(error, size, config_where(o->config, "congestion", 0), "%s", why);
+}
+
 int options_read(struct options *o, int argc, char **argv, char *error, size_t size)
 {
 	memset(o, 0, sizeof *o);
@@ -282,7 +298,7 @@ int options_read(struct options *o, int argc, char **argv, char *error, size_t s
 	if (!strcmp(o->admin, "none"))
 		o->admin = NULL;
 	if (read_log(o, error, size) < 0 || read_listens(o, error, size) < 0 || read_files(o, error, size) < 0 ||
-	    read_services(o, error, size) < 0 || read_base(o, error, size) < 0)
+	    read_services(o, error, size) < 0 || read_tuning(o, error, size) < 0 || read_base(o, error, size) < 0)
 		goto failed;
 	return 0;
 failed:

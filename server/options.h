@@ -27,6 +27,8 @@ struct options {
 	const char *admin;	/* NULL: none */
 	bool admin_given;
 	struct services *services;
+	const char *congestion;	/* "auto" or what the kernel takes */
+	bool sparse_tuning;
 	enum log_level log_level;
 	bool log_json;
 };

@@ -50,7 +50,7 @@ bool tcp_tuning_complaint(const char *name, char *why, size_t size)
 	int error = 0;
 
 	if (!*name || strlen(name) >= NAME_MAX_SIZE)
-		snprintf(why, size, "must be auto or the name of a congestion control, such as bbr or cubic");
+		snprintf(why, size, "the congestion control must be auto or the name of a congestion control, such as bbr or cubic");
 	else if (strcmp(name, TCP_TUNING_AUTO) == 0 || (error = try_congestion(name)) == 0)
 		return true;
 	else if (error == ENOENT)

@@ -53,7 +53,12 @@ static void below_abort(struct exchange *x)
 	x->events = NULL;
 }
 
-static const struct exchange_ops below_ops = { below_room, below_send, below_pause, below_abort, NULL };
+static void below_sparse(struct exchange *x, bool on)
+{
+	below_of(x)->sparse = on;
+}
+
+static const struct exchange_ops below_ops = { below_room, below_send, below_pause, below_abort, below_sparse };
 
 /* ---- users ---- */
 

@@ -18,7 +18,7 @@ struct below {
 	uint8_t room[EXCHANGE_ROOM_INNER], out[BODY_MAX];
 	size_t n;
 	unsigned heads, ends, aborts;
-	bool full, paused;
+	bool full, paused, sparse;
 };
 
 /* Who uses the sealed one. */

@@ -38,6 +38,7 @@ struct end {
 	int64_t refuse_at;	/* the peer closed, and writing tells so from now on */
 	bool finished;		/* this end writes nothing more */
 	int fail;		/* failed is to be called */
+	bool sparse;
 	uint64_t sent;
 };
 
@@ -291,7 +292,18 @@ static void mem_close(struct stream *stream)
 	arm(peer);
 }
 
+static void mem_sparse(struct stream *s, bool on)
+{
+	end_of(s)->sparse = on;
+}
+
+bool stream_mem_sparse(const struct stream *s)
+{
+	return end_of(s)->sparse;
+}
+
 static const struct stream_ops mem_ops = {
+	.sparse = mem_sparse,
 	.read = mem_read, .write = mem_write, .want = mem_want, .info = mem_info, .close = mem_close,
 };
 

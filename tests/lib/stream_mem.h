@@ -41,6 +41,7 @@ void stream_mem_stall(struct stream *, bool on);
 void stream_mem_fail(struct stream *, int error);
 
 uint64_t stream_mem_sent(const struct stream *);	/* bytes this end wrote */
+bool stream_mem_sparse(const struct stream *);		/* this end was told to be */
 bool stream_mem_closed(const struct stream *);		/* this end was closed; valid while the peer is open */
 struct stream *stream_mem_peer(struct stream *);
 

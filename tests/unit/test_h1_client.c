@@ -261,6 +261,25 @@ static void test_interim_answers(void **state)
 	}
 }
 
+/* An exchange asks its connection for it; the next one has to ask again. */
+static void test_sparse(void **state)
+{
+	(void)state;
+	talk_set_up_client(NULL);
+	talk.client.hold = true;
+	talk_ask(&talk.client);
+	exchange_sparse(talk.client.x, true);
+	assert_true(stream_mem_sparse(stream_mem_peer(raw.stream)));
+	talk.client.hold = false;
+	talk_pump(&talk.client);
+	talk_settle();
+	assert_true(stream_mem_sparse(stream_mem_peer(raw.stream)));
+	talk_say(TALK_OK_EMPTY);
+	assert_int_equal(talk.client.idles, 1);
+	assert_false(stream_mem_sparse(stream_mem_peer(raw.stream)));
+	talk_tear_down();
+}
+
 /* The request is not over when the answer is. */
 static void test_early_answer(void **state)
 {
@@ -387,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_response_nonsense),
 		cmocka_unit_test(test_101_ends_the_connection),
 		cmocka_unit_test(test_interim_answers),
+		cmocka_unit_test(test_sparse),
 		cmocka_unit_test(test_early_answer),
 		cmocka_unit_test(test_answer_before_write_error),
 		cmocka_unit_test(test_idle_client),

@@ -1,4 +1,4 @@
-/* links: client/options.c tunnel/pin.c framing/base64.c client/proxy.c client/authority.c client/auth_list.c client/place.c client/forward.c client/advice.c tunnel/config.c tunnel/config_values.c tunnel/address.c framing/error.c framing/message.c framing/message_channel.c framing/cursor.c framing/varint.c framing/capsule.c framing/ranges.c framing/message_words.c */
+/* links: client/options.c tunnel/pin.c tunnel/tcp_tuning.c framing/base64.c client/proxy.c client/authority.c client/auth_list.c client/place.c client/forward.c client/advice.c tunnel/config.c tunnel/config_values.c tunnel/address.c framing/error.c framing/message.c framing/message_channel.c framing/cursor.c framing/varint.c framing/capsule.c framing/ranges.c framing/message_words.c */
 /* libs: -lconfuse */
 /* Options of the helper: URLs, what must be given, secrets kept off the command line; and the sentences of failures. */
 #include <setjmp.h>
@@ -340,9 +340,12 @@ static void test_rest(void **state)
 	assert_int_equal(o->n_forwards, 2);
 	assert_true(o->check);
 	assert_true(o->log_json);
+	assert_string_equal(o->congestion, "reno");
+	assert_false(o->sparse_tuning);
 	options_free(o);
 	says(READ("--server=https://h", "--rung=websocket"), "duplex, split, push or poll");
 	says(READ("--server=https://h", "--connections=17"), "from 2 to 16");
+	says(READ("--server=https://h", "--congestion=none-such"), "--congestion: this kernel has no congestion control 'none-such'");
 	says(READ("--server=https://h", "--state="), "--state: is empty");
 	says(READ("--server=https://h", "--log-level=loud"), "error, warn, info or debug");
 	says(READ("--server=https://h", "more"), "unexpected argument");

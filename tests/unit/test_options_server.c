@@ -1,5 +1,5 @@
 /* Options of culvertd: values, defaults, and what is said about mistakes. */
-/* links: server/options.c server/service.c server/egress.c tunnel/config.c tunnel/config_values.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c framing/capsule.c framing/cursor.c framing/varint.c framing/message_words.c */
+/* links: server/options.c tunnel/tcp_tuning.c server/service.c server/egress.c tunnel/config.c tunnel/config_values.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c framing/capsule.c framing/cursor.c framing/varint.c framing/message_words.c */
 /* libs: -lconfuse -lev */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -90,6 +90,10 @@ static void test_defaults(void **state)
 	assert_int_equal(o.log_level, LOG_LEVEL_INFO);
 	assert_int_equal(services_count(o.services), 2);
 	assert_string_equal(service_name(services_at(o.services, 1)), "culvert.echo");
+	options_fini(&o);
+	good(ARGS(FILES, RTP, "--congestion=reno", "--sparse-tuning=off"));
+	assert_string_equal(o.congestion, "reno");
+	assert_false(o.sparse_tuning);
 	options_fini(&o);
 	good(ARGS(FILES, RTP, "--echo=off"));
 	assert_int_equal(services_count(o.services), 1);
@@ -199,6 +203,9 @@ static void test_errors(void **state)
 	refused(ARGS(FILES), "--service: no service is offered: give NAME=URL, such as rtp=udp://127.0.0.1:5004-5013");
 	refused(ARGS(FILES, "--service", "culvert.echo=udp://127.0.0.1:7"),
 		"--service: service 'culvert.echo': names that begin with culvert. are culvertd's own: choose another");
+	refused(ARGS(FILES, RTP, "--congestion=none-such"),
+		"--congestion: this kernel has no congestion control 'none-such': see the sysctl "
+		"net.ipv4.tcp_available_congestion_control, and load the module tcp_none-such");
 	refused(ARGS(FILES, RTP, "--echo=loud"), "--echo: must be true or false, not 'loud'");
 	refused(ARGS(FILES, RTP, "--listen", "127.0.0.1"),
 		"--listen: listen must be like 0.0.0.0:443, [::]:443 or *:443, not '127.0.0.1'");

@@ -165,6 +165,19 @@ static void test_pause(void **state)
 	ends_cut_both();
 }
 
+/* Handed down, while there is something below. */
+static void test_sparse(void **state)
+{
+	(void)state;
+	ends_helper_begin();
+	exchange_sparse(ends.helper.x, true);
+	assert_true(ends.up.sparse);
+	exchange_sparse(ends.helper.x, false);
+	assert_false(ends.up.sparse);
+	ends_server_begin();
+	ends_cut_both();
+}
+
 static void expect_dropped(unsigned refused, const char *why)
 {
 	assert_int_equal(ends.server.opened, 0);
@@ -378,6 +391,7 @@ int main(void)
 		SEALED_TEST(test_nothing_but_the_credential),
 		SEALED_TEST(test_streamed),
 		SEALED_TEST(test_pause),
+		SEALED_TEST(test_sparse),
 		SEALED_TEST(test_pages),
 		SEALED_TEST(test_unsealed),
 		SEALED_TEST(test_nobody_takes_it),

@@ -19,6 +19,7 @@
 #include "tunnel/address.h"
 #include "tunnel/log.h"
 #include "tunnel/stream_tcp.h"
+#include "tunnel/tcp_tuning.h"
 
 struct side {
 	struct stream *stream;
@@ -296,6 +297,113 @@ static void test_options(void **state)
 	close(accept(listener, NULL, NULL));
 }
 
+static int option(int fd, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof value;
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, name, &value, &len), 0);
+	return value;
+}
+
+static int lowest_free(void)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd;
+}
+
+/* One byte there and back, so often. */
+static void ping(struct side *a, struct side *b, int times)
+{
+	struct side *side[] = { a, b };
+
+	for (int i = 0; i < 2 * times; i++) {
+		struct side *from = side[i % 2], *to = side[(i + 1) % 2];
+
+		assert_int_equal(stream_write(from->stream, (const uint8_t *)"x", 1), 1);
+		stream_want(to->stream, true, false);
+		assert_true(run(5 * LOOP_SECOND));
+		stream_want(to->stream, false, false);
+	}
+}
+
+#define RTO_MIN_US 45	/* TCP_RTO_MIN_US */
+
+/* Both ends by getsockopt, and what comes of it; off: as it was. */
+static void test_sparse(void **state)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof info;
+	struct side a, b;
+	int fd = lowest_free(), zero = 0, usual;
+	bool can;
+
+	(void)state;
+	tcp_tuning_setup("auto", true);
+	can = tcp_tuning_can_rto_min();
+	open_pair(&a, &b);
+	usual = can ? option(fd, RTO_MIN_US) : 0;
+	stream_sparse(a.stream, true);
+	assert_int_equal(option(fd, TCP_THIN_LINEAR_TIMEOUTS), 1);
+	assert_int_equal(can ? option(fd, RTO_MIN_US) : 20000, 20000);
+	ping(&a, &b, 20);
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	assert_true(can == (info.tcpi_rto < 100000));
+	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &zero, sizeof zero), 0);
+	assert_int_equal(option(fd, TCP_QUICKACK), 0);
+	ping(&a, &b, 1);
+	assert_int_equal(option(fd, TCP_QUICKACK), 1);	/* set again with the read */
+	stream_sparse(a.stream, false);
+	assert_int_equal(option(fd, TCP_THIN_LINEAR_TIMEOUTS), 0);
+	assert_int_equal(can ? option(fd, RTO_MIN_US) : 0, usual);
+	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &zero, sizeof zero), 0);
+	ping(&a, &b, 1);
+	assert_int_equal(option(fd, TCP_QUICKACK), 0);
+	tcp_tuning_setup("auto", false);	/* not wanted at all */
+	stream_sparse(a.stream, true);
+	assert_int_equal(option(fd, TCP_THIN_LINEAR_TIMEOUTS), 0);
+	close_pair(&a, &b);
+}
+
+static void expect_congestion(int fd, const char *name)
+{
+	char got[16] = "";
+	socklen_t len = sizeof got;
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, got, &len), 0);
+	assert_string_equal(got, name);
+}
+
+/* reno is in every kernel, and everybody may use it. Local connections keep the kernel's own. */
+static void test_congestion(void **state)
+{
+	struct side a, b;
+	char usual[16] = "", why[256];
+	socklen_t len = sizeof usual;
+	int fd = lowest_free();
+
+	(void)state;
+	assert_true(tcp_tuning_complaint("auto", why, sizeof why));
+	assert_true(tcp_tuning_complaint("reno", why, sizeof why));
+	assert_false(tcp_tuning_complaint("none-such", why, sizeof why));
+	assert_non_null(strstr(why, "no congestion control 'none-such'"));
+	assert_false(tcp_tuning_complaint("", why, sizeof why));
+	assert_false(tcp_tuning_complaint("of-a-very-long-name", why, sizeof why));
+	open_pair(&a, &b);
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, usual, &len), 0);
+	tcp_tuning_setup("reno", true);
+	expect_congestion(fd, usual);
+	stream_tcp_far(a.stream);
+	expect_congestion(fd, "reno");
+	tcp_tuning_setup("auto", true);
+	assert_string_equal(tcp_tuning_congestion(), tcp_tuning_complaint("bbr", why, sizeof why) ? "bbr" : "");
+	stream_tcp_far(a.stream);
+	expect_congestion(fd, tcp_tuning_complaint("bbr", why, sizeof why) ? "bbr" : "reno");
+	close_pair(&a, &b);
+}
+
 static void test_ends(void **state)
 {
 	struct side a, b;
@@ -406,6 +514,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_level_triggered, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_back_pressure, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_options, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sparse, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_congestion, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_close_in_event, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unix, setup, teardown),

@@ -44,6 +44,24 @@ static void test_lower_fails(void **state)
 	pair_forget();
 }
 
+/* Handed down, during the handshake too. */
+static void test_sparse(void **state)
+{
+	(void)state;
+	pair_contexts(&pair_cert, pair_ca.file, 0, NULL, NULL);
+	pair_connect("a.test", NULL);
+	stream_sparse(pair.client.stream, true);
+	assert_true(stream_mem_sparse(pair.lower[0]));
+	assert_false(stream_mem_sparse(pair.lower[1]));
+	pair_run(LOOP_SECOND);
+	stream_sparse(pair.server.stream, true);
+	stream_sparse(pair.client.stream, false);
+	assert_false(stream_mem_sparse(pair.lower[0]));
+	assert_true(stream_mem_sparse(pair.lower[1]));
+	pair_disconnect();
+	pair_forget();
+}
+
 static void test_ends(void **state)
 {
 	uint8_t byte;
@@ -280,6 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lower_fails),
+		cmocka_unit_test(test_sparse),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_garbage_record),
 		cmocka_unit_test(test_transfers),
