@@ -333,7 +333,8 @@ static void test_rest(void **state)
 	assert_int_equal(o->forward[2].wish.redundancy, REDUNDANCY_AUTO);
 	options_free(o);
 	says(READ("--server=https://h", "--redundancy=twice"), "--redundancy: must be auto, always or never");
-	o = READ("--server=https://h", "--rung=push", "--connections=2", "--check", "--log-json", "-L", "tcp://1=a");
+	o = READ("--server=https://h", "--rung=push", "--connections=2", "--check", "--log-json", "-L", "tcp://1=a",
+		 "--congestion=reno", "--sparse-tuning=off");
 	assert_non_null(o);
 	assert_string_equal(o->rung->name, "push");
 	assert_int_equal(o->connections, 2);
