@@ -71,22 +71,22 @@ static void look_at_rtp(struct classify_result *r, const uint8_t *p, size_t n)
 	r->ssrc = u32_at(p + 8);
 }
 
-static struct classify_result classify_plain(const uint8_t *p, size_t n)
+/* Into r, which is zeros. */
+static void look_at_plain(struct classify_result *r, const uint8_t *p, size_t n)
 {
-	struct classify_result r = { .kind = CLASSIFY_OTHER };
-
 	if (n == 0)
-		return r;
-	r.first = p[0];
-	if (is_stun(p, n))
-		r.kind = CLASSIFY_STUN;
-	else if (is_zrtp(p, n))
-		r.kind = CLASSIFY_ZRTP;
-	else if (is_dtls(p, n))
-		r.kind = CLASSIFY_DTLS;
-	else if (p[0] >= 128 && p[0] <= 191)
-		look_at_rtp(&r, p, n);
-	return r;
+		return;
+	r->first = p[0];
+	if (p[0] >= 64) {
+		if (p[0] >= 128 && p[0] <= 191)
+			look_at_rtp(r, p, n);
+	} else if (is_stun(p, n)) {
+		r->kind = CLASSIFY_STUN;
+	} else if (is_zrtp(p, n)) {
+		r->kind = CLASSIFY_ZRTP;
+	} else if (is_dtls(p, n)) {
+		r->kind = CLASSIFY_DTLS;
+	}
 }
 
 /* ChannelData (RFC 8656 section 12.4), which UDP may pad to 4 bytes. */
@@ -123,15 +123,26 @@ static bool indication_data(const uint8_t *p, size_t n, struct span *inner)
 	return false;
 }
 
+static struct classify_result classify_turn(const uint8_t *p, size_t n)
+{
+	struct classify_result r = { .kind = CLASSIFY_OTHER };
+	struct span inner = { p, n };
+
+	r.in_turn = channel_data(p, n, &inner) || indication_data(p, n, &inner);
+	if (!r.in_turn)
+		inner = (struct span){ p, n };
+	look_at_plain(&r, inner.p, inner.n);
+	return r;
+}
+
 struct classify_result classify(const uint8_t *p, size_t n)
 {
-	struct classify_result r;
-	struct span inner;
+	struct classify_result r = { .kind = CLASSIFY_OTHER };
 
-	if (!channel_data(p, n, &inner) && !indication_data(p, n, &inner))
-		return classify_plain(p, n);
-	r = classify_plain(inner.p, inner.n);
-	r.in_turn = 1;
+	/* Media go the short way: nothing of TURN begins like them. */
+	if (n == 0 || p[0] < 128)
+		return classify_turn(p, n);
+	look_at_plain(&r, p, n);
 	return r;
 }
 

@@ -44,32 +44,23 @@ void traffic_flow_init(struct traffic_flow *f)
 
 /* ---- by what is written on the packet ---- */
 
-/* RFC 3551 section 6; TRAFFIC_BULK: dynamic, or not assigned. */
-static enum traffic class_of_type(unsigned type)
-{
-	if (type <= 19)
-		return TRAFFIC_AUDIO;
-	if (type == 25 || type == 26 || type == 28 || (type >= 31 && type <= 34))
-		return TRAFFIC_VIDEO;
-	return TRAFFIC_BULK;
-}
+/* Both tables hold 1 more than the class; 0: nothing is said. */
+enum { SAYS_AUDIO = TRAFFIC_AUDIO + 1, SAYS_VIDEO = TRAFFIC_VIDEO + 1, SAYS_BULK = TRAFFIC_BULK + 1 };
 
-/* RFC 4594, 5865 and 8837; TRAFFIC_CONTROL: it says nothing. */
-static enum traffic class_of_dscp(unsigned dscp)
-{
-	switch (dscp) {
-	case 44:	/* VOICE-ADMIT */
-	case 46:	/* EF */
-		return TRAFFIC_AUDIO;
-	case 26: case 28: case 30: /* AF31 to AF33 */
-	case 34: case 36: case 38: /* AF41 to AF43 */
-		return TRAFFIC_VIDEO;
-	case 1:		/* LE */
-	case 8:		/* CS1 */
-		return TRAFFIC_BULK;
-	}
-	return TRAFFIC_CONTROL;
-}
+/* RFC 3551 section 6. */
+static const uint8_t of_type[128] = {
+	SAYS_AUDIO, SAYS_AUDIO, SAYS_AUDIO, SAYS_AUDIO, SAYS_AUDIO, SAYS_AUDIO, SAYS_AUDIO, SAYS_AUDIO, SAYS_AUDIO, SAYS_AUDIO,
+	SAYS_AUDIO, SAYS_AUDIO, SAYS_AUDIO, SAYS_AUDIO, SAYS_AUDIO, SAYS_AUDIO, SAYS_AUDIO, SAYS_AUDIO, SAYS_AUDIO, SAYS_AUDIO,
+	[25] = SAYS_VIDEO, SAYS_VIDEO, [28] = SAYS_VIDEO, [31] = SAYS_VIDEO, SAYS_VIDEO, SAYS_VIDEO, SAYS_VIDEO,
+};
+
+/* RFC 4594, 5865, 8622 and 8837. */
+static const uint8_t of_dscp[256] = {
+	[1] = SAYS_BULK, [8] = SAYS_BULK,	/* LE, CS1 */
+	[26] = SAYS_VIDEO, [28] = SAYS_VIDEO, [30] = SAYS_VIDEO, /* AF31 to AF33 */
+	[34] = SAYS_VIDEO, [36] = SAYS_VIDEO, [38] = SAYS_VIDEO, /* AF41 to AF43 */
+	[44] = SAYS_AUDIO, [46] = SAYS_AUDIO,	/* VOICE-ADMIT, EF */
+};
 
 /* DTLS carries data, too: the data channels of WebRTC, VPNs. Records of DTLS 1.3 do not show which they are. */
 static bool is_handshake(struct traffic_flow *f, uint8_t content)
@@ -88,9 +79,16 @@ static bool is_handshake(struct traffic_flow *f, uint8_t content)
 
 static bool is_control(struct traffic_flow *f, const struct classify_result *r)
 {
-	if (r->kind == CLASSIFY_DTLS)
+	switch (r->kind) {
+	case CLASSIFY_STUN:
+	case CLASSIFY_ZRTP:
+	case CLASSIFY_RTCP:
+		return true;
+	case CLASSIFY_DTLS:
 		return is_handshake(f, r->first);
-	return r->kind == CLASSIFY_STUN || r->kind == CLASSIFY_ZRTP || r->kind == CLASSIFY_RTCP;
+	default:
+		return false;
+	}
 }
 
 /* ---- by size and cadence ---- */
@@ -196,57 +194,54 @@ static const struct traffic_stream *stream_look(struct traffic_flow *f, const st
 static enum traffic class_of_rtp(struct traffic_flow *f, const struct traffic_rules *rules, const struct classify_result *r,
 				 size_t n, uint8_t dscp)
 {
-	enum traffic marked = class_of_dscp(dscp), known = class_of_type(r->payload_type);
 	const struct traffic_stream *s;
 
 	if (has_type(rules->audio_types, r->payload_type))
 		return TRAFFIC_AUDIO;
 	if (has_type(rules->video_types, r->payload_type))
 		return TRAFFIC_VIDEO;
-	if (known != TRAFFIC_BULK && f->doubt < DOUBT)
-		return known;
+	if (of_type[r->payload_type] && f->doubt < DOUBT)
+		return (enum traffic)(of_type[r->payload_type] - 1);
 	s = stream_look(f, r, n);
 	/* Sockets that bear audio and video are often marked for audio as a whole, and copies of video are dear. */
-	if (marked == TRAFFIC_CONTROL || (marked == TRAFFIC_AUDIO && s->score <= -SCORE_SURE))
+	if (!of_dscp[dscp] || (of_dscp[dscp] == SAYS_AUDIO && s->score <= -SCORE_SURE))
 		return (enum traffic)s->class;
-	return marked;
+	return (enum traffic)(of_dscp[dscp] - 1);
 }
 
 static enum traffic class_of_other(struct traffic_flow *f, const struct classify_result *r, uint8_t dscp)
 {
-	enum traffic marked = class_of_dscp(dscp);
-
 	if (r->kind == CLASSIFY_OTHER)
 		doubt(f);
-	return marked == TRAFFIC_CONTROL ? TRAFFIC_BULK : marked;
+	return of_dscp[dscp] ? (enum traffic)(of_dscp[dscp] - 1) : TRAFFIC_BULK;
+}
+
+static enum traffic class_of(struct traffic_flow *f, const struct traffic_rules *rules, const struct classify_result *r,
+			     size_t n, uint8_t dscp)
+{
+	static const uint8_t configured[] = {
+		[CLASS_AUDIO] = TRAFFIC_AUDIO, [CLASS_VIDEO] = TRAFFIC_VIDEO,
+		[CLASS_CONTROL] = TRAFFIC_CONTROL, [CLASS_BULK] = TRAFFIC_BULK,
+	};
+
+	if (is_control(f, r))
+		return TRAFFIC_CONTROL;
+	if (rules->class != CLASS_AUTO && rules->class < sizeof configured)
+		return (enum traffic)configured[rules->class];
+	return r->kind == CLASSIFY_RTP ? class_of_rtp(f, rules, r, n, dscp) : class_of_other(f, r, dscp);
 }
 
 struct traffic_mark traffic_look(struct traffic_flow *f, const struct traffic_rules *rules, const uint8_t *p, size_t n, uint8_t dscp)
 {
-	static const enum traffic configured[] = {
-		[CLASS_AUDIO] = TRAFFIC_AUDIO, [CLASS_VIDEO] = TRAFFIC_VIDEO,
-		[CLASS_CONTROL] = TRAFFIC_CONTROL, [CLASS_BULK] = TRAFFIC_BULK,
-	};
 	struct traffic_mark mark = { .class = TRAFFIC_BULK };
 	struct classify_result r;
 
 	if (rules->class == CLASS_BULK)
 		return mark;
 	r = classify(p, n);
-	if (is_control(f, &r))
-		mark.class = TRAFFIC_CONTROL;
-	else if (rules->class != CLASS_AUTO && rules->class <= CLASS_BULK)
-		mark.class = configured[rules->class];
-	else if (r.kind == CLASSIFY_RTP)
-		mark.class = class_of_rtp(f, rules, &r, n, dscp);
-	else
-		mark.class = class_of_other(f, &r, dscp);
-	if (r.kind == CLASSIFY_RTP && mark.class == TRAFFIC_VIDEO) {
-		mark.framed = true;
-		mark.last = r.marker;
-		mark.ssrc = r.ssrc;
-		mark.timestamp = r.timestamp;
-	}
+	mark.class = class_of(f, rules, &r, n, dscp);
+	if (mark.class == TRAFFIC_VIDEO && r.kind == CLASSIFY_RTP)
+		mark = (struct traffic_mark){ TRAFFIC_VIDEO, true, r.marker, r.ssrc, r.timestamp };
 	return mark;
 }
 

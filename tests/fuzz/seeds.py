@@ -113,6 +113,20 @@ def classify():
         "indication": bytes.fromhex("0017") + struct.pack("!H", len(attrs)) + bytes.fromhex("2112a442") + bytes(12) + attrs,
     }.items():
         write("classify", name, data)
+    # Flows: the rules, then each datagram behind its length in fours.
+    datagram = lambda data: bytes([(len(data) + 3) // 4]) + data + bytes(-len(data) % 4)
+    rtp = lambda kind, number, time, ssrc, size: datagram(struct.pack("!BBHII", 128, kind, number, time, ssrc) + bytes(size))
+    flows = {
+        "flow-audio": b"\0" + b"".join(rtp(111, 65530 + i & 65535, 960 * i, 7, 60) for i in range(14)),
+        "flow-video": b"\0" + b"".join(rtp(96 | (i % 3 == 2) << 7, i, 3000 * (i // 3), 8, 300) for i in range(9)),
+        "flow-bundle": b"\0" + b"".join(rtp(111, i, 960 * i, 7, 60) + rtp(96, 2 * i, 3000 * i, 8, 400) + rtp(97, i, 3000 * (i ^ 3), 9, 120)
+                                       for i in range(5)),
+        "flow-ssrcs": b"\0" + b"".join(rtp(100, i, 0, 77 * i, 20) for i in range(40)),
+        "flow-types": b"\xe6" + rtp(0, 1, 160, 1, 160) + rtp(34, 1, 160, 2, 160) + rtp(102, 1, 160, 3, 160),
+        "flow-dtls": b"\0" + datagram(bytes.fromhex("16feff") + bytes(40)) + datagram(b"\x2f" + bytes(39)) * 70 + datagram(b"\x17\xfe\xfd" + bytes(40)),
+    }
+    for name, data in flows.items():
+        write("classify", name, data)
 
 
 def base64():
