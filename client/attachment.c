@@ -207,8 +207,16 @@ static void on_ended(void *ctx, uint64_t code, const char *reason)
 	end_later(a, code, reason);
 }
 
+static void on_carriers(void *ctx, unsigned wanted)
+{
+	const struct attachment *a = ctx;
+
+	ladder_want(a->ladder, wanted);
+}
+
 static const struct session_events session_events = {
 	.welcome = on_welcome,
+	.carriers = on_carriers,
 	.goaway = on_goaway,
 	.ended = on_ended,
 };

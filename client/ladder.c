@@ -169,6 +169,7 @@ static void take_over(struct ladder *l, struct attempt *a)
 	say_why(l, a->rung, last && last->doomed ? NULL : before, stalled);
 	if (last)
 		retire(last);
+	fleet_follow(l->fleet, a->carrier);
 	ladder_learn(l, a->rung);
 	l->events->proven(l->ctx, a->carrier, before);
 	explore_plan(l);
@@ -188,6 +189,57 @@ static void on_proven(void *ctx, struct carrier *c)
 		retire(a);	/* the race was lost, or what stalled recovered */
 }
 
+/* ---- those beside it ---- */
+
+/* One that stands on the same rung takes the place of the attempt's carrier, which is gone or does not deliver. */
+static bool promote(struct ladder *l, struct attempt *a)
+{
+	struct carrier *next = fleet_take(l->fleet, a->carrier != NULL), *last = a->carrier;
+	struct carrier_stats stats;
+
+	if (!next)
+		return false;
+	carrier_stats(next, &stats);
+	log_debug("ladder", session_tag(l->session), "another carrier on %s takes its place", a->rung->name);
+	a->carrier = next;
+	a->stalled = stats.stalled;
+	carrier_adopt(next, &carrier_events, a);
+	fleet_follow(l->fleet, next);
+	if (last)
+		fleet_give(l->fleet, last);
+	return true;
+}
+
+/* One of those beside the carrier that stalls delivers: what was begun to leave the rung is not needed. */
+static void on_answered(void *ctx)
+{
+	struct ladder *l = ctx;
+
+	if (!l->active || !l->active->stalled || !promote(l, l->active))
+		return;
+	for (size_t i = 0; i < LADDER_ATTEMPTS; i++) {
+		struct attempt *a = &l->attempt[i];
+
+		if (a->carrier && a != l->active && a->proven_us < 0 && a->rung == ladder_safe_rung(l)) {
+			carrier_free(a->carrier);
+			a->carrier = NULL;
+		}
+	}
+}
+
+static const struct fleet_events fleet_events = { on_answered };
+
+/* What stalls may come back: poll is proven beside it, and whichever delivers first is used. */
+static void open_beside_stalled(struct ladder *l)
+{
+	const struct rung *safe = ladder_safe_rung(l);
+
+	if (l->config->only || l->active->rung == safe || ladder_attempt_on(l, safe))
+		return;
+	if (!ladder_open(l, safe))
+		no_room(l);
+}
+
 /* Nothing carries and nothing is under way: again, now or later. */
 static void begin_again(struct ladder *l, const struct rung *rung, int error, const char *why, bool worked)
 {
@@ -202,6 +254,7 @@ static void lost(struct ladder *l, const struct rung *rung, bool doomed, int err
 {
 	bool quick = !doomed && loop_now(l->loop) - l->since_us < QUICK_US;
 
+	fleet_follow(l->fleet, NULL);
 	l->quick = quick ? l->quick + 1 : 0;
 	if (l->quick >= QUICK_MAX && rung != ladder_safe_rung(l))
 		explore_penalise(l, rung, true);
@@ -219,12 +272,20 @@ static void on_failed(void *ctx, struct carrier *c, int error, const char *why)
 	carrier_stats(c, &stats);
 	snprintf(text, sizeof text, "%s", why && why[0] ? why : error_text(error));
 	a->carrier = NULL;
+	carrier_free(c);
+	if (session_is_ended(l->session)) {
+		l->active = was_active ? NULL : l->active;
+		fleet_follow(l->fleet, NULL);
+		return;
+	}
+	log_debug("ladder", session_tag(l->session), "%s failed: %s", a->rung->name, text);
+	if (was_active && promote(l, a)) {
+		if (a->stalled)
+			open_beside_stalled(l);
+		return;
+	}
 	if (was_active)
 		l->active = NULL;
-	carrier_free(c);
-	if (session_is_ended(l->session))
-		return;
-	log_debug("ladder", session_tag(l->session), "%s failed: %s", a->rung->name, text);
 	if (was_active && was_proven)
 		lost(l, a->rung, a->doomed, error, text);
 	else if (a->rung != ladder_safe_rung(l) && (stats.records_in > 0 || (l->active && !l->active->doomed)))
@@ -237,21 +298,20 @@ static void on_failed(void *ctx, struct carrier *c, int error, const char *why)
 		explore_plan(l);
 }
 
-/* What stalls may come back: poll is proven beside it, and whichever delivers first is used. */
+/* One beside it that delivers takes its place; else it is asked which one does, and the way back is opened meanwhile. */
 static void on_stalled(void *ctx, struct carrier *c, bool stalled)
 {
 	struct attempt *a = ctx;
 	struct ladder *l = a->ladder;
-	const struct rung *safe = ladder_safe_rung(l);
 
 	(void)c;
 	a->stalled = stalled;
 	l->stalls += stalled;
 	log_debug("ladder", session_tag(l->session), "%s %s", a->rung->name, stalled ? "stalls" : "delivers again");
-	if (a != l->active || !stalled || l->config->only || a->rung == safe || ladder_attempt_on(l, safe))
+	if (a != l->active || !stalled || promote(l, a))
 		return;
-	if (!ladder_open(l, safe))
-		no_room(l);
+	fleet_ask(l->fleet);
+	open_beside_stalled(l);
 }
 
 static const struct carrier_events carrier_events = { on_proven, on_failed, on_stalled };
@@ -285,6 +345,8 @@ struct ladder *ladder_new(struct loop *loop, struct session *s, const struct lad
 	l->events = events;
 	l->ctx = ctx;
 	l->begun_us = loop_now(loop);
+	l->fleet = fleet_new(loop, s, &(struct fleet_config){ .path = config->path, .pool = config->pool, .most = config->carriers },
+			     &fleet_events, l);
 	timer_init(&l->begin, loop, on_begin, l);
 	timer_init(&l->settle, loop, on_settled, l);
 	explore_init(l);
@@ -303,10 +365,16 @@ void ladder_free(struct ladder *l)
 	timer_stop(&l->settle);
 	explore_fini(l);
 	pool_leave(&l->ahead);
+	fleet_free(l->fleet);
 	for (size_t i = 0; i < LADDER_ATTEMPTS; i++)
 		if (l->attempt[i].carrier)
 			carrier_free(l->attempt[i].carrier);
 	loop_free_later(l->loop, l);
+}
+
+void ladder_want(struct ladder *l, unsigned carriers)
+{
+	fleet_want(l->fleet, carriers);
 }
 
 void ladder_network_changed(struct ladder *l)
@@ -315,6 +383,7 @@ void ladder_network_changed(struct ladder *l)
 		return;
 	log_debug("ladder", session_tag(l->session), "the network changed: beginning anew");
 	explore_forget(l);
+	fleet_doom(l->fleet);
 	l->tries = l->quick = 0;
 	for (size_t i = 0; i < LADDER_ATTEMPTS; i++) {
 		struct attempt *a = &l->attempt[i];
@@ -343,6 +412,9 @@ struct carrier *ladder_carrier(const struct ladder *l)
 
 void ladder_status(const struct ladder *l, struct ladder_status *out)
 {
+	struct fleet_status fleet;
+
+	fleet_status(l->fleet, &fleet);
 	*out = (struct ladder_status){
 		.rung = l->active ? l->active->rung : NULL,
 		.begun_us = l->begun_us,
@@ -355,6 +427,11 @@ void ladder_status(const struct ladder *l, struct ladder_status *out)
 		.up = finding_name(l->found.up),
 		.down = finding_name(l->found.down),
 		.next_probe_us = timer_armed(&l->explore) ? l->explore.at : 0,
+		.carriers_wanted = fleet.wanted,
+		.carriers_most = fleet.most,
+		.carriers_replaced = fleet.replaced,
+		.carriers_failed = fleet.failed,
+		.carriers_why = fleet.why,
 	};
 	snprintf(out->why, sizeof out->why, "%s", l->active ? l->why : "");
 }

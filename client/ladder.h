@@ -11,6 +11,8 @@
  *   that carrier was not proven                   it is let be: 3 s, doubled each time
  *   the carrier in use stalls                     poll beside it; takes over if that is proven first
  *   the carrier in use failed                     poll, and the same rung again beside it
+ *   it stalls or fails, and others on the same
+ *   rung deliver (fleet.h)                        one of those takes its place
  *   it was given up twice within 5 s each         it is let be, as above
  *   the network changed                           what stands is replaced; the path is measured anew
  *
@@ -32,6 +34,7 @@ struct ladder_config {
 	const struct carrier_path *path;
 	struct pool *pool;	/* shared by the ladders of a process, as the verdict */
 	struct verdict *verdict;
+	unsigned carriers;	/* of a session at most, 1 to 8; 0: 8 */
 	void (*learned)(void *ctx);	/* the verdict was renewed; may be NULL */
 	void *learned_ctx;
 };
@@ -50,6 +53,8 @@ struct ladder *ladder_new(struct loop *, struct session *, const struct ladder_c
 void ladder_free(struct ladder *);
 /* The carrier in use, else NULL. */
 struct carrier *ladder_carrier(const struct ladder *);
+/* So many carriers of the rung in use are wanted (session_events.carriers); as many as can be had come. */
+void ladder_want(struct ladder *, unsigned carriers);
 /* A flow begins: if the last look at the path is old, looks again. */
 void ladder_wake(struct ladder *);
 /* What was learned holds no more (the verdict may have been replaced, the pool has forgotten). */
@@ -64,6 +69,9 @@ struct ladder_status {
 	unsigned changes, stalls;
 	const char *duplex, *up, *down;	/* findings */
 	int64_t next_probe_us;
+	unsigned carriers_wanted, carriers_most; /* by the session; that can be had on this path */
+	unsigned carriers_replaced, carriers_failed;
+	const char *carriers_why;	/* why not as many as wanted, "" */
 };
 void ladder_status(const struct ladder *, struct ladder_status *);
 

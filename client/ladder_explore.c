@@ -135,7 +135,7 @@ static bool is_busy(struct ladder *l)
 	int64_t now = loop_now(l->loop), since = now - l->traffic_us;
 
 	carrier_stats(l->active->carrier, &stats);
-	l->traffic = stats.records_in + stats.records_out;
+	l->traffic = stats.records_in + stats.records_out + fleet_records(l->fleet);
 	l->traffic_us = now;
 	return l->traffic > before + BUSY_RECORDS + (uint64_t)(since / LOOP_SECOND) * BUSY_RATE;
 }

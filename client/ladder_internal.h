@@ -5,6 +5,7 @@
 #ifndef CLIENT_LADDER_INTERNAL_H
 #define CLIENT_LADDER_INTERNAL_H
 
+#include "client/fleet.h"
 #include "client/ladder.h"
 #include "client/survey.h"
 #include "tunnel/pool.h"
@@ -40,6 +41,7 @@ struct ladder {
 
 	struct attempt attempt[LADDER_ATTEMPTS];
 	struct attempt *active;	/* proven, in use; NULL: none */
+	struct fleet *fleet;	/* those beside it on the same rung */
 	struct timer begin;	/* the next attempt when nothing carries */
 	unsigned tries;		/* failures in a row of attempts while nothing carried */
 	unsigned quick;		/* carriers in a row that were in use for a short time */

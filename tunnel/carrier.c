@@ -41,6 +41,19 @@ bool carrier_is_proven(const struct carrier *c)
 	return c->state == CARRIER_PROVEN;
 }
 
+static int64_t heard(const struct carrier *c)
+{
+	int64_t newest = 0;
+
+	for (const struct link *l = c->legs.next; l != &c->legs; l = l->next) {
+		const struct leg *leg = list_entry(l, const struct leg, link);
+
+		if ((leg->got_head || leg->recorded) && leg->last_in_us > newest)
+			newest = leg->last_in_us;
+	}
+	return newest;
+}
+
 void carrier_stats(const struct carrier *c, struct carrier_stats *out)
 {
 	const struct rung *rung = carrier_rung(c);
@@ -57,5 +70,6 @@ void carrier_stats(const struct carrier *c, struct carrier_stats *out)
 		.records_in = c->records_in,
 		.records_lost = c->ledger.lost,
 		.exchanges = c->exchanges,
+		.heard_us = heard(c),
 	};
 }

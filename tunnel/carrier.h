@@ -72,6 +72,10 @@ struct carrier *carrier_open_beside(struct session *, const struct rung *, const
 /* Another has taken over: it starts nothing more and calls no event; what is under way may end for two round trips and 300 ms,
  * then it frees itself (the owner forgets it). What was not receipted is sent elsewhere. */
 void carrier_retire(struct carrier *);
+/* Its events go to somebody else from now on. */
+void carrier_adopt(struct carrier *, const struct carrier_events *, void *ctx);
+/* Asks for a sign of life on its streamed answer; see carrier_stats.heard_us. */
+void carrier_ask(struct carrier *);
 const struct rung *carrier_rung(const struct carrier *);
 bool carrier_is_proven(const struct carrier *);
 
@@ -98,6 +102,7 @@ struct carrier_stats {
 	bool media, streams;	/* what it takes at the moment */
 	uint64_t in_flight, rate; /* bytes; bytes/s that arrive */
 	uint32_t overdue_ms;	/* how long its oldest record is overdue; 0: none is */
+	int64_t heard_us;	/* loop time at which anything last came on a leg that it has; 0: nothing did */
 };
 void carrier_stats(const struct carrier *, struct carrier_stats *);
 unsigned session_carriers(const struct session *, struct carrier **out, unsigned max);

@@ -454,6 +454,18 @@ void carrier_retire(struct carrier *c)
 	session_kick(c->session);
 }
 
+void carrier_adopt(struct carrier *c, const struct carrier_events *events, void *ctx)
+{
+	helper_of(c)->events = events;
+	helper_of(c)->ctx = ctx;
+}
+
+void carrier_ask(struct carrier *c)
+{
+	c->marks_due = 1;
+	session_kick(c->session);
+}
+
 const struct rung *carrier_rung(const struct carrier *c)
 {
 	return c->ops == &helper_ops ? ((const struct carrier_helper *)(const void *)c)->rung : NULL;

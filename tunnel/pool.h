@@ -14,7 +14,7 @@
 #include "tunnel/loop.h"
 #include "tunnel/stream.h"
 
-#define POOL_LIMIT_DEFAULT 6
+#define POOL_LIMIT_DEFAULT 10
 #define POOL_LIMIT_MIN 2
 #define POOL_FEW 3		/* at a time: each of them matters */
 #define POOL_LIMIT_MAX 16

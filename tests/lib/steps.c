@@ -17,12 +17,17 @@
 struct method {
 	int unused;
 };
-static const struct method post, stream;
+static const struct method both, post, stream, answer, held;
 
 const struct rung rungs[] = {
-	{ .name = "duplex", .up = &stream }, { .name = "split", .up = &stream }, { .name = "split+fill", .up = &stream },
-	{ .name = "push", .up = &post }, { .name = "push+sse", .up = &post }, { .name = "push+pad", .up = &post },
-	{ .name = "poll", .up = &post }, { .name = NULL },
+	{ .name = "duplex", .up = &both, .down = &both, .connections = 1 },
+	{ .name = "split", .up = &stream, .down = &answer, .connections = 2 },
+	{ .name = "split+fill", .up = &stream, .down = &answer, .connections = 2 },
+	{ .name = "push", .up = &post, .down = &answer, .connections = 1 },
+	{ .name = "push+sse", .up = &post, .down = &answer, .connections = 1 },
+	{ .name = "push+pad", .up = &post, .down = &answer, .connections = 1 },
+	{ .name = "poll", .up = &post, .down = &held, .connections = 1 },
+	{ .name = NULL },
 };
 
 const struct rung *rung_find(const char *name)
@@ -33,7 +38,7 @@ const struct rung *rung_find(const char *name)
 	abort();
 }
 
-struct steps steps = { .limit = 6 };
+struct steps steps = { .limit = 10 };
 static struct pool *const pool = (struct pool *)(uintptr_t)8;
 
 bool session_is_ended(const struct session *s) { return s->ended; }
@@ -52,23 +57,48 @@ void pool_join(struct pool *p, struct pool_user *u, bool modest, const struct po
 }
 void pool_leave(struct pool_user *u) { u->pool = NULL; }
 void pool_ahead(struct pool_user *u, unsigned spare) { u->spare = spare; }
+unsigned pool_others(const struct pool_user *u) { (void)u; return steps.used; }
 void pool_claim(struct pool_user *u, bool on) { u->claims = on; }
 unsigned pool_limit(const struct pool *p) { (void)p; return steps.limit; }
 bool pool_is_single(const struct pool *p) { (void)p; return steps.single; }
 const char *finding_name(enum finding f) { (void)f; return "x"; }
 
-struct carrier *carrier_open(struct session *s, const struct rung *rung, const struct carrier_path *path, struct pool *p,
-			     const struct carrier_events *events, void *ctx)
+static struct carrier *open_carrier(struct session *s, const struct rung *rung, struct pool *p, const struct carrier_events *events,
+				    void *ctx, bool beside)
 {
-	(void)path;
 	assert_ptr_equal(s, &steps.session);
 	assert_ptr_equal(p, pool);
 	assert_true(steps.opened < STEPS_CARRIERS);
 	if (steps.refuse_open)
 		return NULL;
-	steps.carriers[steps.opened] = (struct carrier){ .rung = rung, .events = events, .ctx = ctx, .open = true };
+	steps.carriers[steps.opened] = (struct carrier){ .rung = rung, .events = events, .ctx = ctx, .open = true, .beside = beside };
 	return &steps.carriers[steps.opened++];
 }
+
+struct carrier *carrier_open(struct session *s, const struct rung *rung, const struct carrier_path *path, struct pool *p,
+			     const struct carrier_events *events, void *ctx)
+{
+	(void)path;
+	return open_carrier(s, rung, p, events, ctx, false);
+}
+
+struct carrier *carrier_open_beside(struct session *s, const struct rung *rung, const struct carrier_path *path, struct pool *p,
+				    const struct carrier_events *events, void *ctx)
+{
+	(void)path;
+	return open_carrier(s, rung, p, events, ctx, true);
+}
+
+void carrier_adopt(struct carrier *c, const struct carrier_events *events, void *ctx)
+{
+	assert_true(c->open);
+	c->events = events;
+	c->ctx = ctx;
+}
+
+void carrier_ask(struct carrier *c) { c->asked = true; }
+const struct rung *carrier_rung(const struct carrier *c) { return c->rung; }
+bool carrier_is_proven(const struct carrier *c) { return c->open && c->proven; }
 
 void carrier_free(struct carrier *c)
 {
@@ -85,7 +115,9 @@ void carrier_retire(struct carrier *c)
 
 void carrier_stats(const struct carrier *c, struct carrier_stats *out)
 {
-	*out = (struct carrier_stats){ .rung = c->rung->name, .records_in = c->records, .rtt_us = 20 * LOOP_MS };
+	*out = (struct carrier_stats){ .rung = c->rung->name, .records_in = c->records, .rtt_us = 20 * LOOP_MS,
+				       .proven = c->proven, .stalled = c->stalled, .overdue_ms = c->overdue_ms,
+				       .heard_us = c->silent ? 0 : loop_now(steps.loop) };
 }
 
 struct survey *survey_start(const struct survey_setup *setup, enum survey_scope scope, const struct survey_findings *known,
@@ -134,7 +166,8 @@ int steps_set_up(void **state)
 	memset(steps.carriers, 0, sizeof steps.carriers);
 	steps.opened = steps.surveys = steps.proven = steps.troubles = 0;
 	steps.refuse_open = false;
-	steps.limit = 6;
+	steps.limit = 10;
+	steps.used = 0;
 	steps.survey_done = NULL;
 	steps.session = (struct session){ .probes = true, .channels = 1 };
 	steps.verdict = (struct verdict){ 0 };
@@ -185,6 +218,7 @@ unsigned steps_open_count(void)
 void steps_prove(struct carrier *c)
 {
 	assert_non_null(c);
+	c->proven = true;
 	c->events->proven(c->ctx, c);
 	steps_pass(0);
 }

@@ -22,7 +22,9 @@ struct carrier {
 	const struct carrier_events *events;
 	void *ctx;
 	uint64_t records;
-	bool open, retired;
+	bool open, retired, proven, beside, asked;
+	bool stalled, silent;	/* silent: nothing comes */
+	uint32_t overdue_ms;
 	char why[32];		/* goes with the carrier */
 };
 
@@ -36,6 +38,7 @@ extern struct steps {
 	unsigned opened;	/* of them */
 	bool refuse_open;
 	unsigned limit;		/* of connections, */
+	unsigned used;		/* ... of which these are taken */
 	bool single;		/* each for one exchange */
 
 	unsigned surveys;	/* begun */

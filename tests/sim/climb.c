@@ -35,6 +35,13 @@ static void on_trouble(void *ctx, const struct rung *failed, int error, const ch
 	snprintf(c->why, sizeof c->why, "%s: %s", failed->name, why);
 }
 
+static void on_carriers(void *ctx, unsigned wanted)
+{
+	const struct climb *c = ctx;
+
+	ladder_want(c->ladder, wanted);
+}
+
 static const struct ladder_events ladder_events = { .proven = on_proven, .trouble = on_trouble };
 
 struct climb *climb_new(const struct climb_options *o, const struct relay_behaviour *b)
@@ -54,7 +61,9 @@ struct climb *climb_new(const struct climb_options *o, const struct relay_behavi
 		climb_set(c, b);
 	c->pool = pool_new(c->w->loop, relay_dialler(c->relay), o->limit ? o->limit : POOL_LIMIT_DEFAULT, &c->verdict.cuts);
 	c->config = (struct ladder_config){ .only = o->only ? rung_find(o->only) : NULL, .path = &c->w->path,
-					    .pool = c->pool, .verdict = &c->verdict };
+					    .pool = c->pool, .verdict = &c->verdict, .carriers = o->carriers };
+	c->w->carriers = o->by_hand ? NULL : on_carriers;
+	c->w->carriers_ctx = c;
 	c->ladder = ladder_new(c->w->loop, c->w->helper, &c->config, &ladder_events, c);
 	return c;
 }

@@ -18,6 +18,8 @@ struct climb_options {
 	unsigned limit;		/* of the pool; 0: its default */
 	const char *only;	/* --rung */
 	struct verdict known;	/* from an earlier run */
+	unsigned carriers;	/* of a session at most; 0: its default */
+	bool by_hand;		/* as many carriers are wanted as ladder_want says, not as the session does */
 };
 
 struct climb_change {

@@ -176,7 +176,15 @@ static void helper_welcome(void *ctx)
 		w->welcome(w->welcome_ctx);
 }
 
-static const struct session_events helper_events = { .welcome = helper_welcome, .ended = helper_ended };
+static void helper_carriers(void *ctx, unsigned wanted)
+{
+	struct world *w = ctx;
+
+	if (w->carriers)
+		w->carriers(w->carriers_ctx, wanted);
+}
+
+static const struct session_events helper_events = { .welcome = helper_welcome, .carriers = helper_carriers, .ended = helper_ended };
 
 static size_t sign(void *ctx, char *out, size_t cap, const char *method, const char *target)
 {

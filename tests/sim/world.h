@@ -112,6 +112,8 @@ struct world {
 	bool no_auto_finish;
 	void (*welcome)(void *ctx); /* the helper may open channels; NULL: nothing to do */
 	void *welcome_ctx;
+	void (*carriers)(void *ctx, unsigned wanted); /* the helper's session wants so many; NULL: nobody cares */
+	void *carriers_ctx;
 };
 
 struct world *world_new(uint64_t seed, bool spray);
