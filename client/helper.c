@@ -442,6 +442,7 @@ static void fill_setup(struct helper *h)
 			.only = o->rung,
 			.pool = path_pool(h->path),
 			.verdict = path_verdict(h->path),
+			.carriers = o->carriers,
 			.learned = on_learned,
 			.learned_ctx = h,
 		},

@@ -11,6 +11,7 @@
 
 #include "client/auth_list.h"
 #include "client/authority.h"
+#include "client/fleet.h"
 #include "client/place.h"
 #include "client/secret.h"
 #include "framing/error.h"
@@ -52,7 +53,9 @@ const struct config_option options_table[] = {
 	{ .name = "rung", .type = CONFIG_STRING, .value = "auto", .metavar = "NAME",
 	  .help = "auto, or only one of duplex, split, split+fill, push, push+sse, push+pad, poll" },
 	{ .name = "connections", .type = CONFIG_INT, .min = 2, .max = POOL_LIMIT_MAX, .initial = POOL_LIMIT_DEFAULT,
-	  .metavar = "N", .help = "connections at a time, 2 to 16 (default 6)" },
+	  .metavar = "N", .help = "connections at a time, 2 to 16 (default 10)" },
+	{ .name = "carriers", .type = CONFIG_INT, .min = 1, .max = FLEET_MOST, .initial = FLEET_MOST,
+	  .metavar = "N", .help = "carriers of a session at a time, 1 to 8: the most for media (default 8)" },
 	{ .name = "redundancy", .type = CONFIG_STRING, .value = "auto", .metavar = "WHEN",
 	  .help = "send audio twice: auto (as the server says, or while packets are lost), always or never" },
 	{ .name = "hold-ms", .type = CONFIG_INT, .min = 1000, .max = REQUEST_HOLD_MAX, .initial = HOLD_DEFAULT,
@@ -350,6 +353,7 @@ static bool read_rest(struct options *o, char *error, size_t size)
 	char why[256];
 
 	o->connections = (unsigned)config_int(c, "connections");
+	o->carriers = (unsigned)config_int(c, "carriers");
 	o->max_flows = (unsigned)config_int(c, "max-flows");
 	o->hold_ms = (uint32_t)config_int(c, "hold-ms");
 	o->log_json = config_bool(c, "log-json");

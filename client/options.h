@@ -50,7 +50,7 @@ struct options {
 	uint8_t pin[OPTIONS_PINS_MAX][32]; /* SHA-256 of public keys of which the server shows one */
 	size_t n_pins;
 	const struct rung *rung; /* NULL: automatic */
-	unsigned connections, max_flows;
+	unsigned connections, carriers, max_flows;
 	uint32_t hold_ms;
 	const char *state;	/* file of the memory, "none", or NULL: the usual place */
 	const char *control;	/* path of the control socket, "none", or NULL: the usual place */

@@ -33,7 +33,7 @@ static struct {
 	const struct ladder_events *events;
 	void *ctx;
 	bool proven;
-	unsigned frees;
+	unsigned frees, wanted;
 } ladder;
 
 struct session *session_new(struct loop *l, enum session_role role, const struct session_config *config,
@@ -98,6 +98,12 @@ void ladder_free(struct ladder *l)
 {
 	assert_ptr_equal(l, &ladder);
 	ladder.frees++;
+}
+
+void ladder_want(struct ladder *l, unsigned carriers)
+{
+	assert_ptr_equal(l, &ladder);
+	ladder.wanted = carriers;
 }
 
 struct carrier *ladder_carrier(const struct ladder *l)
@@ -351,6 +357,14 @@ static void test_bye(void **state)
 	attachment_free(attachment);
 }
 
+static void test_carriers(void **state)
+{
+	(void)state;
+	session.events->carriers(session.ctx, 4);
+	assert_int_equal(ladder.wanted, 4);
+	attachment_free(attachment);
+}
+
 static void test_was_good(void **state)
 {
 	(void)state;
@@ -505,6 +519,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ended_while_draining, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_freed_by_owner, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bye, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_carriers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_was_good, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clock, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_seal, setup, teardown),

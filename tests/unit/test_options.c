@@ -320,7 +320,8 @@ static void test_rest(void **state)
 	(void)state;
 	assert_non_null(o);
 	assert_null(o->rung);
-	assert_int_equal(o->connections, 6);
+	assert_int_equal(o->connections, 10);
+	assert_int_equal(o->carriers, 8);
 	assert_int_equal(o->max_flows, 256);
 	assert_int_equal(o->n_forwards, 1);
 	assert_false(o->check);
@@ -333,11 +334,12 @@ static void test_rest(void **state)
 	assert_int_equal(o->forward[2].wish.redundancy, REDUNDANCY_AUTO);
 	options_free(o);
 	says(READ("--server=https://h", "--redundancy=twice"), "--redundancy: must be auto, always or never");
-	o = READ("--server=https://h", "--rung=push", "--connections=2", "--check", "--log-json", "-L", "tcp://1=a",
+	o = READ("--server=https://h", "--rung=push", "--connections=2", "--carriers=1", "--check", "--log-json", "-L", "tcp://1=a",
 		 "--congestion=reno", "--sparse-tuning=off");
 	assert_non_null(o);
 	assert_string_equal(o->rung->name, "push");
 	assert_int_equal(o->connections, 2);
+	assert_int_equal(o->carriers, 1);
 	assert_int_equal(o->n_forwards, 2);
 	assert_true(o->check);
 	assert_true(o->log_json);
@@ -347,6 +349,8 @@ static void test_rest(void **state)
 	says(READ("--server=https://h", "--rung=websocket"), "duplex, split, push or poll");
 	says(READ("--server=https://h", "--connections=17"), "from 2 to 16");
 	says(READ("--server=https://h", "--congestion=none-such"), "--congestion: this kernel has no congestion control 'none-such'");
+	says(READ("--server=https://h", "--carriers=9"), "from 1 to 8");
+	says(READ("--server=https://h", "--carriers=0"), "from 1 to 8");
 	says(READ("--server=https://h", "--state="), "--state: is empty");
 	says(READ("--server=https://h", "--log-level=loud"), "error, warn, info or debug");
 	says(READ("--server=https://h", "more"), "unexpected argument");

@@ -19,6 +19,7 @@
 #include "tunnel/log.h"
 #include "tunnel/pool.h"
 
+#define LIMIT 6
 #define MS(n) ((n) * LOOP_MS)
 
 struct dial {
@@ -191,7 +192,7 @@ static int set_up(void **state)
 	free_in_event = ask_on_closed = ask_once = false;
 	accept_max = 1000;
 	memset(&cuts, 0, sizeof cuts);
-	pool = pool_new(loop, &dialler, POOL_LIMIT_DEFAULT, &cuts);
+	pool = pool_new(loop, &dialler, LIMIT, &cuts);
 	pool_join(pool, &user, false, &pool_events, legs);
 	log_setup(LOG_LEVEL_ERROR, false);
 	return 0;
@@ -430,7 +431,7 @@ static void test_failure(void **state)
 	assert_int_equal(started, 4);
 	run_ms(10);
 	assert_int_equal(legs[1].asked, 1);
-	assert_int_equal(pool_limit(pool), POOL_LIMIT_DEFAULT);
+	assert_int_equal(pool_limit(pool), LIMIT);
 }
 
 /* With several dials under way the last one decides. */
@@ -510,7 +511,7 @@ static void test_other_failures_beside_standing(void **state)
 	ask(&legs[1]);
 	run_ms(20);
 	assert_int_equal(failed, 1);
-	assert_int_equal(pool_limit(pool), POOL_LIMIT_DEFAULT);
+	assert_int_equal(pool_limit(pool), LIMIT);
 	assert_int_equal(pool_open_count(pool), 1);
 }
 
