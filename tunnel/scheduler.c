@@ -11,7 +11,7 @@
 #include <assert.h>
 
 #define OVERHEAD 40		/* octets that a packet counts for beside its own */
-#define FLOOD 16384		/* octets that may go past others before they are owed anything */
+#define FLOOD 16384		/* octets of control and audio that may go past others before it counts */
 #define OTHERS_PART 4		/* times as many octets go past video and bulk as they get */
 #define BULK_PART 7		/* ... of video past bulk */
 #define ROOM_PART 8		/* this part of the room is each class's own */
@@ -187,6 +187,9 @@ static void settle(struct scheduler_flow *f, enum traffic c, int64_t now_us)
 
 void scheduler_expire(struct scheduler *s, int64_t now_us)
 {
+	if (now_us == s->expired_us)
+		return;
+	s->expired_us = now_us;
 	for (unsigned c = 0; c < TRAFFIC_CLASSES; c++) {
 		struct packet *p;
 
@@ -238,7 +241,7 @@ static const struct packet *head(const struct scheduler *s, enum traffic c)
 
 static bool is_due(const struct scheduler *s, enum traffic c, int64_t owed, int part)
 {
-	return owed >= FLOOD && owed >= FLOOD + part * cost(head(s, c));
+	return owed >= part * cost(head(s, c));
 }
 
 static enum traffic choose(const struct scheduler *s, unsigned waiting)
@@ -248,7 +251,7 @@ static enum traffic choose(const struct scheduler *s, unsigned waiting)
 
 	if (others & SCHEDULER_CLASS(TRAFFIC_BULK) && is_due(s, TRAFFIC_BULK, s->owed_bulk, BULK_PART))
 		other = TRAFFIC_BULK;
-	if (!urgent || (others && is_due(s, other, s->owed, OTHERS_PART)))
+	if (!urgent || (others && is_due(s, other, s->owed - FLOOD, OTHERS_PART)))
 		return other;
 	if (urgent == SCHEDULER_URGENT)
 		return s->lead > 0 ? TRAFFIC_AUDIO : TRAFFIC_CONTROL;

@@ -60,6 +60,7 @@ struct scheduler_class {
 struct scheduler {
 	struct scheduler_class class[TRAFFIC_CLASSES];
 	size_t packets, bytes, max_packets, max_bytes;
+	int64_t expired_us;	/* when it was looked last for what is past its deadline */
 	unsigned waiting;	/* set of classes */
 	unsigned asked;		/* those that the last scheduler_next was about */
 	int64_t lead;		/* octets that control is ahead of audio while both wait */

@@ -1,6 +1,7 @@
 /* links: tunnel/channel_datagram.c tunnel/scheduler.c framing/traffic.c tunnel/loop.c tunnel/counters.c framing/packet.c framing/classify.c framing/window.c framing/message.c framing/message_channel.c framing/cursor.c framing/varint.c framing/capsule.c framing/ranges.c */
 /* libs: -lev */
-/* A datagram channel by itself: each drop is counted once, with its reason, at the channel and in its owner's total. */
+/* A datagram channel by itself: each drop is counted once, with its reason, at the channel and in its owner's total;
+ * what packets say of their sequence. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -148,6 +149,91 @@ static void test_in(void **state)
 	assert_int_equal(delivered, 2);
 }
 
+/* A part of a frame was not sent in time: the rest of it goes, too, and counts as that. */
+static void test_frame(void **state)
+{
+	static const uint8_t part[BYTES] = { 0x80, 96, 0, 1, 0, 0, 0, 9, 0, 0, 0, 7 };
+
+	(void)state;
+	channel.params.class = CLASS_VIDEO;
+	for (unsigned i = 0; i < 4; i++) {
+		struct packet *p = packet_get(pool, BYTES);
+
+		memcpy(p->data, part, BYTES);
+		p->data[3] = (uint8_t)i;
+		p->len = BYTES;
+		p->born_us = loop_now(session.loop);
+		channel_send(&channel, p);
+	}
+	loop_advance(session.loop, loop_now(session.loop) + 201 * LOOP_MS);
+	put_all();
+	assert_int_equal(channel.traffic.dropped.deadline, 1);
+	assert_int_equal(channel.traffic.dropped.frame, 3);
+	assert_int_equal(total.dropped.frame, 3);
+	assert_int_equal(counted(dropped_frame), 3);
+}
+
+/* What a DATAGRAM capsule says that was written into buf. */
+static struct message_datagram told(const uint8_t *buf, size_t n)
+{
+	struct message_datagram m;
+	struct cursor c;
+
+	cursor_init(&c, buf, n);
+	assert_int_equal(cursor_varint(&c), CAPSULE_DATAGRAM);
+	assert_int_equal(message_datagram_get(cursor_block(&c, n), &m), 0);
+	return m;
+}
+
+/* Sends one, and writes it again some time later: says the same, but for its age. */
+static uint8_t send_twice(uint64_t sequence, int64_t later_us)
+{
+	uint8_t buf[2][200];
+	struct scheduler_flow *flow;
+	struct message_datagram m, again;
+	struct packet *p;
+	struct writer w;
+
+	send_packets(1);
+	writer_init(&w, buf[0], sizeof buf[0]);
+	p = scheduler_next(&session.scheduler, SCHEDULER_ALL, loop_now(session.loop), &flow);
+	assert_true(channel_datagram_send(&channel, &w, p));
+	scheduler_take(&session.scheduler, flow, p, loop_now(session.loop));
+	m = told(buf[0], writer_len(&w));
+	writer_init(&w, buf[1], sizeof buf[1]);
+	assert_true(channel_datagram_write(&w, channel.id, p, loop_now(session.loop) + later_us));
+	again = told(buf[1], writer_len(&w));
+	assert_int_equal(p->sequence, sequence);
+	assert_int_equal(m.sequence, sequence & ((1ULL << m.sequence_bits) - 1));
+	assert_int_equal(again.sequence, sequence & ((1ULL << again.sequence_bits) - 1));
+	assert_int_equal(again.age_ms, later_us >= 10 * LOOP_MS ? later_us / LOOP_MS : 0);
+	assert_memory_equal(again.payload.p, m.payload.p, BYTES);
+	packet_put(p);
+	return m.sequence_bits;
+}
+
+/* 16 bits do at the rate of calls, not when many are on the way. */
+static void test_sequence(void **state)
+{
+	uint64_t n = 0;
+
+	(void)state;
+	for (; n < 70000; n++) {
+		assert_int_equal(send_twice(n, n % 20 * LOOP_MS), 16);
+		loop_advance(session.loop, loop_now(session.loop) + LOOP_MS + 10);
+	}
+	assert_int_equal(channel.traffic.packets_out, n);	/* what is written again does not count */
+	for (unsigned i = 0; i < 100000; i++, n++) {
+		assert_true(send_twice(n, 0) == 24 || i < 1000);
+		if (i % 100 == 0)
+			loop_advance(session.loop, loop_now(session.loop) + LOOP_MS);
+	}
+	loop_advance(session.loop, loop_now(session.loop) + 29 * LOOP_SECOND);
+	assert_int_equal(send_twice(n++, 0), 24);
+	loop_advance(session.loop, loop_now(session.loop) + 2 * LOOP_SECOND);
+	assert_int_equal(send_twice(n++, 0), 16);
+}
+
 static void test_no_total(void **state)
 {
 	(void)state;
@@ -165,7 +251,8 @@ static void test_no_total(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(test_out), TEST(test_in), TEST(test_no_total) };
+	const struct CMUnitTest tests[] = { TEST(test_out), TEST(test_in), TEST(test_frame), TEST(test_sequence),
+					     TEST(test_no_total) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
