@@ -373,7 +373,8 @@ uint64_t services_choose(const struct services *all, const struct message_open *
 		params->class = s->class;
 	if (s->deadline_ms)
 		params->deadline_ms = s->deadline_ms;
-	if (s->redundancy != REDUNDANCY_AUTO && s->kind->kind == KIND_DATAGRAM)
+	/* A helper that wants no copies, on a metered line for example, gets none. */
+	if (s->redundancy != REDUNDANCY_AUTO && params->redundancy != REDUNDANCY_NEVER && s->kind->kind == KIND_DATAGRAM)
 		params->redundancy = s->redundancy;
 	if (s->has_types) {
 		memcpy(params->rules.audio_types, s->audio_types, sizeof s->audio_types);

@@ -83,6 +83,8 @@ static struct address to[RESOLVE_MAX];
 static size_t n_to;
 static const char *sentence;
 
+static enum message_redundancy wanted; /* by the helper */
+
 static uint64_t choose(const struct services *all, const char *name, uint8_t k, int index)
 {
 	struct message_open open = { .channel = 2, .kind = k, .target = { (const uint8_t *)name, strlen(name) } };
@@ -92,6 +94,7 @@ static uint64_t choose(const struct services *all, const char *name, uint8_t k, 
 		open.params.port_index = (uint64_t)index;
 	}
 	memset(&params, 0, sizeof params);
+	params.redundancy = wanted;
 	n_to = 0;
 	sentence = NULL;
 	return services_choose(all, &open, &params, &kind, to, &n_to, &sentence);
@@ -192,6 +195,13 @@ static void test_payload_types(void **state)
 	assert_int_equal(params.rules.video_types[15], 0);
 	assert_int_equal(choose(all, "c", KIND_STREAM, -1), CODE_NONE);
 	assert_int_equal(params.redundancy, REDUNDANCY_AUTO);
+	wanted = REDUNDANCY_NEVER;
+	assert_int_equal(choose(all, "a", KIND_DATAGRAM, -1), CODE_NONE);
+	assert_int_equal(params.redundancy, REDUNDANCY_NEVER);
+	wanted = REDUNDANCY_ALWAYS;
+	assert_int_equal(choose(all, "b", KIND_DATAGRAM, -1), CODE_NONE);
+	assert_int_equal(params.redundancy, REDUNDANCY_ALWAYS);
+	wanted = REDUNDANCY_AUTO;
 	services_free(all);
 }
 
