@@ -6,6 +6,7 @@
 # NET: DELAY/LOSS[/RATE], ms one way, % at random or geN (Gilbert-Elliott, bursts of 3 packets on average), kbit/s; or clean, two namespaces
 # joined by a veth pair. LOAD: call, callsN, video (a call and 1.5 Mbit/s), video-over (3 Mbit/s), download (a call and 5 MB by TCP); these
 # three over a bottleneck of 2 Mbit/s with a buffer of 1 MB unless NET has a rate; flood200, flood1200 (the highest rate).
+# A download's server uses cubic, as most do (BENCH_CONGESTION), everything else what the kernel does by itself.
 # SYSTEM: see systems.sh.
 if [ -z "${IN_NAMESPACE:-}" ]; then
 	IN_NAMESPACE=1 exec "$(dirname "$0")/../lib/namespace.sh" "$0" "$@"
@@ -59,7 +60,7 @@ clean) net_clean ;;
 *) IFS=/ read -r delay loss rate <<<"$NET" && net_link "$delay" "$loss" "${rate:-}" ;;
 esac
 SERVER_NAME=$FAR credentials_make
-IN=far launch file $PYTHON "$TOP/tests/tools/transfer.py" serve 0.0.0.0:5001 --bytes "${BENCH_BYTES:-5000000}"
+IN=far launch file $PYTHON "$TOP/tests/tools/transfer.py" serve 0.0.0.0:5001 --bytes "${BENCH_BYTES:-5000000}" --congestion "${BENCH_CONGESTION:-cubic}"
 ready file tcp file >/dev/null || fail "no file server"
 system_start "$SYSTEM"
 link_count "$W/before"

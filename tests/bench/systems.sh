@@ -5,7 +5,8 @@
 #   LOAD_ARGUMENTS    what rtpload must know of it
 
 # Options that make Culvert use one connection, and leave its sockets as they are.
-: "${CULVERT_SINGLE_NEAR:=--redundancy never}" "${CULVERT_SINGLE_FAR:=--redundancy never}" "${CULVERT_UNTUNED_NEAR:=}" "${CULVERT_UNTUNED_FAR:=}"
+: "${CULVERT_SINGLE_NEAR:=--carriers 1 --redundancy never}" "${CULVERT_SINGLE_FAR:=--redundancy never}"
+: "${CULVERT_UNTUNED_NEAR:=--sparse-tuning=off}" "${CULVERT_UNTUNED_FAR:=--sparse-tuning=off}"
 
 NEAR=10.77.0.1 FAR=10.77.0.2
 SINK=$FAR:5000 FILE=$FAR:5001 LOAD_ARGUMENTS=() PIDS=

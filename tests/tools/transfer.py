@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """transfer: a download by TCP and its rate.
 
-    serve ADDR:PORT [--bytes N]   prints "ready tcp ADDR:PORT file"; sends N bytes to whoever connects, and closes
+    serve ADDR:PORT [--bytes N] [--congestion NAME]
+                                  prints "ready tcp ADDR:PORT file"; sends N bytes to whoever connects, and closes
     fetch ADDR:PORT               reads to the end; prints JSON, at SIGTERM, too: bytes, seconds, whole
 """
 import argparse
@@ -33,6 +34,11 @@ def send(sock, count):
 
 def serve(options):
     listener = socket.create_server(address(options.where), backlog=64)
+    if options.congestion:
+        try:
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, options.congestion.encode())
+        except OSError as error:
+            print("no %s here: %s" % (options.congestion, error), file=sys.stderr)
     print("ready tcp %s:%d file" % listener.getsockname(), flush=True)
     while True:
         sock, _ = listener.accept()
@@ -57,6 +63,7 @@ def main():
     parser.add_argument("verb", choices=("serve", "fetch"))
     parser.add_argument("where")
     parser.add_argument("--bytes", type=int, default=5000000)
+    parser.add_argument("--congestion")
     options = parser.parse_args()
     (serve if options.verb == "serve" else fetch)(options)
 
