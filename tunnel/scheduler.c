@@ -164,10 +164,12 @@ static void discard(struct scheduler_flow *f, struct packet *p, enum scheduler_r
 /* Half a frame is of no use: one that was not begun in time is not begun at all. */
 static bool is_past(const struct scheduler_flow *f, const struct packet *p, int64_t now_us)
 {
-	if (now_us > p->deadline_us)
+	int64_t time = p->deadline_us - p->born_us, ahead = f->scheduler->ahead_us;
+	int64_t there_us = now_us + (ahead < time / 2 ? ahead : time / 2);
+
+	if (there_us > p->deadline_us)
 		return true;
-	return is_framed(p) && !p->mark.last && now_us > p->deadline_us - (p->deadline_us - p->born_us) / BEGIN_PART &&
-	       !is_begun(f, p, now_us);
+	return is_framed(p) && !p->mark.last && there_us > p->deadline_us - time / BEGIN_PART && !is_begun(f, p, now_us);
 }
 
 /* Drops from the head of a queue what is of no use any more. */

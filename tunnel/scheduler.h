@@ -60,6 +60,7 @@ struct scheduler_class {
 struct scheduler {
 	struct scheduler_class class[TRAFFIC_CLASSES];
 	size_t packets, bytes, max_packets, max_bytes;
+	int64_t ahead_us;	/* what goes now waits so long on the path; the owner's to set. Takes half of a packet's time at most */
 	int64_t expired_us;	/* when it was looked last for what is past its deadline */
 	unsigned waiting;	/* set of classes */
 	unsigned asked;		/* those that the last scheduler_next was about */

@@ -184,6 +184,27 @@ static void test_deadline(void **state)
 	assert_int_equal(s.packets, 0);
 }
 
+/* What would be late when it is there does not go; but half of its time a packet has. */
+static void test_queue_ahead(void **state)
+{
+	(void)state;
+	s.ahead_us = 50 * MS;
+	add(0, AUDIO, 172);
+	now += 150 * MS;
+	assert_int_equal(take().class, AUDIO);
+	add(0, AUDIO, 172);
+	now += 151 * MS;
+	assert_int_equal(take().class, -1);
+	s.ahead_us = 5000 * MS;
+	add(0, AUDIO, 172);
+	now += 100 * MS;
+	assert_int_equal(take().class, AUDIO);
+	add(0, AUDIO, 172);
+	now += 101 * MS;
+	assert_int_equal(take().class, -1);
+	assert_int_equal(gone.count[SCHEDULER_DEADLINE], 2);
+}
+
 /* A shorter deadline behind a longer one of the same class. */
 static void test_deadlines_differ(void **state)
 {
@@ -360,8 +381,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCHEDULED(test_order), SCHEDULED(test_shares), SCHEDULED(test_audio_never_waits),
 		SCHEDULED(test_debts_of_those_asked), SCHEDULED(test_flows), SCHEDULED(test_deadline),
-		SCHEDULED(test_deadlines_differ), SCHEDULED(test_stall), SCHEDULED(test_cap), SCHEDULED(test_cap_bytes),
-		SCHEDULED(test_anything),
+		SCHEDULED(test_queue_ahead), SCHEDULED(test_deadlines_differ), SCHEDULED(test_stall),
+		SCHEDULED(test_cap), SCHEDULED(test_cap_bytes), SCHEDULED(test_anything),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
