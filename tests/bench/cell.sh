@@ -28,6 +28,12 @@ download) DRAIN=6 ;;
 flood*) KINDS=(--flood --size "${LOAD#flood}") ;;
 esac
 
+# What emulates and measures goes before what is measured, where that is allowed and processors are not the point.
+FIRST=() RT=()
+if [ "$NET" != clean ] && chrt --rr 1 true 2>/dev/null; then
+	FIRST=(chrt --rr 1) RT=(--rt)
+fi
+
 net_clean() {
 	ip netns add near && ip netns add far && ip -n near link add lk-a type veth peer name lk-b netns far || fail "no veth pair"
 	ip -n near address add $NEAR/24 dev lk-a && ip -n near link set lk-a up && ip -n near link set lo up
@@ -42,7 +48,7 @@ net_link() { # DELAY LOSS [RATE]
 	esac
 	case $LOAD in video* | download) rate=${rate:-2000} queue=1000000 ;; esac
 	[ -z "$rate" ] || arguments+=(--rate "$rate" --queue "$queue")
-	launch link "$TOOLS/linkem" --ns-a near --ns-b far --create --seed "${BENCH_SEED:-1}" --stats "$W/link" "${arguments[@]}"
+	launch link "${FIRST[@]}" "$TOOLS/linkem" --ns-a near --ns-b far --create --seed "${BENCH_SEED:-1}" --stats "$W/link" "${arguments[@]}"
 	await 10 grep -q "^ready link" "$W/link.out" || fail "the link did not come up: $(cat "$W/link.err")"
 }
 
@@ -66,7 +72,7 @@ system_start "$SYSTEM"
 link_count "$W/before"
 [ "$LOAD" != download ] || IN=near launch fetch $PYTHON "$TOP/tests/tools/transfer.py" fetch "$FILE"
 launch load "$TOOLS/rtpload" --dest "$ENTRANCE" --sink "$SINK" --ns near --sink-ns far --calls "$CALLS" "${KINDS[@]}" "${LOAD_ARGUMENTS[@]}" \
-	--for "$RUN_SECONDS" --warmup 0 --drain $DRAIN --deadline "$((delay + 35)),150,400" --histogram ${PIDS:+--pid "$PIDS"} --quiet
+	--for "$RUN_SECONDS" --warmup 0 --drain $DRAIN --deadline "$((delay + 35)),150,400" --histogram ${PIDS:+--pid "$PIDS"} "${RT[@]}" --quiet
 finish load $((RUN_SECONDS + 120)) || fail "rtpload ended with status $?"
 link_count "$W/after"
 [ ! -S "$W/control" ] || "$CULVERT" status --control "$W/control" --json >"$W/status" 2>/dev/null || :

@@ -1,7 +1,7 @@
 """What Culvert must hold (medians of the repeats), each figure with its goal beside it. Called by report.py."""
 import results
 
-BENEATH_KBPS = 172 * 8 * 50 * 1.6  # a call on the wire: RTP, record, TLS, TCP and IP
+CALL_KBPS = 50 * 275 * 8 / 1000  # one direction of a call on the wire, once: RTP, record, TLS, TCP and IP
 
 
 class Missing(Exception):
@@ -18,7 +18,7 @@ def late150(c):
 
 def download_share(c):
     """Of what the call leaves of the bottleneck, percent."""
-    return 100 * c.download_kbps() / (bottleneck_kbps(c) - BENEATH_KBPS)
+    return 100 * c.download_kbps() / (bottleneck_kbps(c) - CALL_KBPS)
 
 
 def bottleneck_kbps(c):
@@ -137,6 +137,8 @@ def compared_rows(groups):
         if what == "kpps":
             load = "flood" + case.split()[-2]
             peer = best_peer(groups, "clean", load, lambda c: c.data["max_pps"] / 1000, False)
+        elif what == "% of what is left":
+            peer = best_peer(groups, "25/0", "download", download_share, False)
         yield line(case, what, "%s %g" % (">=" if least else "<=", goal), value, judged(value, goal, least), "", peer)
 
 
