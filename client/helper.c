@@ -23,6 +23,7 @@
 #include "tunnel/control.h"
 #include "tunnel/daemon.h"
 #include "tunnel/stream_tls.h"
+#include "tunnel/udp_sender.h"
 
 #define ATTACHED_MAX 4			/* sessions at a time */
 #define PACKETS_SMALL 8192
@@ -427,7 +428,7 @@ static void fill_setup(struct helper *h)
 {
 	const struct options *o = h->options;
 
-	h->host = (struct ingress_host){ h->loop, h->packets, o->max_flows, open_session, h };
+	h->host = (struct ingress_host){ h->loop, h->packets, udp_sender_new(h->loop), o->max_flows, open_session, h };
 	h->setup = (struct attachment_setup){
 		.loop = h->loop,
 		.packets = h->packets,
@@ -528,6 +529,7 @@ void helper_free(struct helper *h)
 	path_free(h->path);
 	route_free(h->route);
 	signer_fini(&h->signer);
+	udp_sender_free(h->host.sender);
 	packet_pool_free(h->packets);
 	free(h);
 }

@@ -19,6 +19,7 @@
 struct ingress_host {
 	struct loop *loop;
 	struct packet_pool *packets;
+	struct udp_sender *sender;
 	unsigned max_flows;	/* local sources or connections of one port */
 	/* The session that takes new channels, or NULL while there is none. */
 	struct session *(*session)(void *ctx);

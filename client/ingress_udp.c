@@ -17,6 +17,7 @@
 #include "tunnel/counters.h"
 #include "tunnel/log.h"
 #include "tunnel/udp.h"
+#include "tunnel/udp_sender.h"
 
 #define IDLE_MS 330000			/* of a flow, until the server says another time */
 #define RETRY_US (5 * LOOP_SECOND)	/* after a refusal */
@@ -164,7 +165,7 @@ static void on_datagram(void *ctx, const uint8_t *p, size_t n)
 {
 	struct flow *f = ctx;
 
-	udp_send(f->port->fd, p, n, &f->source);
+	udp_sender_put(f->port->ingress.host->sender, f->port->fd, p, n, &f->source);
 }
 
 /* Says why once, not with each retry. */
@@ -319,6 +320,7 @@ static void udp_close(struct ingress *i)
 	timer_stop(&p->expiry);
 	later_cancel(i->host->loop, &p->reopen);
 	io_stop(&p->io);
+	udp_sender_flush(i->host->sender);
 	close(p->fd);
 	free(p);
 }

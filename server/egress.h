@@ -30,6 +30,7 @@ struct egress_share {
 struct egress_env {
 	struct loop *loop;
 	struct packet_pool *pool;
+	struct udp_sender *sender;
 	/* The share of a session; it outlives the session's channels. */
 	struct egress_share *(*share)(const struct session *);
 };

@@ -15,6 +15,7 @@
 #include "tunnel/log.h"
 #include "tunnel/session.h"
 #include "tunnel/udp.h"
+#include "tunnel/udp_sender.h"
 
 #define IDLE_MS 330000
 #define BATCHES 4		/* udp_receive calls in one turn: others want their turn, too */
@@ -81,7 +82,7 @@ static void datagram(void *ctx, const uint8_t *p, size_t n)
 {
 	struct egress_udp *e = ctx;
 
-	udp_send(e->fd, p, n, NULL);
+	udp_sender_put(e->env->sender, e->fd, p, n, NULL);
 }
 
 static void closed(void *ctx, uint64_t code, const char *reason)
@@ -92,6 +93,7 @@ static void closed(void *ctx, uint64_t code, const char *reason)
 	(void)reason;
 	e->closed = true;
 	io_stop(&e->io);
+	udp_sender_flush(e->env->sender);
 	close(e->fd);
 	loop_free_later(e->env->loop, e);
 }

@@ -15,6 +15,7 @@
 #include "framing/error.h"
 #include "tunnel/daemon.h"
 #include "tunnel/log.h"
+#include "tunnel/udp_sender.h"
 
 #define ERROR_TEXT 1024
 #define STOP_WAIT (300 * LOOP_MS)	/* for BYE to reach the helpers */
@@ -299,6 +300,7 @@ static void server_fini(struct server *s)
 	credentials_free(s->credentials);
 	cover_free(s->cover);
 	options_fini(&s->options);
+	udp_sender_free(s->egress.sender);
 	packet_pool_free(s->pool);
 	loop_free(s->loop);
 }
@@ -312,7 +314,7 @@ static void server_init(struct server *s, const struct options *o)
 	s->began_us = loop_now(s->loop);
 	s->pool = packet_pool_new(PACKETS_SMALL, PACKETS_LARGE);
 	s->resolver = resolver_new(s->loop);
-	s->egress = (struct egress_env){ s->loop, s->pool, sessions_share };
+	s->egress = (struct egress_env){ s->loop, s->pool, udp_sender_new(s->loop), sessions_share };
 	make_sessions(s);
 	make_seals(s);
 	s->front = (struct front){ .loop = s->loop, .base = s->options.base, .sessions = s->sessions, .seals = s->seals };

@@ -1,7 +1,8 @@
 /*
  * UDP on Linux: recvmmsg into small packets; what a datagram has beyond the
- * small size spills into a buffer and moves to a large packet. Called by the
- * helper's ingress and the server's egress.
+ * small size spills into a buffer and moves to a large packet. The TOS octet
+ * comes along as a control message. Called by the helper's ingress and the
+ * server's egress.
  */
 #include "tunnel/udp.h"
 
@@ -11,10 +12,21 @@
 
 #include "tunnel/counters.h"
 
-#define UDP_RETRIES 4		/* pending ICMP errors taken off a socket in a row */
+#define FEWEST 2		/* slots made ready for one call at least */
 
+/* What recvmmsg fills; slots are made ready again before each call, only as many as it is told of. */
+struct slot {
+	struct iovec iov[2];
+	struct packet *packet;
+	uint8_t control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
+};
+
+static struct mmsghdr msgs[UDP_BATCH];
+static struct slot slots[UDP_BATCH];
 /* Behind each small packet of a batch; touched only by large datagrams. */
 static uint8_t spill[UDP_BATCH][PACKET_MAX - PACKET_SMALL + 1];
+/* Slots to begin with: a lone packet must not pay for a batch, nor a batch for many calls. */
+static unsigned usual = FEWEST;
 
 static int udp_socket(const struct address *a)
 {
@@ -22,11 +34,15 @@ static int udp_socket(const struct address *a)
 
 	if (fd < 0)
 		return -1;
-	/* More room than the default survives bursts; less is no reason to fail. */
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+	/* More room than the default survives bursts; less is no reason to fail. Root may have more than rmem_max. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-	if (a->sa.ss_family == AF_INET6)
+	(void)setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &on, sizeof on);
+	if (a->sa.ss_family == AF_INET6) {
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof on);
+	}
 	return fd;
 }
 
@@ -55,8 +71,7 @@ int udp_connect(const struct address *remote)
 	return fd < 0 ? -1 : udp_or_close(fd, connect(fd, (const struct sockaddr *)&remote->sa, remote->len));
 }
 
-/* An error that belongs to a datagram sent before, not to the call that reports it. */
-static bool udp_is_icmp(int error)
+bool udp_is_icmp(int error)
 {
 	switch (error) {
 	case ECONNREFUSED:
@@ -115,65 +130,95 @@ static void udp_discard(int fd)
 	}
 }
 
-static int udp_batch(int fd, struct mmsghdr *msg, unsigned n)
+/* The six bits of the TOS octet or traffic class that are the DSCP; 0 if the kernel does not say. */
+static uint8_t udp_dscp(struct msghdr *h)
 {
-	int got = -1;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+		int class;
 
-	for (unsigned i = 0; i < UDP_RETRIES && got < 0; i++) {
-		got = recvmmsg(fd, msg, n, MSG_DONTWAIT, NULL);
-		if (got < 0 && !udp_is_icmp(errno))
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS)
+			return *CMSG_DATA(c) >> 2;
+		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
+			memcpy(&class, CMSG_DATA(c), sizeof class);
+			return (uint8_t)((unsigned)class >> 2 & 63);
+		}
+	}
+	return 0;
+}
+
+/* Makes up to n slots ready: how many; fewer when the pool ends. */
+static unsigned udp_prepare(struct packet_pool *pool, struct address *from, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct slot *s = &slots[i];
+		struct packet *p = s->packet = packet_get(pool, PACKET_SMALL);
+
+		if (!p)
+			return i;
+		s->iov[0] = (struct iovec){ p->data, p->cap };
+		s->iov[1] = (struct iovec){ spill[i], sizeof spill[i] };
+		msgs[i].msg_hdr = (struct msghdr){
+			.msg_name = from ? &from[i].sa : NULL,
+			.msg_namelen = from ? sizeof from[i].sa : 0,
+			.msg_iov = s->iov, .msg_iovlen = 2,
+			.msg_control = s->control, .msg_controllen = sizeof s->control,
+		};
+	}
+	return n;
+}
+
+static unsigned udp_batch(int fd, unsigned n)
+{
+	for (unsigned i = 0; i < UDP_RETRIES; i++) {
+		int got = recvmmsg(fd, msgs, n, MSG_DONTWAIT, NULL);
+
+		if (got >= 0)
+			return (unsigned)got;
+		if (!udp_is_icmp(errno))
 			break;
 	}
-	return got < 0 ? 0 : got;
+	return 0;
+}
+
+/* One call for up to n datagrams: how many it brought, *kept of which are in out. */
+static unsigned udp_take(int fd, struct packet_pool *pool, struct packet **out, struct address *from, unsigned n,
+			 int64_t now_us, unsigned *kept)
+{
+	unsigned have = udp_prepare(pool, from, n), got = have ? udp_batch(fd, have) : 0;
+
+	*kept = 0;
+	if (!have)
+		udp_discard(fd);
+	for (unsigned i = got; i < have; i++)
+		packet_put(slots[i].packet);
+	for (unsigned i = 0; i < got; i++) {
+		struct msghdr *h = &msgs[i].msg_hdr;
+		struct packet *p = udp_whole(pool, slots[i].packet, msgs[i].msg_len, h->msg_flags, spill[i], now_us);
+
+		if (!p)
+			continue;
+		p->dscp = udp_dscp(h);
+		if (from) {
+			if (*kept != i)
+				from[*kept] = from[i];
+			from[*kept].len = h->msg_namelen;
+		}
+		out[(*kept)++] = p;
+	}
+	return got;
 }
 
 unsigned udp_receive(int fd, struct packet_pool *pool, struct packet **out, struct address *from, unsigned n,
 		     int64_t now_us)
 {
-	struct mmsghdr msg[UDP_BATCH];
-	struct iovec iov[UDP_BATCH][2];
-	struct packet *packet[UDP_BATCH];
-	unsigned have, got, kept = 0;
+	unsigned most = n < UDP_BATCH ? n : UDP_BATCH, ask = usual < most ? usual : most;
+	unsigned kept, more, got = udp_take(fd, pool, out, from, ask, now_us, &kept);
 
-	if (n > UDP_BATCH)
-		n = UDP_BATCH;
-	for (have = 0; have < n; have++) {
-		struct packet *p = packet[have] = packet_get(pool, PACKET_SMALL);
-
-		if (!p)
-			break;
-		iov[have][0] = (struct iovec){ p->data, p->cap };
-		iov[have][1] = (struct iovec){ spill[have], sizeof spill[have] };
-		memset(&msg[have], 0, sizeof msg[have]);
-		msg[have].msg_hdr.msg_iov = iov[have];
-		msg[have].msg_hdr.msg_iovlen = 2;
-		if (from) {
-			msg[have].msg_hdr.msg_name = &from[have].sa;
-			msg[have].msg_hdr.msg_namelen = sizeof from[have].sa;
-		}
+	if (got == ask && got < most) {
+		got += udp_take(fd, pool, out + kept, from ? from + kept : NULL, most - got, now_us, &more);
+		kept += more;
 	}
-	if (!have) {
-		udp_discard(fd);
-		return 0;
-	}
-	got = (unsigned)udp_batch(fd, msg, have);
-	for (unsigned i = 0; i < have; i++) {
-		struct packet *p = packet[i];
-
-		if (i >= got) {
-			packet_put(p);
-			continue;
-		}
-		p = udp_whole(pool, p, msg[i].msg_len, msg[i].msg_hdr.msg_flags, spill[i], now_us);
-		if (!p)
-			continue;
-		if (from) {
-			if (kept != i)
-				from[kept] = from[i];
-			from[kept].len = msg[i].msg_hdr.msg_namelen;
-		}
-		out[kept++] = p;
-	}
+	usual = 2 * got < FEWEST ? FEWEST : 2 * got < UDP_BATCH ? 2 * got : UDP_BATCH;
 	return kept;
 }
 

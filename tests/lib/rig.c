@@ -47,7 +47,7 @@ void log_write(enum log_level level, struct log_limit *l, const char *area, cons
 void rig_set_up(struct packet_pool *packets, unsigned max_flows)
 {
 	rig = (struct rig){ .loop = loop_new(), .session_open = true };
-	rig.host = (struct ingress_host){ rig.loop, packets, max_flows, open_session, NULL };
+	rig.host = (struct ingress_host){ rig.loop, packets, NULL, max_flows, open_session, NULL };
 }
 
 int rig_bind(const struct ingress_kind *kind, const char *host)
@@ -68,9 +68,16 @@ void rig_open(const struct ingress_kind *kind, int fd, const char *service, unsi
 	rig.ingress = kind->open(&rig.host, fd, service, port_index);
 }
 
+void rig_close(void)
+{
+	if (rig.ingress)
+		rig.ingress->kind->close(rig.ingress);
+	rig.ingress = NULL;
+}
+
 void rig_tear_down(void)
 {
-	rig.ingress->kind->close(rig.ingress);
+	rig_close();
 	loop_free(rig.loop);
 }
 

@@ -23,7 +23,8 @@ struct session *rig_session(void);
 void rig_set_up(struct packet_pool *, unsigned max_flows);
 int rig_bind(const struct ingress_kind *, const char *host);
 void rig_open(const struct ingress_kind *, int fd, const char *service, unsigned port_index);
-/* Closes the port, frees the loop. */
+/* Closes the port; also frees the loop. */
+void rig_close(void);
 void rig_tear_down(void);
 
 /* Some turns, for what should not happen. */

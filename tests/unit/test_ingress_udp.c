@@ -1,4 +1,4 @@
-/* links: client/ingress_udp.c client/ingress.c tunnel/loop.c tunnel/address.c tunnel/udp_linux.c tunnel/counters.c framing/packet.c framing/capsule.c framing/cursor.c framing/varint.c tests/lib/rig.c tests/lib/turns.c */
+/* links: client/ingress_udp.c client/ingress.c tunnel/loop.c tunnel/address.c tunnel/udp_linux.c tunnel/udp_sender_linux.c tunnel/counters.c framing/packet.c framing/capsule.c framing/cursor.c framing/varint.c tests/lib/rig.c tests/lib/turns.c */
 /* libs: -lev */
 /* UDP ingress over real sockets and fake channels: flows, sizes, caps, refusals, lost sessions. */
 #include <setjmp.h>
@@ -17,6 +17,7 @@
 #include "tunnel/channel.h"
 #include "tunnel/counters.h"
 #include "tunnel/udp.h"
+#include "tunnel/udp_sender.h"
 
 #define FLOWS 4			/* cap of the port under test */
 #define CHANNELS 16
@@ -81,6 +82,7 @@ static int setup(void **state)
 	limit = CHANNELS;
 	memset(counters, 0, sizeof counters);
 	rig_set_up(packet_pool_new(64, 4), FLOWS);
+	rig.host.sender = udp_sender_new(rig.loop);
 	rig_open(&ingress_udp, rig_bind(&ingress_udp, "127.0.0.1"), "rtp", 3);
 	return 0;
 }
@@ -91,6 +93,8 @@ static int teardown(void **state)
 	for (unsigned i = 0; i < opened; i++)
 		if (channels[i].ops)
 			close_channel(i, CODE_SESSION_LOST);
+	rig_close();
+	udp_sender_free(rig.host.sender);
 	rig_tear_down();
 	packet_pool_free(rig.host.packets);
 	return 0;
@@ -136,6 +140,7 @@ static void test_one_channel_per_source(void **state)
 	/* Answers go to the right source. */
 	channels[1].ops->datagram(channels[1].ctx, (const uint8_t *)"to b", 4);
 	channels[0].ops->datagram(channels[0].ctx, (const uint8_t *)"a!", 2);
+	rig_run_turns(1);
 	assert_int_equal(hear(a, got, sizeof got), 2);
 	assert_memory_equal(got, "a!", 2);
 	assert_int_equal(hear(b, got, sizeof got), 4);
@@ -158,6 +163,7 @@ static void test_sizes(void **state)
 		rig_run_until(&channels[0].sent, i + 1);
 		assert_int_equal(channels[0].last_len, sizes[i]);
 		channels[0].ops->datagram(channels[0].ctx, bytes, sizes[i]);
+		rig_run_turns(1);
 		assert_int_equal(hear(a, got, sizeof got), (ssize_t)sizes[i]);
 		assert_memory_equal(got, bytes, sizes[i]);
 	}
@@ -219,6 +225,7 @@ static void test_lost_session_comes_back(void **state)
 	assert_int_equal(channels[2].sent + channels[3].sent, 8);
 	for (unsigned i = 2; i < 4; i++)
 		channels[i].ops->datagram(channels[i].ctx, (const uint8_t *)"again", 5);
+	rig_run_turns(1);
 	assert_int_equal(hear(a, got, sizeof got), 5);
 	assert_int_equal(hear(b, got, sizeof got), 5);
 	/* An old session is cut while another one is open. */

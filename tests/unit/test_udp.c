@@ -114,6 +114,62 @@ static void test_no_large(void **state)
 		packet_put(held[i]);
 }
 
+/* However many came last time: all that wait come at once. */
+static void test_few_then_many(void **state)
+{
+	static const unsigned counts[] = { 1, UDP_BATCH, 1, 3, 17, 2 };
+	struct packet *p[UDP_BATCH];
+	struct address from[UDP_BATCH];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+		for (unsigned k = 0; k < counts[i]; k++)
+			assert_true(udp_send(b, bytes + k, 10 + k, NULL));
+		wait_for(a);
+		assert_int_equal(udp_receive(a, pool, p, from, UDP_BATCH, 0), counts[i]);
+		for (unsigned k = 0; k < counts[i]; k++) {
+			assert_int_equal(p[k]->len, 10 + k);
+			assert_memory_equal(p[k]->data, bytes + k, 10 + k);
+			assert_true(address_equal(&from[k], &from[0]));
+			packet_put(p[k]);
+		}
+	}
+}
+
+static void check_dscp(const char *host, int level, int option)
+{
+	static const int classes[] = { 46 << 2, 0, 34 << 2 | 2, 63 << 2 };
+	struct address here;
+	struct packet *p[UDP_BATCH];
+	int in, out;
+
+	assert_true(address_literal(host, 0, &here));
+	in = udp_bind(&here);
+	assert_true(in >= 0);
+	assert_int_equal(address_of_socket(in, &here), 0);
+	out = udp_connect(&here);
+	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+		assert_int_equal(setsockopt(out, level, option, &classes[i], sizeof classes[i]), 0);
+		assert_true(udp_send(out, bytes, 20, NULL));
+	}
+	wait_for(in);
+	assert_int_equal(udp_receive(in, pool, p, NULL, UDP_BATCH, 0), 4);
+	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+		assert_int_equal(p[i]->dscp, classes[i] >> 2);
+		packet_put(p[i]);
+	}
+	close(in);
+	close(out);
+}
+
+/* The class that the application marked its packets with, without the bits of ECN. */
+static void test_dscp(void **state)
+{
+	(void)state;
+	check_dscp("127.0.0.1", IPPROTO_IP, IP_TOS);
+	check_dscp("::1", IPPROTO_IPV6, IPV6_TCLASS);
+}
+
 /* With an empty pool the socket is drained all the same. */
 static void test_no_packets(void **state)
 {
@@ -172,6 +228,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_batch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_large, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_few_then_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dscp, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_packets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
