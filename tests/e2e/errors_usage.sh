@@ -59,10 +59,17 @@ for forward in udp 5004=udp UDP://127.0.0.1:5004=udp http://127.0.0.1:5004=udp; 
 	wrong 'begins with udp:// or tcp://; for example' "$CULVERT" "${rest[@]}" --server https://localhost -L $forward
 done
 wrong "'=SERVICE' is missing at the end" "$CULVERT" "${rest[@]}" --server https://localhost -L udp://127.0.0.1:5004
-for forward in udp://127.0.0.1=udp udp://127.0.0.1:5013-5004=udp udp://127.0.0.1:70000=udp 'udp://127.0.0.1:1=a tcp://127.0.0.1:2=b'; do
+for forward in udp://127.0.0.1=udp udp://127.0.0.1:5013-5004=udp udp://127.0.0.1:70000=udp; do
 	wrong 'ADDRESS:PORT or ADDRESS:FIRST-LAST' "$CULVERT" "${rest[@]}" --server https://localhost -L "$forward"
 done
-wrong 'a service name has' "$CULVERT" "${rest[@]}" --server https://localhost -L udp://127.0.0.1:5004=RTP
+for forward in udp://127.0.0.1:5004=RTP 'udp://127.0.0.1:1=a tcp://127.0.0.1:2=b'; do
+	wrong 'a service name has' "$CULVERT" "${rest[@]}" --server https://localhost -L "$forward"
+done
+wrong 'class must be auto, audio, video, control or bulk' "$CULVERT" "${rest[@]}" --server https://localhost -L udp://127.0.0.1:5004=a,class=loud
+wrong 'redundancy must be auto, always or never' "$CULVERT" "${rest[@]}" --server https://localhost -L udp://127.0.0.1:5004=a,redundancy=on
+wrong 'deadline-ms must be a number from 10 to 60000' "$CULVERT" "${rest[@]}" --server https://localhost -L udp://127.0.0.1:5004=a,deadline-ms=5
+wrong 'are for udp:// alone' "$CULVERT" "${rest[@]}" --server https://localhost -L tcp://127.0.0.1:5004=a,class=audio
+wrong '--redundancy: must be auto, always or never' "$CULVERT" "${at[@]}" "${rest[@]}" --redundancy on
 wrong 'more than 1024 ports' "$CULVERT" "${rest[@]}" --server https://localhost -L udp://127.0.0.1:5004-7000=udp
 
 # Values

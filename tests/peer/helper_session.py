@@ -212,7 +212,8 @@ class HelperSession(Session):
 
     def open_datagram(self, service: str, index: int, user: Flow) -> DatagramChannel:
         channel = DatagramChannel(self.take_id(), service, self.settings.deadline)
-        channel.parameters = {wire.P_INDEX: index, wire.P_DEADLINE: self.settings.deadline}
+        channel.parameters = {wire.P_INDEX: index, wire.P_DEADLINE: self.settings.deadline, wire.P_REDUNDANCY: 0,
+                              wire.P_AUDIO_TYPES: b"\x00\x08\x6f", wire.P_VIDEO_TYPES: b"\x60"}
         channel.user = user
         self.pending[("open", channel.ident)] = None
         self.add_channel(channel)

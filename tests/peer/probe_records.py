@@ -61,6 +61,9 @@ async def probe_malformed_capsules_end_the_exchange_by_closing(client: Client) -
         "record without its head": wire.capsule(wire.RECORD, b"\0"),
         "RECORD in RECORD": session.record(wire.record(0, 0, b"")),
         "repeated parameter": session.record(doubled),
+        "no payload type": session.record(wire.capsule(wire.OPEN, b"\x02\x00\x00\x03rtp\x16\x02\x00\x80")),
+        "too many payload types": session.record(wire.capsule(wire.OPEN, b"\x02\x00\x00\x03rtp\x17\x21" + bytes(33))),
+        "no such redundancy": session.record(wire.capsule(wire.OPEN, b"\x02\x00\x00\x03rtp\x15\x01\x03")),
         "missing fields of a channel unknown": session.record(wire.capsule(wire.ACK, b"\x04")),
     }.items():
         await fails(client, session, bad, cause)

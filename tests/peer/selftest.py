@@ -107,6 +107,14 @@ class Capsules(unittest.TestCase):
                               (wire.Opened.decode, b"\x02\x12\x01\x05"), (wire.Datagram.decode, b"\x02\x00\x00")):
             self.assertRaises(wire.Malformed, decode, value)
 
+    def test_payload_types(self):
+        opened = wire.Opened(2, {wire.P_REDUNDANCY: 2, wire.P_AUDIO_TYPES: b"\x00\x7f"})
+        self.assertEqual(opened.encode(), b"\x11\x08\x02\x15\x01\x02\x16\x02\x00\x7f")
+        self.assertEqual(wire.Opened.decode(opened.encode()[2:]), opened)
+        for bad in (b"\x02\x16\x01\x80", b"\x02\x17\x21" + bytes(33), b"\x02\x15\x01\x03"):
+            with self.assertRaises(wire.Malformed):
+                wire.Opened.decode(bad)
+
     def test_unknown_parameters_are_ignored(self):
         self.assertEqual(wire.Opened.decode(b"\x02\x3f\x01\x00\x11\x01\x02").parameters, {wire.P_CLASS: 2})
 

@@ -81,7 +81,7 @@ class Session(Outgoing, Incoming):
         self.send_limit = parameters.get(wire.P_SESSION_WINDOW, 1_048_576)
         self.peer_channel_window = parameters.get(wire.P_CHANNEL_WINDOW, 262_144)
 
-    def own_parameters(self) -> dict[int, int | str]:
+    def own_parameters(self) -> dict[int, wire.Parameter]:
         return {wire.P_CHANNELS: self.settings.channels, wire.P_SESSION_WINDOW: self.settings.session_window,
                 wire.P_CHANNEL_WINDOW: self.settings.channel_window, wire.P_SOFTWARE: "culvert_peer.py 1"}
 

@@ -277,7 +277,7 @@ class StreamChannel:
         self.session = session
         self.ident = ident
         self.target = target
-        self.parameters: dict[int, int | str] = {}
+        self.parameters: dict[int, wire.Parameter] = {}
         self.send = SendHalf(send_limit)
         self.receive = ReceiveHalf(session, receive_window)
         self.changed = Signal()
@@ -299,7 +299,7 @@ class DatagramChannel:
     def __init__(self, ident: int, target: str, deadline: int):
         self.ident = ident
         self.target = target
-        self.parameters: dict[int, int | str] = {}
+        self.parameters: dict[int, wire.Parameter] = {}
         self.deadline = deadline
         self.next_sequence = 0
         self.known_seen = -1       # the largest sequence of ours that is known to have come

@@ -33,7 +33,7 @@ FEATURE_PROBES = 1  # section 5
 
 # Parameters, section 5.
 P_CHANNELS, P_SESSION_WINDOW, P_CHANNEL_WINDOW, P_KEEPALIVE, P_MAX_HOLD, P_SOFTWARE = range(1, 7)
-P_INDEX, P_CLASS, P_DEADLINE, P_IDLE, P_THIS_WINDOW = range(16, 21)
+P_INDEX, P_CLASS, P_DEADLINE, P_IDLE, P_THIS_WINDOW, P_REDUNDANCY, P_AUDIO_TYPES, P_VIDEO_TYPES = range(16, 24)
 
 KIND_DATAGRAM, KIND_STREAM = 0, 1
 SERVICE_CHARS = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789._-")
@@ -162,25 +162,28 @@ def text(octets: bytes) -> str:
 
 # ---------------------------------------------------------------- parameters (section 5)
 
-def write_parameters(parameters: dict[int, int | str]) -> bytes:
+Parameter = int | str | bytes
+
+def write_parameters(parameters: dict[int, Parameter]) -> bytes:
     out = bytearray()
     for number, value in parameters.items():
-        out += varint(number) + block(value.encode() if isinstance(value, str) else varint(value))
+        octets = value.encode() if isinstance(value, str) else varint(value) if isinstance(value, int) else value
+        out += varint(number) + block(octets)
     return bytes(out)
 
 
-# What a known parameter may hold: (least, greatest) for numbers, None for the text.
+# What a known parameter may hold: (least, greatest) for numbers, None for the text and for payload types.
 PARAMETER_RANGES: dict[int, tuple[int, int] | None] = {
     P_CHANNELS: (0, 65_535), P_SESSION_WINDOW: (0, VARINT_MAX), P_CHANNEL_WINDOW: (0, VARINT_MAX),
     P_KEEPALIVE: (500, 60_000), P_MAX_HOLD: (0, VARINT_MAX), P_SOFTWARE: None,
-    P_INDEX: (0, 65_535), P_CLASS: (0, VARINT_MAX), P_DEADLINE: (10, 60_000), P_IDLE: (0, VARINT_MAX),
-    P_THIS_WINDOW: (0, VARINT_MAX),
+    P_INDEX: (0, 65_535), P_CLASS: (0, 4), P_DEADLINE: (10, 60_000), P_IDLE: (0, VARINT_MAX),
+    P_THIS_WINDOW: (0, VARINT_MAX), P_REDUNDANCY: (0, 2), P_AUDIO_TYPES: None, P_VIDEO_TYPES: None,
 }
 
 
-def read_parameters(reader: Reader) -> dict[int, int | str]:
+def read_parameters(reader: Reader) -> dict[int, Parameter]:
     """Pairs until the end of the value; unknown ones are left out, a repeated one is malformed."""
-    found: dict[int, int | str] = {}
+    found: dict[int, Parameter] = {}
     seen: set[int] = set()
     while reader.left:
         number, value = reader.varint(), reader.block()
@@ -192,8 +195,12 @@ def read_parameters(reader: Reader) -> dict[int, int | str]:
     return found
 
 
-def read_parameter(number: int, value: bytes) -> int | str:
+def read_parameter(number: int, value: bytes) -> Parameter:
     bounds = PARAMETER_RANGES[number]
+    if number in (P_AUDIO_TYPES, P_VIDEO_TYPES):
+        if len(value) > 32 or any(kind > 127 for kind in value):
+            raise Malformed(f"parameter {number} has what is no payload type, or too many")
+        return value
     if bounds is None:
         if len(value) > 128:
             raise Malformed("software text too long")
@@ -341,7 +348,7 @@ class Hello:
     version_min: int
     version_max: int
     features: int
-    parameters: dict[int, int | str] = field(default_factory=dict)
+    parameters: dict[int, Parameter] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         return capsule(HELLO, varint(self.version_min), varint(self.version_max), varint(self.features),
@@ -363,7 +370,7 @@ class Welcome:
     features: int
     node: int
     epoch: int
-    parameters: dict[int, int | str] = field(default_factory=dict)
+    parameters: dict[int, Parameter] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         return capsule(WELCOME, varint(self.version), varint(self.features), struct.pack(">QQ", self.node, self.epoch),
@@ -404,7 +411,7 @@ class Open:
     channel: int
     kind: int
     target: str
-    parameters: dict[int, int | str] = field(default_factory=dict)
+    parameters: dict[int, Parameter] = field(default_factory=dict)
     form: int = 0
 
     def encode(self) -> bytes:
@@ -425,7 +432,7 @@ class Open:
 @dataclass
 class Opened:
     channel: int
-    parameters: dict[int, int | str] = field(default_factory=dict)
+    parameters: dict[int, Parameter] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         return capsule(OPENED, varint(self.channel), write_parameters(self.parameters))
