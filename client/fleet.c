@@ -15,7 +15,9 @@
 #define TICK_ASKED (20 * LOOP_MS)
 #define LINGER (10 * LOOP_SECOND)	/* fewer are wanted for so long before one retires */
 #define OPEN_MAX (10 * LOOP_SECOND)	/* for a carrier to be proven, waiting for a connection included */
-#define ALIVE (500 * LOOP_MS)		/* something came since then: it delivers */
+#define ALIVE (400 * LOOP_MS)		/* something came since then: it delivers */
+#define SUSPECT 300			/* ms that its oldest record is overdue */
+#define ANSWER (50 * LOOP_MS)		/* and two round trips, for those that were asked */
 #define OVERDUE (1000)			/* ms, or */
 #define OVERDUE_TRIPS 6			/* round trips: its oldest record is not going to arrive in time */
 #define REPLACE_MAX (10 * LOOP_SECOND)	/* for another one to stand in the place of one that does not deliver */
@@ -51,6 +53,7 @@ struct fleet {
 	unsigned wanted;
 	int64_t sunk_us;	/* when fewer became wanted */
 	int64_t asked_us;	/* 0: nobody was, or one answered */
+	bool silent;		/* which was told */
 	bool doomed;
 	unsigned failures;	/* in a row */
 	int64_t not_before;	/* the next one */
@@ -200,27 +203,75 @@ static bool is_bad(const struct carrier *c)
 	return stats.stalled || stats.overdue_ms > (late > OVERDUE ? late : OVERDUE);
 }
 
-/* What does not deliver while the one in use does is replaced: it is not the path. */
+static bool is_suspect(const struct carrier *c)
+{
+	struct carrier_stats stats;
+
+	carrier_stats(c, &stats);
+	return stats.stalled || stats.overdue_ms > SUSPECT;
+}
+
+/* When something last came on another than this one. */
+static int64_t others_heard(struct fleet *f, const struct companion *one)
+{
+	struct carrier_stats stats;
+	int64_t newest;
+
+	carrier_stats(f->lead, &stats);
+	newest = stats.heard_us;
+	EACH(f, k) {
+		carrier_stats(k->carrier, &stats);
+		if (k != one && stats.proven && stats.heard_us > newest)
+			newest = stats.heard_us;
+	}
+	return newest;
+}
+
+/* All are asked whether it is the path. Where something came a moment ago, the answers are waited for. */
+static void doubt(struct fleet *f, bool silent)
+{
+	struct carrier_stats stats;
+
+	carrier_stats(f->lead, &stats);
+	if (!f->asked_us) {
+		carrier_ask(f->lead);
+		fleet_ask(f);
+		f->silent = false;
+	}
+	if (f->silent || (!silent && now_of(f) - f->asked_us < 2 * (int64_t)stats.rtt_us + ANSWER))
+		return;
+	f->silent = true;
+	f->events->silent(f->ctx);
+}
+
+/* What does not deliver is replaced, when something came on another since. */
 static void judge(struct fleet *f)
 {
-	bool path_delivers = f->lead && !is_bad(f->lead) && is_delivering(f, f->lead);
+	bool doubted = false, silent = true;
 
 	EACH(f, k) {
+		int64_t heard = others_heard(f, k);
+
 		if (k->proven_us < 0 || k->doomed)
 			continue;
 		if (!is_bad(k->carrier)) {
 			k->bad_us = 0;
 			k->leaving = false;
-			continue;
-		}
-		if (!k->bad_us)
+		} else if (!k->bad_us) {
 			k->bad_us = now_of(f);
-		if (k->leaving || !path_delivers)
+		}
+		if (k->bad_us && !k->leaving && heard > k->bad_us) {
+			log_debug("fleet", session_tag(f->session), "one of its carriers does not deliver: it is replaced");
+			k->leaving = true;
+			f->replaced++;
+		}
+		if (k->leaving || !is_suspect(k->carrier))
 			continue;
-		log_debug("fleet", session_tag(f->session), "one of its carriers does not deliver: it is replaced");
-		k->leaving = true;
-		f->replaced++;
+		silent &= now_of(f) - heard > ALIVE;
+		doubted = true;
 	}
+	if (doubted)
+		doubt(f, silent);
 }
 
 static void end_replaced(struct fleet *f)
@@ -298,18 +349,22 @@ static bool open_one(struct fleet *f)
 
 /* ---- mending ---- */
 
+static bool has_answered(const struct fleet *f, const struct carrier *c)
+{
+	struct carrier_stats stats;
+
+	carrier_stats(c, &stats);
+	return stats.proven && !stats.stalled && stats.heard_us > f->asked_us;
+}
+
 static void look_for_answers(struct fleet *f)
 {
-	bool answered = false;
+	bool answered = f->lead && has_answered(f, f->lead);
 
 	if (!f->asked_us)
 		return;
-	EACH(f, k) {
-		struct carrier_stats stats;
-
-		carrier_stats(k->carrier, &stats);
-		answered |= k->proven_us >= 0 && !stats.stalled && stats.heard_us > f->asked_us;
-	}
+	EACH(f, k)
+		answered |= !k->doomed && has_answered(f, k->carrier);
 	if (answered || now_of(f) - f->asked_us >= ASKED_MAX)
 		f->asked_us = 0;
 	if (answered)

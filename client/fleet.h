@@ -21,8 +21,11 @@ struct fleet_config {
 	unsigned most;		/* 1 to 8; 0: 8 */
 };
 
+/* Not from within a call of fleet_*. */
 struct fleet_events {
-	/* One that fleet_ask asked has answered. Not from within a call of fleet_*. */
+	/* One does not deliver, and nothing came on any other either: all are asked now, the one in use too. */
+	void (*silent)(void *ctx);
+	/* One of those that were asked has answered. */
 	void (*answered)(void *ctx);
 };
 

@@ -210,12 +210,38 @@ static bool promote(struct ladder *l, struct attempt *a)
 	return true;
 }
 
-/* One of those beside the carrier that stalls delivers: what was begun to leave the rung is not needed. */
-static void on_answered(void *ctx)
+/* What stalls may come back: poll is proven beside it, and whichever delivers first is used. */
+static void open_beside_stalled(struct ladder *l)
+{
+	const struct rung *safe = ladder_safe_rung(l);
+
+	if (l->config->only || l->active->rung == safe || ladder_attempt_on(l, safe))
+		return;
+	if (!ladder_open(l, safe))
+		no_room(l);
+}
+
+static void on_silent(void *ctx)
 {
 	struct ladder *l = ctx;
 
-	if (!l->active || !l->active->stalled || !promote(l, l->active))
+	if (!l->active || l->active->stalled)
+		return;
+	l->active->stalled = true;	/* until it is heard of */
+	open_beside_stalled(l);
+}
+
+/* One delivers, the carrier in use or another: what was begun to leave the rung is not needed. */
+static void on_answered(void *ctx)
+{
+	struct ladder *l = ctx;
+	struct carrier_stats stats;
+
+	if (!l->active || !l->active->stalled)
+		return;
+	carrier_stats(l->active->carrier, &stats);
+	l->active->stalled = stats.stalled;
+	if (stats.stalled && !promote(l, l->active))
 		return;
 	for (size_t i = 0; i < LADDER_ATTEMPTS; i++) {
 		struct attempt *a = &l->attempt[i];
@@ -227,18 +253,7 @@ static void on_answered(void *ctx)
 	}
 }
 
-static const struct fleet_events fleet_events = { on_answered };
-
-/* What stalls may come back: poll is proven beside it, and whichever delivers first is used. */
-static void open_beside_stalled(struct ladder *l)
-{
-	const struct rung *safe = ladder_safe_rung(l);
-
-	if (l->config->only || l->active->rung == safe || ladder_attempt_on(l, safe))
-		return;
-	if (!ladder_open(l, safe))
-		no_room(l);
-}
+static const struct fleet_events fleet_events = { on_silent, on_answered };
 
 /* Nothing carries and nothing is under way: again, now or later. */
 static void begin_again(struct ladder *l, const struct rung *rung, int error, const char *why, bool worked)

@@ -74,7 +74,7 @@ struct carrier *carrier_open_beside(struct session *, const struct rung *, const
 void carrier_retire(struct carrier *);
 /* Its events go to somebody else from now on. */
 void carrier_adopt(struct carrier *, const struct carrier_events *, void *ctx);
-/* Asks for a sign of life on its streamed answer; see carrier_stats.heard_us. */
+/* Asks for a sign of life on its streamed answer (carrier_stats.heard_us); it stalls when none comes. */
 void carrier_ask(struct carrier *);
 const struct rung *carrier_rung(const struct carrier *);
 bool carrier_is_proven(const struct carrier *);

@@ -460,12 +460,6 @@ void carrier_adopt(struct carrier *c, const struct carrier_events *events, void 
 	helper_of(c)->ctx = ctx;
 }
 
-void carrier_ask(struct carrier *c)
-{
-	c->marks_due = 1;
-	session_kick(c->session);
-}
-
 const struct rung *carrier_rung(const struct carrier *c)
 {
 	return c->ops == &helper_ops ? ((const struct carrier_helper *)(const void *)c)->rung : NULL;

@@ -137,6 +137,16 @@ void carrier_stall_tick(void *ctx)
 		h->events->stalled(h->ctx, &h->base, h->base.stalled);	/* it may be gone now */
 }
 
+void carrier_ask(struct carrier *c)
+{
+	struct carrier_helper *h = (struct carrier_helper *)c;
+
+	if (c->state != CARRIER_PROVEN || !h->streamed_down)
+		return;
+	ask(h);
+	carrier_stall_active(h);
+}
+
 void carrier_stall_active(struct carrier_helper *h)
 {
 	if (h->base.state != CARRIER_PROVEN || !h->streamed_down)
