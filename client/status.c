@@ -108,6 +108,11 @@ static void path(struct status_path *out, const struct ladder *ladder, int64_t n
 	out->rung_after_ms = after(l.begun_us, l.rung_us);
 	out->changes = l.changes;
 	out->stalls = l.stalls;
+	out->fleet.wanted = l.carriers_wanted;
+	out->fleet.most = l.carriers_most;
+	out->fleet.replaced = l.carriers_replaced;
+	out->fleet.failed = l.carriers_failed;
+	COPY(out->fleet.why, l.carriers_why);
 	COPY(out->findings.duplex, l.duplex);
 	COPY(out->findings.up, l.up);
 	COPY(out->findings.down, l.down);

@@ -43,6 +43,13 @@ struct status_findings {
 	char duplex[16], up[16], down[16];
 };
 
+/* Carriers at once on the rung in use. */
+struct status_fleet {
+	int64_t wanted, most;	/* by the session; that can be had on this path */
+	int64_t replaced, failed;
+	char why[80];		/* why not as many as wanted; "": there are */
+};
+
 struct status_path {
 	char rung[STATUS_NAME];	/* "": none is proven */
 	char why[200];
@@ -52,6 +59,7 @@ struct status_path {
 	struct status_connections connections;
 	struct status_cuts cuts;
 	struct status_findings findings;
+	struct status_fleet fleet;
 	int64_t next_probe_ms;	/* -1: none */
 };
 

@@ -62,12 +62,19 @@ static const struct field findings[] = {
 	FIELD(struct status_findings, TEXT, down), LAST,
 };
 
+static const struct field fleet[] = {
+	FIELD(struct status_fleet, INT, wanted), FIELD(struct status_fleet, INT, most),
+	FIELD(struct status_fleet, INT, replaced), FIELD(struct status_fleet, INT, failed),
+	FIELD(struct status_fleet, TEXT_OR_NULL, why), LAST,
+};
+
 static const struct field path[] = {
 	FIELD(struct status_path, TEXT_OR_NULL, rung), FIELD(struct status_path, TEXT, why),
 	FIELD(struct status_path, INT, since_ms), FIELD(struct status_path, INT_OR_NULL, connected_after_ms),
 	FIELD(struct status_path, INT_OR_NULL, rung_after_ms), FIELD(struct status_path, INT, changes),
 	FIELD(struct status_path, INT, stalls), SUB(struct status_path, OBJECT, connections, connections),
 	SUB(struct status_path, OBJECT, cuts, cuts), SUB(struct status_path, OBJECT, findings, findings),
+	SUB(struct status_path, OBJECT, fleet, fleet),
 	FIELD(struct status_path, INT_OR_NULL, next_probe_ms), LAST,
 };
 

@@ -153,6 +153,16 @@ static void put_limits(FILE *out, const struct status_path *p)
 	fputc('\n', out);
 }
 
+static void put_fleet(FILE *out, const struct status_fleet *f)
+{
+	if (f->wanted <= 1 && !f->replaced && !f->failed)
+		return;
+	fprintf(out, "          carriers: %" PRId64 " wanted", f->wanted);
+	if (f->why[0])
+		fprintf(out, ", %" PRId64 " can be had (%s)", f->most, f->why);
+	fprintf(out, "; %" PRId64 " replaced, %" PRId64 " failed\n", f->replaced, f->failed);
+}
+
 static void put_path(FILE *out, const struct status_path *p)
 {
 	char a[CELL], b[CELL];
@@ -166,6 +176,7 @@ static void put_path(FILE *out, const struct status_path *p)
 			duration(a, p->connected_after_ms), duration(b, p->rung_after_ms < 0 ? 0 : p->rung_after_ms), p->changes,
 			plural(p->changes), p->stalls, plural(p->stalls));
 	put_limits(out, p);
+	put_fleet(out, &p->fleet);
 	fprintf(out, "          up %s, down %s, both at once %s", p->findings.up, p->findings.down, p->findings.duplex);
 	if (p->next_probe_ms >= 0)
 		fprintf(out, "; next probe in %s", duration(a, p->next_probe_ms));

@@ -39,6 +39,8 @@ static void fill_path(struct status_path *p)
 	WORDS(p->findings.duplex, "held");
 	WORDS(p->findings.up, "passes");
 	WORDS(p->findings.down, "passes");
+	NUMBERS(p->fleet.wanted, p->fleet.failed);
+	WORDS(p->fleet.why, "connections are few");
 	p->next_probe_ms = ++next_value;
 }
 
@@ -346,6 +348,7 @@ static void test_text(void **state)
 	has(text, "trouble   the proxy said no\n");
 	has(text, ": both at once is held\n");
 	has(text, "session   a1b2c3, ");
+	has(text, " can be had (connections are few); ");
 	has(text, "round trip 31.4 ms");
 	has(text, "up passes, down passes, both at once held; next probe in ");
 	has(text, "udp 127.0.0.1:5004 rtp");
