@@ -305,6 +305,9 @@ void channel_sweep_idle(void *ctx)
 	int64_t now = loop_now(s->loop);
 	struct link *next;
 
+	scheduler_expire(&s->scheduler, now);
+	if (scheduler_has(&s->scheduler, SCHEDULER_ALL))
+		timer_sooner(&s->idle, now + CHANNEL_SWEEP);
 	for (struct link *l = s->channels.next; l != &s->channels; l = next) {
 		struct channel *ch = list_entry(l, struct channel, all);
 		int64_t at = idle_deadline(ch);

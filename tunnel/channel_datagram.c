@@ -78,6 +78,7 @@ void channel_send(struct channel *ch, struct packet *p)
 	p->mark = look(ch, &ch->out, p->data, p->len, p->dscp);
 	p->deadline_us = p->born_us + deadline_ms(ch, p->mark.class) * LOOP_MS;
 	scheduler_add(&ch->flow, p, now);
+	timer_sooner(&s->idle, now + CHANNEL_SWEEP);
 	session_kick(s);
 }
 

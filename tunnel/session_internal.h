@@ -207,7 +207,7 @@ struct session {
 
 	struct timer probe;	/* probe time-outs */
 	struct timer receipt;	/* receipts and acknowledgements that ride on nothing */
-	struct timer idle;	/* idle channels */
+	struct timer idle;	/* idle channels, and packets that nobody took */
 	struct timer expiry;	/* server: no exchange */
 	struct later flush;
 	struct later over;	/* tells the owner that the session ended */
@@ -257,7 +257,8 @@ void early_replay(struct session *, uint64_t channel);
 void early_clear(struct session *);
 
 /* channel.c */
-void channel_sweep_idle(void *session); /* timer: closes idle datagram channels */
+#define CHANNEL_SWEEP LOOP_SECOND	/* while datagrams come */
+void channel_sweep_idle(void *session); /* timer: closes idle datagram channels, drops packets past their deadline */
 struct channel *channel_find(const struct session *, uint64_t id);
 bool channel_was_open(const struct session *, uint64_t id);
 void channel_due(struct channel *, unsigned due);

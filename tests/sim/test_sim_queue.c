@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "tests/sim/media.h"
+#include "tunnel/session_internal.h"
 
 #define DELAY (10 * LOOP_MS)
 #define WINDOW 10000		/* bytes under way: 8 Mbit/s */
@@ -211,10 +212,31 @@ static void nothing_goes(void **state)
 	world_free(w);
 }
 
+/* ... and nobody sends any more: what waits goes when its time is over, for its memory is everybody's. */
+static void nobody_asks(void **state)
+{
+	struct world *w = begin();
+	struct media *audio = media(w, MEDIA_AUDIO, 0), *video = media(w, MEDIA_VIDEO, 1500);
+
+	(void)state;
+	world_run(w, LOOP_SECOND);
+	world_stall(w, true);
+	world_run(w, LOOP_SECOND);
+	media_stop(audio);
+	media_stop(video);
+	assert_true(waiting(w->helper, TRAFFIC_VIDEO) > 0 && waiting(w->server[0].session, TRAFFIC_AUDIO) > 0);
+	world_run(w, 2 * LOOP_SECOND);
+	assert_int_equal(w->helper->scheduler.packets + w->server[0].session->scheduler.packets, 0);
+	media_free(audio);
+	media_free(video);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(video_above_the_path), cmocka_unit_test(one_floods), cmocka_unit_test(nothing_goes),
+		cmocka_unit_test(nobody_asks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,6 +27,11 @@ void session_kick(struct session *s)
 	assert_ptr_equal(s, &session);
 }
 
+static void on_sweep(void *ctx)
+{
+	assert_ptr_equal(ctx, &session);
+}
+
 static void on_datagram(void *ctx, const uint8_t *p, size_t n)
 {
 	(void)ctx;
@@ -48,6 +53,7 @@ static int setup(void **state)
 	pool = packet_pool_new(64, 4);
 	session.loop = loop_new_virtual(LOOP_SECOND, 1700000000);
 	session.state = SESSION_OPEN;
+	timer_init(&session.idle, session.loop, on_sweep, &session);
 	scheduler_init(&session.scheduler, PACKETS, 1000000, channel_datagram_dropped);
 	channel.session = &session;
 	channel.id = 2;
@@ -62,6 +68,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	channel_datagram_fini(&channel);
+	timer_stop(&session.idle);
 	assert_int_equal(session.scheduler.packets, 0);
 	loop_free(session.loop);
 	packet_pool_free(pool);
