@@ -10,6 +10,9 @@
 #define BUCKET (10 * LOOP_SECOND)
 #define STALE (3 * LOOP_SECOND)
 #define NONE INT32_MAX
+#define RECEIPT_WAIT (100 * LOOP_MS)
+#define RECEIPT_SOON (25 * LOOP_MS)	/* when so much is owed: */
+#define MUCH 4
 
 void arrivals_init(struct arrivals *a, int64_t now_us)
 {
@@ -86,13 +89,28 @@ void arrivals_note(struct arrivals *a, uint64_t number, int64_t now_us)
 	ranges_add(&a->ranges, number, number, true);
 	if (a->ranges.r[a->ranges.n - 1].last == number)
 		a->newest_us = now_us;
-	a->news = true;
+	if (!a->news)
+		a->news = 1;
 }
 
-void arrivals_owe(struct arrivals *a, int64_t now_us)
+void arrivals_owe(struct arrivals *a, unsigned weight, int64_t now_us)
 {
 	if (!a->owed_us)
 		a->owed_us = now_us;
+	if (a->owed < MUCH)
+		a->owed += weight;
+}
+
+int64_t arrivals_due_us(const struct arrivals *a)
+{
+	if (!a->owed_us)
+		return 0;
+	return a->owed_us + (a->owed >= MUCH ? RECEIPT_SOON : RECEIPT_WAIT);
+}
+
+void arrivals_again(struct arrivals *a)
+{
+	a->news = 2;
 }
 
 bool arrivals_receipt(struct arrivals *a, uint64_t carrier, int64_t now_us, struct message_receipt *m)
@@ -107,6 +125,8 @@ bool arrivals_receipt(struct arrivals *a, uint64_t carrier, int64_t now_us, stru
 
 void arrivals_told(struct arrivals *a)
 {
-	a->news = false;
+	if (a->news)
+		a->news--;
 	a->owed_us = 0;
+	a->owed = 0;
 }

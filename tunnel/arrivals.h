@@ -21,7 +21,8 @@ struct arrivals {
 	int64_t tick_us;
 	int64_t newest_us;	/* arrival of the newest record */
 	int64_t owed_us;	/* since when a receipt is owed; 0: none */
-	bool news;		/* something arrived since the last receipt */
+	unsigned owed;		/* for how much, see arrivals_owe */
+	uint8_t news;		/* receipts that are to tell what arrived */
 	bool based;
 	uint32_t base;		/* transit of the first record: others are taken relative to it */
 	int32_t least[ARRIVALS_BUCKETS];
@@ -36,8 +37,13 @@ bool arrivals_seen(const struct arrivals *, uint64_t number);
 uint32_t arrivals_lateness(struct arrivals *, uint32_t clock_ms, uint32_t now_ms, int64_t now_us);
 /* A record arrived whole and is to be receipted. */
 void arrivals_note(struct arrivals *, uint64_t number, int64_t now_us);
-/* An accountable record arrived: a receipt is owed from now on. */
-void arrivals_owe(struct arrivals *, int64_t now_us);
+/* An accountable record arrived: a receipt is owed from now on; sooner when much is owed: weight 1 for a record, 2 for one by which
+ * the peer learns how much the path carries, or that it has lost something. */
+void arrivals_owe(struct arrivals *, unsigned weight, int64_t now_us);
+/* When a receipt is reason enough for a record of its own; 0: none is owed. */
+int64_t arrivals_due_us(const struct arrivals *);
+/* What arrived is told twice from now on: receipts may be lost, too. */
+void arrivals_again(struct arrivals *);
 /* Fills the receipt to send; false when there is nothing to tell. */
 bool arrivals_receipt(struct arrivals *, uint64_t carrier, int64_t now_us, struct message_receipt *);
 /* That receipt was put into a record. */

@@ -16,6 +16,7 @@ void carrier_init(struct carrier *c, struct session *s, const struct carrier_ops
 	c->session = s;
 	c->ops = ops;
 	c->id = id;
+	c->takes = TAKES_ALL;
 	c->active_us = loop_now(s->loop);
 	list_init(&c->legs);
 	ledger_init(&c->ledger, &session_ledger_events, s);
@@ -71,5 +72,10 @@ void carrier_stats(const struct carrier *c, struct carrier_stats *out)
 		.records_lost = c->ledger.lost,
 		.exchanges = c->exchanges,
 		.heard_us = heard(c),
+		.media = c->takes & TAKES_MEDIA,
+		.streams = c->takes & TAKES_STREAMS,
+		.in_flight = c->ledger.bytes,
+		.rate = c->ledger.rate.rate,
+		.overdue_ms = (uint32_t)(steer_overdue_us(c->session, c) / LOOP_MS),
 	};
 }

@@ -359,7 +359,18 @@ static void leave(void *ctx)
 	carrier_free(&h->base);
 }
 
-static const struct carrier_ops helper_ops = { helper_send, carrier_proof_seen, carrier_proof_welcomed, carrier_stall_heard, helper_fini };
+/* Polls and posts: one connection stays free for what comes next. */
+static bool helper_spare(const struct carrier *c)
+{
+	const struct carrier_helper *h = (const struct carrier_helper *)(const void *)c;
+
+	return c->standing || (h->user.pool && pool_free_count(h->user.pool) > 1);
+}
+
+static const struct carrier_ops helper_ops = {
+	.send = helper_send, .seen = carrier_proof_seen, .welcomed = carrier_proof_welcomed, .spare = helper_spare,
+	.heard = carrier_stall_heard, .fini = helper_fini,
+};
 
 static struct carrier_helper *helper_new(struct session *s, const struct rung *rung, const struct carrier_path *path,
 					 struct pool *pool, const struct carrier_events *events, void *ctx)
@@ -374,6 +385,7 @@ static struct carrier_helper *helper_new(struct session *s, const struct rung *r
 	h->hold_ms = path->hold_ms ? path->hold_ms : HOLD_DEFAULT;
 	h->events = events;
 	h->ctx = ctx;
+	h->base.standing = rung->up != &method_up_post;
 	h->streamed_down = rung->down != &method_down_poll;
 	h->opened_us = loop_now(s->loop);
 	h->busy_us = -BUSY;

@@ -95,7 +95,19 @@ static void server_fini(struct carrier *c)
 	}
 }
 
-static const struct carrier_ops server_ops = { server_send, ignore_seen, ignore_welcome, NULL, server_fini };
+/* One answer that is held is for what comes next. */
+static bool server_spare(const struct carrier *c)
+{
+	unsigned held = 0;
+
+	for (const struct link *l = c->legs.next; l != &c->legs; l = l->next)
+		held += list_entry(l, const struct leg, link)->waiting;
+	return c->standing || held > 1;
+}
+
+static const struct carrier_ops server_ops = {
+	.send = server_send, .seen = ignore_seen, .welcomed = ignore_welcome, .spare = server_spare, .fini = server_fini,
+};
 
 /* ---- accepting ---- */
 
@@ -264,7 +276,7 @@ void carrier_server_stream(struct carrier_server *c, struct leg *leg)
 	if (c->down)
 		leg_end(c->down);
 	c->down = leg;
-	leg->streamed_answer = true;
+	leg->streamed_answer = c->base.standing = true;
 	c->base.streamed_answers++;
 	leg_pad(leg, answer_head(leg));	/* the head goes out at once, with something behind it */
 	timer_in(&leg->timer, keepalive(leg));

@@ -27,6 +27,7 @@ void channel_datagram_init(struct channel *ch)
 void channel_datagram_fini(struct channel *ch)
 {
 	scheduler_flow_fini(&ch->flow);
+	redundancy_forget(&ch->session->redundancy, ch->id);
 	free(ch->seen);
 	ch->seen = NULL;
 }
@@ -126,6 +127,8 @@ static bool is_late(struct channel *ch, const struct message_datagram *m, uint32
 {
 	enum traffic class = look(ch, &ch->in, m->payload.p, m->payload.n, 0).class;
 
+	if (class != TRAFFIC_BULK)
+		redundancy_media(&ch->session->redundancy, loop_now(ch->session->loop));
 	return lateness_ms + m->age_ms > deadline_ms(ch, class);
 }
 

@@ -42,8 +42,12 @@ int inbox_end(struct carrier *c, struct inbound *in)
 	count(records_in);
 	c->records_in++;
 	arrivals_note(&c->arrivals, in->number, now);
+	if (in->datagrams && !in->repeat)
+		steer_heard(c->session, c, in->lateness_ms);
 	if (in->accountable)
-		arrivals_owe(&c->arrivals, now);
+		arrivals_owe(&c->arrivals, in->streams || steer_is_spread(c->session) ? 2 : 1, now);
+	if (steer_is_spread(c->session))
+		arrivals_again(&c->arrivals);
 	if (c->ops->heard)
 		c->ops->heard(c, in->accountable);
 	session_watch(c->session);
@@ -216,6 +220,7 @@ static int datagram(struct arrival *a, struct channel *ch, struct span value)
 
 	if (message_datagram_get(value, &m) < 0 || (ch && ch->params.kind != KIND_DATAGRAM))
 		return ERROR_MALFORMED;
+	a->in->datagrams = true;
 	if (ch && a->in->repeat) {
 		count(dropped_repeat);
 		channel_tally(ch, dropped.repeat, 1);
@@ -236,6 +241,7 @@ static int stream(struct arrival *a, struct channel *ch, struct span value)
 	if (ch)
 		error = channel_stream_receive(ch, &m, &kept_out);
 	a->in->kept_out |= kept_out;
+	a->in->streams = true;
 	return error;
 }
 

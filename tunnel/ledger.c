@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "framing/capsule.h"
 #include "framing/error.h"
 #include "tunnel/counters.h"
 #include "tunnel/loop.h"
@@ -96,17 +97,25 @@ bool ledger_note(struct ledger *l, const struct ledger_item *item)
 		l->item = grow(l->item, &l->item_cap, ITEMS_INITIAL, sizeof *l->item, l->item_first, end);
 	*item_at(l, end) = *item;
 	l->open_items++;
+	l->open_reliable += item->type != CAPSULE_DATAGRAM;
 	return true;
 }
 
-void ledger_commit(struct ledger *l, uint64_t leg, int64_t now_us, bool accountable)
+bool ledger_is_full(const struct ledger *l)
+{
+	return l->open_items == LEDGER_RECORD_ITEMS_MAX;
+}
+
+void ledger_commit(struct ledger *l, uint64_t leg, int64_t now_us, bool accountable, size_t bytes)
 {
 	struct ledger_record *r = record_at(l, l->next);
 
-	*r = (struct ledger_record){ .at_us = now_us, .leg = leg, .item = l->item_next,
-				     .items = (uint16_t)l->open_items, .done = !accountable };
+	*r = (struct ledger_record){ .at_us = now_us, .leg = leg, .item = l->item_next, .items = (uint16_t)l->open_items,
+				     .reliable = (uint16_t)l->open_reliable, .done = !accountable,
+				     .bytes = accountable ? (uint32_t)bytes : 0 };
 	l->item_next += l->open_items;
-	l->open_items = 0;
+	l->open_items = l->open_reliable = 0;
+	l->bytes += r->bytes;
 	l->next++;
 	forget_done(l);
 }
@@ -123,12 +132,13 @@ void ledger_watch(struct ledger *l)
 
 void ledger_cancel(struct ledger *l)
 {
-	l->open_items = 0;
+	l->open_items = l->open_reliable = 0;
 }
 
 static void settle(struct ledger *l, struct ledger_record *r, void (*fn)(void *, const struct ledger_item *))
 {
 	r->done = true;
+	l->bytes -= r->bytes;
 	for (uint16_t i = 0; i < r->items; i++) {
 		struct ledger_item item = *item_at(l, r->item + i);
 
@@ -138,11 +148,25 @@ static void settle(struct ledger *l, struct ledger_record *r, void (*fn)(void *,
 
 static void settle_lost(struct ledger *l, struct ledger_record *r)
 {
-	if (r->items) {
+	if (r->reliable) {
 		l->lost++;
 		count(records_lost);
 	}
 	settle(l, r, l->events->lost);
+	if (r->bytes)
+		l->events->settled(l->ctx, r->bytes, r->at_us, -1);
+}
+
+static void note_rate(struct ledger *l, size_t bytes, int64_t now_us)
+{
+	int64_t since = now_us - l->rate.since_us;
+
+	l->rate.bytes += bytes;
+	if (since < LOOP_SECOND)
+		return;
+	l->rate.rate = since < 3 * LOOP_SECOND ? l->rate.bytes * (uint64_t)LOOP_SECOND / (uint64_t)since : 0;
+	l->rate.since_us = now_us;
+	l->rate.bytes = 0;
 }
 
 /* RFC 9002 section 5.3, without its ack delay limits: the receiver reports its delay exactly. */
@@ -184,6 +208,7 @@ int ledger_receipt(struct ledger *l, const struct message_receipt *m, int64_t no
 {
 	const struct ranges *ranges = &m->ranges;
 	bool any = false, news = false;
+	size_t bytes = 0;
 
 	if (ranges->n == 0 || ranges->r[ranges->n - 1].last >= l->next)
 		return ERROR_MALFORMED;
@@ -192,6 +217,7 @@ int ledger_receipt(struct ledger *l, const struct message_receipt *m, int64_t no
 
 		for (uint64_t n = from; n <= ranges->r[i].last; n++) {
 			struct ledger_record *r = record_at(l, n);
+			bool newest;
 
 			if (r->watched && n >= l->told) {
 				l->told = n + 1;
@@ -199,15 +225,21 @@ int ledger_receipt(struct ledger *l, const struct message_receipt *m, int64_t no
 			}
 			if (r->done)
 				continue;
-			if (n == ranges->r[ranges->n - 1].last)
+			newest = n == ranges->r[ranges->n - 1].last;
+			if (newest)
 				sample(l, now_us - r->at_us - (int64_t)m->delay_us);
+			l->events->turned(l->ctx, now_us - r->at_us);
+			l->events->settled(l->ctx, r->bytes, r->at_us, newest ? l->latest_us : 0);
+			bytes += r->bytes;
 			l->stream_heard |= r->leg == l->stream;
 			settle(l, r, l->events->receipted);
 			any = true;
 		}
 	}
-	if (any)
+	if (any) {
 		l->backoff = 0;
+		note_rate(l, bytes, now_us);
+	}
 	forget_done(l);
 	if (news)
 		wait_for(l);
@@ -263,7 +295,7 @@ void ledger_timeout(struct ledger *l, int64_t now_us)
 			continue;
 		if (r->at_us > before)
 			break;
-		found += r->items > 0;
+		found += r->reliable > 0;
 		settle_lost(l, r);
 	}
 	if (found) {
@@ -271,4 +303,36 @@ void ledger_timeout(struct ledger *l, int64_t now_us)
 		count(probe_timeouts);
 	}
 	forget_done(l);
+}
+
+int64_t ledger_oldest_us(const struct ledger *l)
+{
+	return l->first < l->next ? record_at(l, l->first)->at_us : 0;	/* forget_done leaves none that is done in front */
+}
+
+unsigned ledger_tell_overdue(struct ledger *l, int64_t before_us, void (*fn)(void *ctx, const struct ledger_item *), void *ctx)
+{
+	unsigned records = 0;
+
+	if (l->overdue < l->first)
+		l->overdue = l->first;
+	for (; l->overdue < l->next && record_at(l, l->overdue)->at_us <= before_us; l->overdue++) {
+		const struct ledger_record *r = record_at(l, l->overdue);
+
+		if (r->done)
+			continue;
+		records++;
+		for (uint16_t i = 0; i < r->items; i++)
+			if (item_at(l, r->item + i)->type == CAPSULE_DATAGRAM)
+				fn(ctx, item_at(l, r->item + i));
+	}
+	return records;
+}
+
+int64_t ledger_next_overdue_us(const struct ledger *l)
+{
+	for (uint64_t n = l->overdue > l->first ? l->overdue : l->first; n < l->next; n++)
+		if (!record_at(l, n)->done)
+			return record_at(l, n)->at_us;
+	return 0;
 }

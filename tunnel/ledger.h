@@ -19,7 +19,7 @@
 /* A reliable capsule as it is remembered: enough to send its current state again. */
 struct ledger_item {
 	uint64_t channel;	/* 0: of the session */
-	uint64_t offset;	/* STREAM, ACK */
+	uint64_t offset;	/* STREAM, ACK; DATAGRAM: number of the packet that is kept (redundancy.h) */
 	uint32_t len;		/* STREAM */
 	uint8_t type;
 	bool fin;
@@ -29,7 +29,8 @@ struct ledger_record {
 	int64_t at_us;
 	uint64_t leg;		/* number of the exchange it went out on */
 	uint64_t item;		/* index of its first item */
-	uint16_t items;
+	uint32_t bytes;		/* of an accountable record */
+	uint16_t items, reliable; /* reliable: those of them that are sent again */
 	bool done;		/* receipted, lost, or owes no receipt */
 	bool watched;		/* see ledger_watch */
 };
@@ -37,6 +38,10 @@ struct ledger_record {
 struct ledger_events {
 	void (*lost)(void *ctx, const struct ledger_item *);
 	void (*receipted)(void *ctx, const struct ledger_item *);
+	/* A record's bytes are not in flight any more. rtt_us: its round trip; 0: receipted, and no sample; -1: found lost. */
+	void (*settled)(void *ctx, size_t bytes, int64_t sent_us, int64_t rtt_us);
+	/* A record was receipted so long after it was sent, the wait of the receipt included. */
+	void (*turned)(void *ctx, int64_t turn_us);
 };
 
 struct ledger {
@@ -48,7 +53,13 @@ struct ledger {
 	uint64_t item_first, item_next;
 	struct ledger_item *item;
 	size_t item_cap;
-	size_t open_items;	/* items of the record being built */
+	size_t open_items, open_reliable; /* items of the record being built */
+	size_t bytes;		/* in flight: accountable, not settled */
+	uint64_t overdue;	/* records below this number were told to be overdue */
+	struct ledger_rate {
+		int64_t since_us;
+		uint64_t bytes, rate; /* receipted since then; bytes/s of the last full second */
+	} rate;
 	unsigned backoff;	/* probe time-outs in a row */
 	uint64_t told;		/* one more than the highest number of a watched record that was receipted */
 	int64_t waiting_us;	/* when the oldest watched one behind that was sent; 0: none */
@@ -66,8 +77,9 @@ void ledger_fini(struct ledger *);
 bool ledger_ready(struct ledger *);
 /* Remembers a reliable capsule of the record being built; false when the record is full. */
 bool ledger_note(struct ledger *, const struct ledger_item *);
+bool ledger_is_full(const struct ledger *);	/* ... it is */
 /* The record with number `next` was sent on this exchange. */
-void ledger_commit(struct ledger *, uint64_t leg, int64_t now_us, bool accountable);
+void ledger_commit(struct ledger *, uint64_t leg, int64_t now_us, bool accountable, size_t bytes);
 /* The receipt for the record just sent, an accountable one, tells whether the carrier delivers. */
 void ledger_watch(struct ledger *);
 /* The record being built was not sent. */
@@ -80,6 +92,12 @@ void ledger_leg_lost(struct ledger *, uint64_t leg);
 void ledger_all_lost(struct ledger *);
 /* When the next probe time-out is due; 0: nothing is outstanding. */
 int64_t ledger_deadline(const struct ledger *);
+/* When the oldest accountable record that waits for its receipt was sent; 0: none does. */
+int64_t ledger_oldest_us(const struct ledger *);
+/* Tells the datagrams of records sent before that time and not receipted, each once; returns how many records. */
+unsigned ledger_tell_overdue(struct ledger *, int64_t before_us, void (*fn)(void *ctx, const struct ledger_item *), void *ctx);
+/* When the oldest record not told to be overdue was sent; 0: there is none. */
+int64_t ledger_next_overdue_us(const struct ledger *);
 /* Receipts are overdue: no watched record was receipted for max(4 round trips, 600 ms), and one was sent in the last 3 s. */
 bool ledger_is_stuck(const struct ledger *, int64_t now_us);
 /* Declares the oldest records that are past it lost. */

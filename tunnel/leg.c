@@ -114,7 +114,7 @@ static void detach(struct leg *leg)
 	struct carrier *c = leg->carrier;
 
 	if (leg->streamed_answer)
-		c->streamed_answers--;
+		c->standing = --c->streamed_answers > 0;
 	leg->streamed_answer = false;
 	link_remove(&leg->link);
 	c->leg_count--;
@@ -249,7 +249,7 @@ bool leg_stream(struct leg *leg, const struct exchange_head *head, unsigned flag
 
 	if (!outbox_has(s, leg->carrier, flags) && !(flags & OUTBOX_FORCE))
 		return false;
-	return send_record(leg, head, flags, room_wanted(s, EXCHANGE_ROOM), false);
+	return send_record(leg, head, flags, outbox_most(s, leg->carrier, room_wanted(s, EXCHANGE_ROOM)), false);
 }
 
 bool leg_complete(struct leg *leg, const struct exchange_head *head, unsigned flags)

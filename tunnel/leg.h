@@ -41,6 +41,7 @@ struct leg {
 	uint32_t pad;		/* each record is filled up to that many bytes */
 	bool event_stream;	/* server: type of the answer */
 	bool head_sent, out_ended, in_ended, got_head;
+	bool sparse;		/* its connection is tuned for few packets */
 	bool waiting;		/* server: an answer that is being held */
 	bool doubled;		/* server: its request came more than once, the answer to this copy may be dropped */
 	bool spoke, heard;	/* something accountable was sent, came */

@@ -11,7 +11,7 @@
 #include "tunnel/session_internal.h"
 
 #define STREAM_SHARE 4		/* one part in this many of a record is the streams' when both wait */
-#define RECEIPT_WAIT (100 * LOOP_MS)
+#define DATAGRAM_ROOM 128	/* for what is around a packet that needs a record for itself: receipts */
 #define CLOSE_PIECE 256		/* less room than this is not worth a piece of a stream */
 
 struct fill {
@@ -20,6 +20,8 @@ struct fill {
 	struct record_builder b;
 	struct ledger *ledger;
 	unsigned flags;
+	uint64_t fate;
+	bool media;
 	bool accountable;	/* something in it owes a receipt */
 	bool anything;
 };
@@ -29,9 +31,9 @@ static bool receipt_overdue(const struct session *s)
 	int64_t now = loop_now(s->loop);
 
 	for (unsigned i = 0; i < s->carriers; i++) {
-		const struct arrivals *a = &s->carrier[i]->arrivals;
+		int64_t at = arrivals_due_us(&s->carrier[i]->arrivals);
 
-		if (a->owed_us && now - a->owed_us >= RECEIPT_WAIT)
+		if (at && at <= now)
 			return true;
 	}
 	return false;
@@ -44,7 +46,39 @@ static bool own_work(const struct carrier *c, unsigned flags)
 	return c->marks_due || c->pongs || c->ping_due;
 }
 
-bool outbox_has(const struct session *s, const struct carrier *c, unsigned flags)
+/* Which classes may go now, as the bound of bytes in flight allows. */
+static unsigned classes_now(struct session *s)
+{
+	int64_t now = loop_now(s->loop);
+
+	if (!scheduler_has(&s->scheduler, SCHEDULER_ALL) || !inflight_room(&s->inflight, INFLIGHT_URGENT, now))
+		return 0;
+	if (!scheduler_has(&s->scheduler, SCHEDULER_ALL & ~SCHEDULER_URGENT) || inflight_room(&s->inflight, INFLIGHT_VIDEO, now))
+		return SCHEDULER_ALL;
+	return SCHEDULER_URGENT;
+}
+
+/* A copy is worth a record of its own, here. */
+static bool copy_is_due(struct session *s, const struct carrier *c)
+{
+	int64_t now = loop_now(s->loop);
+
+	return redundancy_is_due(&s->redundancy, now) && (!c->ops->spare || c->ops->spare(c)) &&
+	       redundancy_find(&s->redundancy, steer_fate(c, s->next_x), now);
+}
+
+/* What comes in small records on a standing exchange, so that nothing urgent waits behind it, would be many exchanges elsewhere. */
+static size_t stream_room(struct session *s, const struct carrier *c)
+{
+	const struct inflight *f = &s->inflight;
+	size_t room = list_empty(&s->streams) ? 0 : inflight_room(&s->inflight, INFLIGHT_STREAM, loop_now(s->loop));
+
+	if (room && !c->standing && f->bound > f->bytes + room)
+		room = f->bound - f->bytes;
+	return room > CLOSE_PIECE ? room : 0;
+}
+
+bool outbox_has(struct session *s, const struct carrier *c, unsigned flags)
 {
 	if (flags & OUTBOX_HELLO)
 		return true;
@@ -54,13 +88,26 @@ bool outbox_has(const struct session *s, const struct carrier *c, unsigned flags
 		return true;
 	if (flags & OUTBOX_OWN || s->state != SESSION_OPEN)
 		return false;
-	return s->window_due || s->goaway_due || !list_empty(&s->control) || scheduler_has(&s->scheduler, SCHEDULER_ALL) ||
-	       !list_empty(&s->streams) || receipt_overdue(s);
+	if (s->window_due || s->goaway_due || !list_empty(&s->control) || receipt_overdue(s))
+		return true;
+	if (c->takes & TAKES_MEDIA && (scheduler_has(&s->scheduler, classes_now(s)) || copy_is_due(s, c)))
+		return true;
+	return c->takes & TAKES_STREAMS && stream_room(s, c);
 }
 
 size_t outbox_want(const struct session *s)
 {
 	return 1024 + scheduler_want(&s->scheduler, SCHEDULER_ALL);
+}
+
+size_t outbox_most(const struct session *s, const struct carrier *c, size_t usual)
+{
+	size_t alone;
+
+	if (!s->steer.spread || c->takes & TAKES_STREAMS)
+		return usual;
+	alone = scheduler_want(&s->scheduler, SCHEDULER_ALL) + DATAGRAM_ROOM;
+	return alone > STEER_RECORD ? alone : STEER_RECORD;
 }
 
 static void put_receipts(struct fill *f)
@@ -181,32 +228,73 @@ static void put_control(struct fill *f)
 	}
 }
 
-/* As the scheduler says, as long as more than `keep` bytes stay free. */
+/* A packet that was put into the record: kept for a copy, or done with. */
+static void keep_or_put(struct fill *f, const struct channel *ch, struct packet *p)
+{
+	struct redundancy *r = &f->s->redundancy;
+	struct ledger_item item = { .type = CAPSULE_DATAGRAM, .offset = redundancy_next_number(r) };
+	int64_t now = loop_now(f->s->loop);
+
+	if (p->mark.class != TRAFFIC_BULK)
+		redundancy_media(r, now);
+	if (!redundancy_wants(r, p, ch->params.redundancy)) {
+		packet_put(p);
+		return;
+	}
+	ledger_note(f->ledger, &item);
+	redundancy_keep(r, p, ch->id, ch->params.redundancy, f->fate, now);
+}
+
+/* Packets in the scheduler's order, as long as more than `keep` bytes stay free. */
 static void put_datagrams(struct fill *f, size_t keep)
 {
-	struct scheduler *sch = &f->s->scheduler;
-	int64_t now = loop_now(f->s->loop);
+	struct session *s = f->s;
+	unsigned classes = classes_now(s);
 	struct scheduler_flow *flow;
 	struct packet *p;
 
-	while (writer_left(&f->b.w) > keep && (p = scheduler_next(sch, SCHEDULER_ALL, now, &flow))) {
+	while (writer_left(&f->b.w) > keep && !ledger_is_full(f->ledger) &&
+	       (p = scheduler_next(&s->scheduler, classes, loop_now(s->loop), &flow))) {
 		if (!channel_datagram_send(flow->ctx, &f->b.w, p))
 			return;
-		scheduler_take(sch, flow, p, now);
-		packet_put(p);
-		f->accountable = true;
+		scheduler_take(&s->scheduler, flow, p, loop_now(s->loop));
+		f->accountable = f->media = true;
+		keep_or_put(f, flow->ctx, p);
+	}
+}
+
+/* Packets that went over another fate before. */
+static void put_copies(struct fill *f)
+{
+	struct redundancy *r = &f->s->redundancy;
+	int64_t now = loop_now(f->s->loop);
+	struct kept *k;
+
+	while ((k = redundancy_find(r, f->fate, now))) {
+		struct ledger_item item = { .type = CAPSULE_DATAGRAM, .offset = redundancy_number(r, k) };
+
+		if (ledger_is_full(f->ledger) || !channel_datagram_write(&f->b.w, k->channel, k->packet, now))
+			return;
+		ledger_note(f->ledger, &item);
+		redundancy_sent(r, k, f->fate);
+		f->accountable = f->media = true;
 	}
 }
 
 static void put_streams(struct fill *f)
 {
 	struct session *s = f->s;
+	size_t room = stream_room(s, f->c), begun = writer_left(&f->b.w);
 
 	while (!list_empty(&s->streams) && writer_left(&f->b.w) > CLOSE_PIECE) {
 		struct channel *ch = list_entry(s->streams.next, struct channel, ready);
 		size_t left = writer_left(&f->b.w), share = left / 2 > CLOSE_PIECE ? left / 2 : left;
 		bool alone = s->streams.next == s->streams.prev;
 
+		if (begun - left + CLOSE_PIECE > room)
+			return;
+		if (left > room - (begun - left))
+			left = share = room - (begun - left);
 		link_remove(&ch->ready);
 		if (!channel_stream_put(ch, &f->b.w, f->ledger, alone ? left : share)) {
 			if (channel_stream_sendable(ch)) {	/* no room, not nothing to send */
@@ -222,8 +310,8 @@ static void put_streams(struct fill *f)
 
 size_t outbox_fill(struct session *s, struct carrier *c, unsigned flags, uint64_t leg, uint8_t *buf, size_t cap)
 {
-	struct fill f = { .s = s, .c = c, .ledger = &c->ledger, .flags = flags };
-	size_t keep;
+	struct fill f = { .s = s, .c = c, .ledger = &c->ledger, .flags = flags, .fate = steer_fate(c, leg) };
+	size_t keep, n;
 
 	if (!ledger_ready(&c->ledger) || cap <= RECORD_HEAD_MAX)
 		return 0;
@@ -239,15 +327,24 @@ size_t outbox_fill(struct session *s, struct carrier *c, unsigned flags, uint64_
 	}
 	if (!(flags & (OUTBOX_HELLO | OUTBOX_OWN)) && s->state == SESSION_OPEN) {
 		put_control(&f);
-		keep = list_empty(&s->streams) ? 0 : writer_left(&f.b.w) / STREAM_SHARE;
-		put_datagrams(&f, keep);
-		put_streams(&f);
+		keep = c->takes & TAKES_STREAMS && stream_room(s, c) ? writer_left(&f.b.w) / STREAM_SHARE : 0;
+		if (c->takes & TAKES_MEDIA)
+			put_datagrams(&f, keep);
+		if (c->takes & TAKES_MEDIA)
+			put_copies(&f);
+		if (c->takes & TAKES_STREAMS)
+			put_streams(&f);
 	}
 	if (!f.accountable && !f.anything && !(flags & OUTBOX_FORCE)) {
 		ledger_cancel(&c->ledger);
 		return 0;
 	}
-	ledger_commit(&c->ledger, leg, loop_now(s->loop), f.accountable);
+	n = record_finish(&f.b);
+	ledger_commit(&c->ledger, leg, loop_now(s->loop), f.accountable, n);
+	if (f.accountable)
+		inflight_sent(&s->inflight, n);
+	if (f.media)
+		c->media_turn = ++s->media_turn;
 	/* Beside a streamed answer, complete ones say nothing of it. */
 	if (f.accountable && (s->role == SESSION_HELPER || flags & OUTBOX_STREAMED || !c->streamed_answers))
 		ledger_watch(&c->ledger);
@@ -255,5 +352,5 @@ size_t outbox_fill(struct session *s, struct carrier *c, unsigned flags, uint64_
 	c->spoke = f.accountable;
 	count(records_out);
 	session_watch(s);
-	return record_finish(&f.b);
+	return n;
 }

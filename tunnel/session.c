@@ -15,8 +15,6 @@
 #include "tunnel/log.h"
 #include "tunnel/session_internal.h"
 
-#define RECEIPT_WAIT (100 * LOOP_MS)
-
 const struct session_config session_config_default = {
 	.max_channels = 1024,
 	.session_window = 4 << 20,
@@ -38,6 +36,10 @@ static void on_lost(void *ctx, const struct ledger_item *item)
 
 	if (s->state == SESSION_ENDED || item->type == CAPSULE_SEEN)
 		return;
+	if (item->type == CAPSULE_DATAGRAM) {
+		redundancy_overdue(&s->redundancy, item->offset);
+		return;
+	}
 	if (item->type == CAPSULE_WINDOW)
 		s->window_due = true;
 	else if (item->type == CAPSULE_GOAWAY)
@@ -60,13 +62,34 @@ static void prove(struct session *s, uint64_t carrier)
 
 static void on_receipted(void *ctx, const struct ledger_item *item)
 {
-	if (item->type == CAPSULE_SEEN)
+	struct session *s = ctx;
+
+	if (item->type == CAPSULE_DATAGRAM)
+		redundancy_arrived(&s->redundancy, item->offset);
+	else if (item->type == CAPSULE_SEEN)
 		prove(ctx, item->offset);
 	else
 		channel_receipted(ctx, item);
 }
 
-const struct ledger_events session_ledger_events = { on_lost, on_receipted };
+static void on_settled(void *ctx, size_t bytes, int64_t sent_us, int64_t rtt_us)
+{
+	struct session *s = ctx;
+
+	if (rtt_us < 0)
+		inflight_lost(&s->inflight, bytes);
+	else
+		inflight_receipted(&s->inflight, bytes, sent_us, rtt_us, loop_now(s->loop));
+	if (s->state == SESSION_OPEN && (scheduler_has(&s->scheduler, SCHEDULER_ALL) || !list_empty(&s->streams)))
+		session_kick(s);	/* it may have waited for that */
+}
+
+static void on_turned(void *ctx, int64_t turn_us)
+{
+	steer_turned(ctx, turn_us);
+}
+
+const struct ledger_events session_ledger_events = { on_lost, on_receipted, on_settled, on_turned };
 
 /* ---- flushing ---- */
 
@@ -90,16 +113,15 @@ static void set_aside(struct session *s)
 static bool send_one(struct session *s)
 {
 	struct carrier *first = s->pick ? s->pick(s->pick_ctx, s->carrier, s->carriers) : NULL;
+	struct carrier *order[SESSION_CARRIERS_MAX];
+	unsigned n;
 
-	set_aside(s);
 	if (first && first->ops->send(first))
 		return true;
-	for (unsigned i = 2 * s->carriers; i-- > 0;) {	/* the newest first, those aside behind all others */
-		struct carrier *c = s->carrier[i % s->carriers];
-
-		if (c != first && c->aside == (i < s->carriers) && c->ops->send(c))
+	n = steer_order(s, order);
+	for (unsigned i = 0; i < n; i++)
+		if (order[i] != first && order[i]->ops->send(order[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -107,9 +129,12 @@ static void flush(void *ctx)
 {
 	struct session *s = ctx;
 
+	set_aside(s);
+	steer_begin(s);
 	while (send_one(s))
 		;
 	session_watch(s);
+	steer_watch(s);
 }
 
 void session_kick(struct session *s)
@@ -130,8 +155,8 @@ void session_watch(struct session *s)
 		if (at)
 			timer_sooner(&s->probe, at);
 		/* One that is overdue already waits for a leg that can carry it: legs look when they come. */
-		if (c->arrivals.owed_us && c->arrivals.owed_us + RECEIPT_WAIT > now)
-			timer_sooner(&s->receipt, c->arrivals.owed_us + RECEIPT_WAIT);
+		if (arrivals_due_us(&c->arrivals) > now)
+			timer_sooner(&s->receipt, arrivals_due_us(&c->arrivals));
 	}
 }
 
@@ -165,9 +190,7 @@ static void receipt_due(void *ctx)
 		else
 			timer_sooner(&s->receipt, ch->receive.ack_at_us);
 	}
-	while (send_one(s))
-		;
-	session_watch(s);
+	flush(s);
 }
 
 static void expired(void *ctx)
@@ -267,6 +290,9 @@ struct session *session_new(struct loop *loop, enum session_role role, const str
 	timer_init(&s->receipt, loop, receipt_due, s);
 	timer_init(&s->idle, loop, channel_sweep_idle, s);
 	timer_init(&s->expiry, loop, expired, s);
+	inflight_init(&s->inflight, loop_now(loop));
+	redundancy_init(&s->redundancy);
+	steer_init(s);
 	later_init(&s->flush, flush, s);
 	later_init(&s->over, over, s);
 	session_attached(s);
@@ -297,6 +323,7 @@ void session_end(struct session *s, uint64_t code, const char *reason)
 	timer_stop(&s->receipt);
 	timer_stop(&s->idle);
 	timer_stop(&s->expiry);
+	timer_stop(&s->steer.timer);
 	drop_channels(s, CODE_SESSION_LOST, why);
 	memcpy(s->ended_reason, why, sizeof why);
 	loop_later(s->loop, &s->over);
@@ -328,6 +355,8 @@ void session_free(struct session *s)
 	timer_stop(&s->expiry);
 	later_cancel(s->loop, &s->flush);
 	later_cancel(s->loop, &s->over);
+	steer_fini(s);
+	redundancy_fini(&s->redundancy);
 	loop_free_later(s->loop, s);
 }
 

@@ -10,10 +10,13 @@
 #include "framing/window.h"
 #include "tunnel/arrivals.h"
 #include "tunnel/carrier.h"
+#include "tunnel/inflight.h"
 #include "tunnel/ledger.h"
 #include "tunnel/list.h"
+#include "tunnel/redundancy.h"
 #include "tunnel/scheduler.h"
 #include "tunnel/session.h"
+#include "tunnel/steer.h"
 
 #define CHANNEL_BUCKETS 256
 #define SESSION_FEATURES FEATURE_PROBES	/* that we have */
@@ -115,6 +118,8 @@ struct carrier_ops {
 	/* SEEN came for our mark n. */
 	void (*seen)(struct carrier *, struct leg *, const struct message_seen *);
 	void (*welcomed)(struct carrier *);
+	/* A record more now takes nothing from those that come next. NULL: it never does. */
+	bool (*spare)(const struct carrier *);
 	/* A record came. NULL: it does not matter. */
 	void (*heard)(struct carrier *, bool accountable);
 	/* Closes all exchanges and frees what the role needs. */
@@ -141,6 +146,9 @@ struct carrier {
 	bool spoke;		/* the last record owed a receipt */
 	bool stalled;		/* helper: see carrier_events */
 	bool aside;		/* what it holds back goes on another: only its own goes here */
+	bool standing;		/* what we send goes over one standing exchange */
+	uint8_t takes;		/* enum steer_takes */
+	uint64_t media_turn;	/* when it last took media, of the session's own counting */
 	uint64_t exchanges, records_out, records_in;
 };
 
@@ -205,6 +213,11 @@ struct session {
 	struct early *early;	/* capsules for channels not open yet */
 	size_t early_bytes;
 
+	struct inflight inflight;	/* in our direction, as the next two */
+	struct redundancy redundancy;
+	struct steer steer;
+	uint64_t media_turn;
+
 	struct timer probe;	/* probe time-outs */
 	struct timer receipt;	/* receipts and acknowledgements that ride on nothing */
 	struct timer idle;	/* idle channels, and packets that nobody took */
@@ -232,9 +245,11 @@ enum outbox_flags {
 	OUTBOX_HELLO = 8,	/* HELLO or WELCOME and nothing else */
 };
 /* True when a record should be sent on this carrier now. */
-bool outbox_has(const struct session *, const struct carrier *, unsigned flags);
+bool outbox_has(struct session *, const struct carrier *, unsigned flags);
 /* Bytes that the next record needs at least. */
 size_t outbox_want(const struct session *);
+/* Bytes that the next record on a standing exchange may have. */
+size_t outbox_most(const struct session *, const struct carrier *, size_t usual);
 /* Builds the next record into buf: its length, 0 when there is nothing. */
 size_t outbox_fill(struct session *, struct carrier *, unsigned flags, uint64_t leg, uint8_t *buf, size_t cap);
 
@@ -242,6 +257,7 @@ size_t outbox_fill(struct session *, struct carrier *, unsigned flags, uint64_t 
 struct inbound {		/* the record being read on one leg */
 	uint64_t number;
 	uint32_t lateness_ms;
+	bool datagrams, streams; /* there are some in it */
 	bool repeat, kept_out, accountable; /* kept_out: a capsule was refused for lack of room */
 };
 int inbox_begin(struct carrier *, struct inbound *, uint64_t number, uint32_t clock_ms);

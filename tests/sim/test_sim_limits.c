@@ -114,7 +114,7 @@ static void full_ledger(void **state)
 
 		world_run(w, 10 * LOOP_SECOND);
 		while (ledger_ready(l))
-			ledger_commit(l, 999999, loop_now(w->loop) + 30 * LOOP_SECOND, true);
+			ledger_commit(l, 999999, loop_now(w->loop) + 30 * LOOP_SECOND, true, 100);
 		world_send(&d->near, 100);
 		world_run(w, 20 * LOOP_SECOND);
 		world_free(w);

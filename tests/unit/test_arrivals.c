@@ -43,9 +43,12 @@ static void receipts(void **state)
 	assert_true(arrivals_seen(&a, 1));
 	assert_false(arrivals_seen(&a, 2));
 	assert_true(a.news);
-	arrivals_owe(&a, 300);
-	arrivals_owe(&a, 400);
+	arrivals_owe(&a, 1, 300);
+	arrivals_owe(&a, 1, 400);
 	assert_int_equal(a.owed_us, 300);
+	assert_int_equal(arrivals_due_us(&a), 300 + 100 * LOOP_MS);
+	arrivals_owe(&a, 2, 500);
+	assert_int_equal(arrivals_due_us(&a), 300 + 25 * LOOP_MS);
 	assert_true(arrivals_receipt(&a, 3, 1300, &m));
 	assert_int_equal(m.carrier, 3);
 	assert_int_equal(m.delay_us, 1000);
@@ -53,6 +56,15 @@ static void receipts(void **state)
 	arrivals_told(&a);
 	assert_false(a.news);
 	assert_int_equal(a.owed_us, 0);
+	assert_int_equal(arrivals_due_us(&a), 0);
+	arrivals_note(&a, 6, 1400);
+	arrivals_again(&a);
+	arrivals_told(&a);
+	assert_true(a.news);
+	arrivals_told(&a);
+	assert_false(a.news);
+	arrivals_told(&a);
+	assert_false(a.news);
 }
 
 /* Old holes are not reported for ever; the newest range is. */

@@ -1,4 +1,4 @@
-/* links: tunnel/channel_datagram.c tunnel/scheduler.c framing/traffic.c tunnel/loop.c tunnel/counters.c framing/packet.c framing/classify.c framing/window.c framing/message.c framing/message_channel.c framing/cursor.c framing/varint.c framing/capsule.c framing/ranges.c */
+/* links: tunnel/channel_datagram.c tunnel/scheduler.c tunnel/redundancy.c framing/traffic.c tunnel/loop.c tunnel/counters.c framing/packet.c framing/classify.c framing/window.c framing/message.c framing/message_channel.c framing/cursor.c framing/varint.c framing/capsule.c framing/ranges.c */
 /* libs: -lev */
 /* A datagram channel by itself: each drop is counted once, with its reason, at the channel and in its owner's total;
  * what packets say of their sequence. */

@@ -12,9 +12,13 @@
 #include "tunnel/ledger.h"
 #include "tunnel/loop.h"
 
+#define RECORD 100	/* bytes of each */
+
 struct seen {
 	uint64_t lost[64], receipted[64];
-	unsigned n_lost, n_receipted;
+	unsigned n_lost, n_receipted, turns;
+	size_t settled, lost_bytes;
+	int64_t rtt_us, turn_us;
 };
 
 static void lost(void *ctx, const struct ledger_item *item)
@@ -31,14 +35,33 @@ static void receipted(void *ctx, const struct ledger_item *item)
 	s->receipted[s->n_receipted++ % 64] = item->offset;
 }
 
-static const struct ledger_events events = { lost, receipted };
+static void settled(void *ctx, size_t bytes, int64_t sent_us, int64_t rtt_us)
+{
+	struct seen *s = ctx;
+
+	(void)sent_us;
+	s->settled += bytes;
+	s->lost_bytes += rtt_us < 0 ? bytes : 0;
+	if (rtt_us > 0)
+		s->rtt_us = rtt_us;
+}
+
+static void turned(void *ctx, int64_t turn_us)
+{
+	struct seen *s = ctx;
+
+	s->turns++;
+	s->turn_us = turn_us;
+}
+
+static const struct ledger_events events = { lost, receipted, settled, turned };
 
 static void send_record(struct ledger *l, uint64_t leg, int64_t now, unsigned items, uint64_t offset)
 {
 	assert_true(ledger_ready(l));
 	for (unsigned i = 0; i < items; i++)
 		assert_true(ledger_note(l, &(struct ledger_item){ .type = CAPSULE_STREAM, .channel = 2, .offset = offset + i }));
-	ledger_commit(l, leg, now, true);
+	ledger_commit(l, leg, now, true, RECORD);
 }
 
 static int receipt(struct ledger *l, uint64_t first, uint64_t last, int64_t now, uint64_t delay)
@@ -108,7 +131,7 @@ static void unaccountable_and_cancelled(void **state)
 	(void)state;
 	ledger_init(&l, &events, &s);
 	assert_true(ledger_ready(&l));
-	ledger_commit(&l, 1, 5, false);
+	ledger_commit(&l, 1, 5, false, RECORD);
 	assert_int_equal(l.next, 1);
 	assert_int_equal(ledger_deadline(&l), 0);
 	assert_true(ledger_ready(&l));
@@ -130,7 +153,7 @@ static void caps(void **state)
 	(void)state;
 	ledger_init(&l, &events, &s);
 	while (ledger_ready(&l)) {
-		ledger_commit(&l, 1, 1, true);
+		ledger_commit(&l, 1, 1, true, RECORD);
 		n++;
 	}
 	assert_int_equal(n, LEDGER_RECORDS_MAX);
@@ -142,9 +165,76 @@ static void caps(void **state)
 	ledger_fini(&l);
 }
 
+/* Bytes in flight: what is accountable, until it is receipted or lost. */
+static void in_flight(void **state)
+{
+	struct seen s = { .n_lost = 0 };
+	struct ledger l;
+
+	(void)state;
+	ledger_init(&l, &events, &s);
+	for (unsigned i = 0; i < 4; i++)
+		send_record(&l, i, 1000 * i, 1, i);
+	assert_true(ledger_ready(&l));
+	ledger_commit(&l, 9, 4000, false, RECORD);
+	assert_int_equal(l.bytes, 4 * RECORD);
+	assert_int_equal(ledger_oldest_us(&l), 0);
+	assert_int_equal(receipt(&l, 0, 1, 51000, 1000), 0);
+	assert_int_equal(l.bytes, 2 * RECORD);
+	assert_int_equal(s.settled, 2 * RECORD);
+	assert_int_equal(s.rtt_us, 51000 - 1000 - 1000);
+	assert_int_equal(s.turns, 2);
+	assert_int_equal(s.turn_us, 50000);
+	assert_int_equal(ledger_oldest_us(&l), 2000);
+	ledger_leg_lost(&l, 2);
+	assert_int_equal(s.lost_bytes, RECORD);
+	ledger_all_lost(&l);
+	assert_int_equal(l.bytes, 0);
+	assert_int_equal(s.lost_bytes, 2 * RECORD);
+	assert_int_equal(ledger_oldest_us(&l), 0);
+	ledger_fini(&l);
+}
+
+static void note_overdue(void *ctx, const struct ledger_item *item)
+{
+	struct seen *s = ctx;
+
+	s->lost[s->n_lost++ % 64] = item->offset;
+}
+
+/* Overdue records: each is told once, with its datagrams and nothing else. */
+static void overdue(void **state)
+{
+	struct seen s = { .n_lost = 0 };
+	struct ledger l;
+
+	(void)state;
+	ledger_init(&l, &events, &s);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_true(ledger_ready(&l));
+		assert_true(ledger_note(&l, &(struct ledger_item){ .type = CAPSULE_DATAGRAM, .offset = 70 + i }));
+		assert_true(ledger_note(&l, &(struct ledger_item){ .type = CAPSULE_STREAM, .channel = 2, .offset = i }));
+		ledger_commit(&l, 1, 1000 * i, true, RECORD);
+	}
+	assert_int_equal(receipt(&l, 1, 1, 40000, 0), 0);
+	assert_int_equal(ledger_next_overdue_us(&l), 0);
+	assert_int_equal(ledger_tell_overdue(&l, 2500, note_overdue, &s), 2);
+	assert_int_equal(s.n_lost, 2);
+	assert_int_equal(s.lost[0], 70);
+	assert_int_equal(s.lost[1], 72);
+	assert_int_equal(ledger_tell_overdue(&l, 2500, note_overdue, &s), 0);
+	assert_int_equal(ledger_next_overdue_us(&l), 3000);
+	assert_int_equal(receipt(&l, 0, 4, 60000, 0), 0);
+	assert_int_equal(ledger_next_overdue_us(&l), 0);
+	assert_int_equal(ledger_tell_overdue(&l, 100000, note_overdue, &s), 0);
+	ledger_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(in_flight),
+		cmocka_unit_test(overdue),
 		cmocka_unit_test(receipts),
 		cmocka_unit_test(probe_timeout),
 		cmocka_unit_test(unaccountable_and_cancelled),

@@ -1,0 +1,272 @@
+/* links: tunnel/redundancy.c framing/packet.c */
+/* Redundancy: when it is on, which packet goes again over which fate, and what is bounded. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "tunnel/loop.h"
+#include "tunnel/redundancy.h"
+
+#define MS(n) ((n) * LOOP_MS)
+
+static struct redundancy r;
+static struct packet_pool *pool;
+
+static int set_up(void **state)
+{
+	(void)state;
+	pool = packet_pool_new(1024, 1);
+	redundancy_init(&r);
+	return 0;
+}
+
+/* The pool complains when a packet was not put back. */
+static int tear_down(void **state)
+{
+	(void)state;
+	redundancy_fini(&r);
+	packet_pool_free(pool);
+	return 0;
+}
+
+static struct packet *audio(int64_t now)
+{
+	struct packet *p = packet_get(pool, 172);
+
+	p->len = 172;
+	p->born_us = now;
+	p->deadline_us = now + MS(200);
+	p->mark = (struct traffic_mark){ .class = TRAFFIC_AUDIO };
+	return p;
+}
+
+static uint64_t send(uint64_t fate, int64_t now)
+{
+	struct packet *p = audio(now);
+	uint64_t n = redundancy_next_number(&r);
+
+	redundancy_media(&r, now);
+	redundancy_update(&r, false, now);
+	assert_true(redundancy_wants(&r, p, REDUNDANCY_AUTO));
+	redundancy_keep(&r, p, 2, REDUNDANCY_AUTO, fate, now);
+	return n;
+}
+
+static void make_lossy(int64_t now)
+{
+	redundancy_evidence(&r, now);
+	redundancy_evidence(&r, now + MS(200));
+	assert_int_equal(r.state, REDUNDANCY_LOSSY);
+}
+
+/* Copies from the first packet of a call, for three seconds; again after a pause of ten. */
+static void beginning(void **state)
+{
+	(void)state;
+	assert_false(redundancy_is_on(&r));
+	redundancy_media(&r, MS(1000));
+	assert_true(redundancy_is_on(&r));
+	assert_int_equal(redundancy_until_us(&r), MS(4000));
+	for (int64_t t = MS(1000); t < MS(3999); t += MS(20))
+		redundancy_media(&r, t);
+	redundancy_update(&r, false, MS(3999));
+	assert_true(redundancy_is_on(&r));
+	redundancy_update(&r, false, MS(4000));
+	assert_false(redundancy_is_on(&r));
+	redundancy_media(&r, MS(13000));
+	assert_false(redundancy_is_on(&r));
+	redundancy_media(&r, MS(23100));
+	assert_true(redundancy_is_on(&r));
+	assert_true(redundancy_has_media(&r, MS(33100)));
+	assert_false(redundancy_has_media(&r, MS(33101)));
+}
+
+/* One event is none; what comes together is one; two within ten seconds are; it lasts for thirty behind the last. */
+static void evidence(void **state)
+{
+	int64_t t = MS(60000);
+
+	(void)state;
+	redundancy_evidence(&r, t);
+	redundancy_evidence(&r, t + MS(50));
+	redundancy_update(&r, false, t + MS(50));
+	assert_false(redundancy_is_on(&r));
+	redundancy_evidence(&r, t + MS(10100));
+	assert_false(redundancy_is_on(&r));
+	redundancy_evidence(&r, t + MS(12000));
+	assert_true(redundancy_is_on(&r));
+	redundancy_evidence(&r, t + MS(40000));
+	redundancy_update(&r, false, t + MS(69999));
+	assert_true(redundancy_is_on(&r));
+	assert_int_equal(redundancy_until_us(&r), t + MS(70000));
+	redundancy_update(&r, false, t + MS(70000));
+	assert_false(redundancy_is_on(&r));
+	assert_int_equal(r.evidence, 4);
+}
+
+/* The previous packet rides with the next record, on another fate, once. */
+static void riding(void **state)
+{
+	int64_t t = MS(1000);
+	uint64_t first = send(1, t);
+	struct kept *k;
+
+	(void)state;
+	assert_null(redundancy_find(&r, 2, t + MS(7)));	/* too soon: bursts */
+	assert_null(redundancy_find(&r, 1, t + MS(20)));	/* its own fate */
+	k = redundancy_find(&r, 2, t + MS(20));
+	assert_non_null(k);
+	assert_int_equal(redundancy_number(&r, k), first);
+	redundancy_sent(&r, k, 2);
+	assert_null(redundancy_find(&r, 3, t + MS(40)));
+	assert_int_equal(r.copies, 1);
+	assert_int_equal(r.copy_bytes, 172);
+}
+
+/* No next record: it goes alone. What arrived does not go at all. */
+static void alone(void **state)
+{
+	int64_t t = MS(1000);
+	uint64_t n = send(1, t);
+
+	(void)state;
+	assert_false(redundancy_is_due(&r, t + MS(20)));
+	assert_int_equal(redundancy_due_us(&r, t), t + MS(28));
+	assert_true(redundancy_is_due(&r, t + MS(28)));
+	redundancy_arrived(&r, n);
+	assert_int_equal(redundancy_due_us(&r, t + MS(28)), INT64_MAX);
+	assert_null(redundancy_find(&r, 2, t + MS(28)));
+}
+
+/* All records that it went in are overdue: once more, on a fate that it did not have. Clean or not. */
+static void hedges(void **state)
+{
+	int64_t t = MS(30000);
+	uint64_t n;
+	struct kept *k;
+
+	(void)state;
+	redundancy_media(&r, MS(20000));
+	redundancy_update(&r, false, t);
+	assert_false(redundancy_is_on(&r));
+	n = send(1, t);
+	assert_null(redundancy_find(&r, 2, t + MS(50)));
+	redundancy_overdue(&r, n);
+	redundancy_overdue(&r, n);	/* the record's leg failed as well: that is the same copy */
+	assert_true(redundancy_is_due(&r, t + MS(80)));
+	assert_null(redundancy_find(&r, 1, t + MS(80)));
+	k = redundancy_find(&r, 2, t + MS(80));
+	assert_non_null(k);
+	redundancy_sent(&r, k, 2);
+	assert_int_equal(r.hedges, 1);
+	assert_null(redundancy_find(&r, 3, t + MS(80)));
+	redundancy_overdue(&r, n);
+	k = redundancy_find(&r, 3, t + MS(160));
+	assert_non_null(k);
+	redundancy_sent(&r, k, 3);
+	redundancy_overdue(&r, n);
+	assert_null(redundancy_find(&r, 4, t + MS(200)));	/* past its deadline */
+}
+
+/* Eight at once, and then a tenth of what is sent. */
+static void budget(void **state)
+{
+	int64_t t = MS(30000);
+	unsigned sent = 0;
+	struct kept *k;
+
+	(void)state;
+	redundancy_media(&r, MS(25000));
+	for (unsigned i = 0; i < 30; i++)
+		redundancy_overdue(&r, send(1, t));
+	while ((k = redundancy_find(&r, 2, t + MS(80)))) {
+		redundancy_sent(&r, k, 2);
+		sent++;
+	}
+	assert_int_equal(sent, 8);
+	assert_int_equal(redundancy_due_us(&r, t + MS(80)), INT64_MAX);
+	for (unsigned i = 0; i < 10; i++)
+		send(1, t + MS(81));
+	k = redundancy_find(&r, 2, t + MS(82));
+	assert_non_null(k);
+	redundancy_sent(&r, k, 2);
+	assert_int_equal(r.hedges, 9);
+}
+
+/* A queue: nothing is sent twice, for that would lengthen it. */
+static void guard(void **state)
+{
+	int64_t t = MS(1000);
+
+	(void)state;
+	make_lossy(t);
+	redundancy_overdue(&r, send(1, t));
+	send(1, t);
+	redundancy_update(&r, true, t + MS(30));
+	assert_null(redundancy_find(&r, 2, t + MS(30)));
+	assert_int_equal(redundancy_due_us(&r, t + MS(30)), INT64_MAX);
+	redundancy_update(&r, false, t + MS(30));
+	assert_non_null(redundancy_find(&r, 2, t + MS(30)));
+}
+
+/* By configuration: always, without any loss; never, with it. Bulk and video are not kept, but for the last packet of a frame. */
+static void policy(void **state)
+{
+	int64_t t = MS(30000);
+	struct packet *p = audio(t);
+
+	(void)state;
+	assert_false(redundancy_wants(&r, p, REDUNDANCY_NEVER));
+	redundancy_keep(&r, p, 2, REDUNDANCY_ALWAYS, 1, t);
+	assert_true(redundancy_is_on(&r));
+	assert_non_null(redundancy_find(&r, 2, t + MS(20)));
+	p = audio(t);
+	p->mark = (struct traffic_mark){ .class = TRAFFIC_VIDEO, .framed = true };
+	assert_false(redundancy_wants(&r, p, REDUNDANCY_AUTO));
+	p->mark.last = true;
+	assert_true(redundancy_wants(&r, p, REDUNDANCY_AUTO));
+	p->mark.class = TRAFFIC_BULK;
+	p->mark.framed = false;
+	assert_false(redundancy_wants(&r, p, REDUNDANCY_AUTO));
+	packet_put(p);
+}
+
+/* What is kept is bounded by number and by time, and goes with its channel. */
+static void bounds(void **state)
+{
+	int64_t t = MS(1000);
+	struct packet *p;
+
+	(void)state;
+	for (unsigned i = 0; i < REDUNDANCY_KEPT; i++)
+		send(1, t);
+	p = audio(t);
+	assert_false(redundancy_wants(&r, p, REDUNDANCY_AUTO));
+	packet_put(p);
+	redundancy_find(&r, 2, t + MS(201));
+	assert_false(redundancy_holds(&r));
+	send(1, t + MS(300));
+	redundancy_forget(&r, 4);
+	assert_non_null(redundancy_find(&r, 2, t + MS(320)));
+	redundancy_forget(&r, 2);
+	assert_null(redundancy_find(&r, 2, t + MS(320)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(beginning, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(evidence, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(riding, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(alone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(hedges, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(budget, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(guard, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(policy, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(bounds, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests_name("redundancy", tests, NULL, NULL);
+}

@@ -1,0 +1,321 @@
+/*
+ * Steer. Called by session.c around each flush, by the inbox for what arrives; decides
+ * with what the ledgers, redundancy and the bound of bytes in flight know.
+ */
+#include "tunnel/steer.h"
+
+#include <string.h>
+
+#include "tunnel/counters.h"
+#include "tunnel/leg.h"
+#include "tunnel/log.h"
+#include "tunnel/session_internal.h"
+
+#define NONE UINT32_MAX
+#define TURN_FIRST (600 * LOOP_MS)	/* of receipts, while none came */
+#define TURN_STEP 64			/* part of it by which it follows */
+#define MARGIN (10 * LOOP_MS)		/* behind nine in ten a record is overdue, */
+#define LATE (30 * LOOP_MS)		/* and so much later it was lost, or stalled */
+#define FULL (25 * LOOP_MS)		/* standing queue that leaves no room for copies */
+#define WAITING (20 * LOOP_MS)		/* the same of urgent packets here */
+#define SLOWER (10 * LOOP_MS)		/* a carrier's round trip above the least, and half as much again: another path */
+#define QUICK (10 * LOOP_MS)		/* a round trip in which TCP repairs a loss by itself soon enough */
+#define WANTED_CLEAN 2			/* one that waits for the first loss */
+#define WANTED_BEGINNING 4
+#define WANTED_LOSSY 8
+
+static void due(void *ctx);
+static void tell(void *ctx);
+
+void steer_init(struct session *s)
+{
+	s->steer.lead = s->steer.bulk = s->steer.heard_from = NONE;
+	s->steer.wanted = 1;
+	timer_init(&s->steer.timer, s->loop, due, s);
+	later_init(&s->steer.tell, tell, s);
+}
+
+void steer_fini(struct session *s)
+{
+	timer_stop(&s->steer.timer);
+	later_cancel(s->loop, &s->steer.tell);
+}
+
+/* ---- what is known ---- */
+
+/* From when on a record without its receipt is overdue. */
+static int64_t patience(const struct session *s, const struct carrier *c)
+{
+	int64_t margin = c->ledger.srtt_us / 8;
+
+	if (!s->steer.turn_us)
+		return TURN_FIRST;
+	return s->steer.turn_us + (margin > MARGIN ? margin : MARGIN);
+}
+
+int64_t steer_overdue_us(const struct session *s, const struct carrier *c)
+{
+	int64_t oldest = c->standing ? ledger_oldest_us(&c->ledger) : 0;
+	int64_t late = loop_now(s->loop) - oldest - patience(s, c);
+
+	return oldest && late > 0 ? late : 0;
+}
+
+void steer_turned(struct session *s, int64_t turn_us)
+{
+	struct steer *t = &s->steer;
+	int64_t step;
+
+	if (!t->turn_us) {
+		t->turn_us = turn_us > 0 ? turn_us : 1;
+		return;
+	}
+	if (turn_us > t->turn_us + LATE && !s->redundancy.guarded && redundancy_has_media(&s->redundancy, loop_now(s->loop)))
+		redundancy_evidence(&s->redundancy, loop_now(s->loop));
+	step = t->turn_us / TURN_STEP;
+	if (step < LOOP_MS / 5)
+		step = LOOP_MS / 5;
+	if (turn_us > t->turn_us)
+		t->turn_us += turn_us - t->turn_us < 9 * step ? turn_us - t->turn_us : 9 * step;
+	else
+		t->turn_us -= t->turn_us - turn_us < step ? t->turn_us - turn_us : step;
+}
+
+/* Late is what is later than those around it: a queue makes all of them late. */
+void steer_heard(struct session *s, struct carrier *c, uint32_t lateness_ms)
+{
+	struct steer *t = &s->steer;
+	int64_t now = loop_now(s->loop);
+	uint32_t least = UINT32_MAX;
+
+	if (t->heard_from != c->id && t->heard_from != NONE)
+		t->spread_in_us = now;
+	t->heard_from = c->id;
+	for (unsigned i = 0; i < sizeof t->recent_ms / sizeof *t->recent_ms; i++)
+		if (t->recent_ms[i] < least)
+			least = t->recent_ms[i];
+	t->recent_ms[t->recent++ % (sizeof t->recent_ms / sizeof *t->recent_ms)] = lateness_ms;
+	if (lateness_ms > least && (lateness_ms - least) * LOOP_MS > LATE)
+		redundancy_evidence(&s->redundancy, now);
+}
+
+bool steer_is_spread(const struct session *s)
+{
+	return s->steer.spread || (s->steer.spread_in_us && loop_now(s->loop) - s->steer.spread_in_us < LOOP_SECOND);
+}
+
+uint64_t steer_fate(const struct carrier *c, uint64_t leg)
+{
+	return c->standing ? c->id : leg | UINT64_C(1) << 63;
+}
+
+/* ---- how many carriers ---- */
+
+static unsigned wanted(const struct session *s)
+{
+	const struct redundancy *r = &s->redundancy;
+	int64_t base = s->inflight.base_us;
+
+	if (!redundancy_has_media(r, loop_now(s->loop)))
+		return 1;
+	if (r->state == REDUNDANCY_LOSSY || r->pressed)
+		return base && base < QUICK ? WANTED_BEGINNING : WANTED_LOSSY;
+	return r->state == REDUNDANCY_BEGINNING ? WANTED_BEGINNING : WANTED_CLEAN;
+}
+
+unsigned session_carriers_wanted(const struct session *s)
+{
+	return s->steer.wanted;
+}
+
+static void tell(void *ctx)
+{
+	struct session *s = ctx;
+
+	if (s->state == SESSION_OPEN && s->events->carriers)
+		s->events->carriers(s->ctx, s->steer.wanted);
+}
+
+static void want_carriers(struct session *s)
+{
+	unsigned n = wanted(s);
+
+	if (n == s->steer.wanted || s->role != SESSION_HELPER)
+		return;
+	s->steer.wanted = n;
+	loop_later(s->loop, &s->steer.tell);
+}
+
+/* ---- who takes what ---- */
+
+static bool is_usable(const struct carrier *c)
+{
+	return c->state == CARRIER_PROVEN && !c->aside;
+}
+
+/* The lower the better; what is no use for media at all is last. */
+static unsigned rank(const struct session *s, const struct carrier *c, int64_t least_rtt)
+{
+	if (c->state != CARRIER_PROVEN)
+		return 6;
+	if (c->aside)
+		return 5;
+	if (steer_overdue_us(s, c))
+		return 4;
+	if (!c->standing && (s->steer.spread || s->role == SESSION_HELPER))
+		return 3;
+	if (c->ledger.srtt_us > least_rtt * 3 / 2 + SLOWER)
+		return 2;
+	return c->id == s->steer.bulk;
+}
+
+static int64_t least_rtt(const struct session *s)
+{
+	int64_t least = INT64_MAX / 2;
+
+	for (unsigned i = 0; i < s->carriers; i++)
+		if (is_usable(s->carrier[i]) && s->carrier[i]->ledger.srtt_us && s->carrier[i]->ledger.srtt_us < least)
+			least = s->carrier[i]->ledger.srtt_us;
+	return least;
+}
+
+/* Of two of the same rank: in turn while spreading, else the lead, else the newer one. At the server always the newer one, since the
+ * older ones may be about to go, of which only the helper knows. */
+static bool is_before(const struct session *s, const struct carrier *a, const struct carrier *b)
+{
+	if (s->steer.spread && a->media_turn != b->media_turn)
+		return a->media_turn < b->media_turn;
+	if (!s->steer.spread && s->role == SESSION_HELPER && (a->id == s->steer.lead || b->id == s->steer.lead))
+		return a->id == s->steer.lead;
+	return a->id > b->id;
+}
+
+unsigned steer_order(struct session *s, struct carrier **out)
+{
+	unsigned ranks[SESSION_CARRIERS_MAX], n = 0;
+	int64_t least = s->carriers > 1 ? least_rtt(s) : 0;
+
+	for (unsigned i = 0; i < s->carriers; i++) {
+		struct carrier *c = s->carrier[i];
+		unsigned r = rank(s, c, least), at = n++;
+
+		for (; at > 0 && (r < ranks[at - 1] || (r == ranks[at - 1] && is_before(s, c, out[at - 1]))); at--) {
+			out[at] = out[at - 1];
+			ranks[at] = ranks[at - 1];
+		}
+		out[at] = c;
+		ranks[at] = r;
+	}
+	return n;
+}
+
+/* Streams stay on their carrier for as long as it delivers. Exchanges that do not stand are all fates of their own, and at the server
+ * those of a carrier may have ended for good: nothing waits for one of them. */
+static struct carrier *choose_bulk(struct session *s, struct carrier **order, unsigned n)
+{
+	struct carrier *now = s->steer.bulk == NONE ? NULL : session_find_carrier(s, s->steer.bulk), *best = NULL;
+
+	if (now && is_usable(now) && now->standing && now->ledger.backoff == 0 && !(n > 1 && now == order[0]))
+		return now;
+	for (unsigned i = 1; i < n; i++)
+		if (is_usable(order[i]) && order[i]->standing && !steer_overdue_us(s, order[i]))
+			best = order[i];
+	return best;
+}
+
+/* Sockets are tuned for few packets, each of them urgent, while these are sent twice. */
+static void tune(struct session *s)
+{
+	bool sparse = redundancy_is_on(&s->redundancy);
+
+	for (unsigned i = 0; i < s->carriers; i++)
+		for (struct link *l = s->carrier[i]->legs.next; l != &s->carrier[i]->legs; l = l->next) {
+			struct leg *leg = list_entry(l, struct leg, link);
+
+			if (leg->x && leg->sparse != sparse) {
+				leg->sparse = sparse;
+				exchange_sparse(leg->x, leg->sparse);
+			}
+		}
+}
+
+static bool is_full(struct session *s)
+{
+	int64_t most = s->inflight.base_us / 4, waits = scheduler_oldest_us(&s->scheduler, SCHEDULER_URGENT);
+
+	return s->inflight.queue_us > (most > FULL ? most : FULL) || (waits != INT64_MAX && loop_now(s->loop) - waits > WAITING);
+}
+
+void steer_begin(struct session *s)
+{
+	struct carrier *order[SESSION_CARRIERS_MAX], *bulk;
+	unsigned n;
+
+	redundancy_update(&s->redundancy, is_full(s), loop_now(s->loop));
+	want_carriers(s);
+	n = steer_order(s, order);
+	s->steer.lead = n && is_usable(order[0]) ? order[0]->id : NONE;
+	s->steer.spread = redundancy_is_on(&s->redundancy) && n > 1 && is_usable(order[1]) && order[1]->standing;
+	bulk = n > 1 && order[0]->standing ? choose_bulk(s, order, n) : NULL;
+	s->steer.bulk = bulk ? bulk->id : NONE;
+	for (unsigned i = 0; i < s->carriers; i++) {
+		struct carrier *c = s->carrier[i];
+
+		c->takes = !bulk || s->pick ? TAKES_ALL : c == bulk ? TAKES_STREAMS : TAKES_MEDIA;
+	}
+	if (bulk && n == 2 && s->steer.spread)
+		bulk->takes = TAKES_ALL;	/* else there were no second fate */
+	tune(s);
+}
+
+/* ---- time ---- */
+
+static void overdue(void *ctx, const struct ledger_item *item)
+{
+	struct session *s = ctx;
+
+	redundancy_overdue(&s->redundancy, item->offset);
+}
+
+static void due(void *ctx)
+{
+	struct session *s = ctx;
+	int64_t now = loop_now(s->loop);
+
+	for (unsigned i = 0; i < s->carriers; i++)
+		ledger_tell_overdue(&s->carrier[i]->ledger, now - patience(s, s->carrier[i]), overdue, s);
+	session_kick(s);
+}
+
+static void sooner(int64_t *at, int64_t when)
+{
+	if (when < *at)
+		*at = when;
+}
+
+/* Not while nothing is kept: a timer that has nothing to do is not armed. */
+void steer_watch(struct session *s)
+{
+	int64_t now = loop_now(s->loop), at = INT64_MAX, copy = redundancy_due_us(&s->redundancy, now);
+
+	if (s->state != SESSION_OPEN)
+		return;
+	if (copy > now)
+		sooner(&at, copy);
+	for (unsigned i = 0; redundancy_holds(&s->redundancy) && i < s->carriers; i++) {
+		int64_t sent = ledger_next_overdue_us(&s->carrier[i]->ledger);
+
+		if (sent)
+			sooner(&at, sent + patience(s, s->carrier[i]));
+	}
+	if (!list_empty(&s->streams) && !inflight_room(&s->inflight, INFLIGHT_STREAM, now))
+		sooner(&at, inflight_room_us(&s->inflight, INFLIGHT_STREAM, now));
+	if (s->role == SESSION_HELPER && s->steer.wanted > 1) {
+		sooner(&at, redundancy_until_us(&s->redundancy));
+		sooner(&at, redundancy_pause_us(&s->redundancy));
+	}
+	if (at == INT64_MAX)
+		timer_stop(&s->steer.timer);
+	else
+		timer_set(&s->steer.timer, at > now ? at : now + LOOP_MS);
+}
