@@ -63,7 +63,7 @@ static uint64_t open_echo(struct world *w, struct channel *ch, struct channel_pa
 	uint64_t code = CODE_NONE;
 
 	assert_string_equal(params->service, ECHO_SERVICE);
-	env = (struct egress_env){ w->loop, w->pool, share_of };
+	env = (struct egress_env){ .loop = w->loop, .pool = w->pool, .share = share_of };
 	wrapped = *egress_echo.ops;
 	wrapped.datagram = lossy;
 	params->deadline_ms = egress_echo.deadline_ms;
