@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make bench: calls through Culvert and through its peers, side by side over emulated links; bench.sh FILE writes FILE (JSON), plots of the
-# delays beside it, and prints tables. Repeats are interleaved; each cell begins anew, and counts from its first packet.
+# delays in a folder beside it, and prints tables. Repeats are interleaved; each cell begins anew, and counts from its first packet.
 # Nothing is asserted: the exit status tells only whether all cells ran. By the environment:
 #   BENCH_PROFILE   short (20 s, once, the goals' rows: about a quarter of an hour), must (60 s, three times; also without tuning of sockets
 #                   and through Squid), full (the whole matrix, 60 s, three times: most of a day)
@@ -8,7 +8,7 @@
 #   BENCH_NETS, BENCH_LOADS, BENCH_SYSTEMS    of full: the lists whose product it measures; of the others: only those of their cells
 #   BENCH_SECONDS, BENCH_REPEATS
 #   BENCH_JOBS      cells at the same time (the number of processors); those that measure processors run alone
-#   BENCH_DIR       where cells' results are kept (FILE without .json); those that are there already are not measured again
+#   BENCH_DIR       where cells' results and plots are kept (FILE without .json, emptied first); given, what is there is not measured again
 set -u
 . "$(dirname "$0")/../lib/harness.sh"
 JSON=$(realpath -m "${1:-$TOP/build/bench.json}")
@@ -78,25 +78,27 @@ for cell in "${CELLS[@]}"; do
 	esac
 done
 mkdir -p "$DIR"
+[ -n "${BENCH_DIR:-}" ] || rm -f "$DIR"/*.json "$DIR"/*.svg
+rm -f "$DIR"/*.log
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/culvert-bench.XXXXXX")
 chmod 755 "$SCRATCH"
 trap 'for pid in $(jobs -p); do kill "$pid" 2>/dev/null; done; wait; rm -rf "$SCRATCH"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 echo "$PROFILE: $TOTAL cells, $JOBS at a time, about $((REPEATS * (together / JOBS + alone) / 60 + 1)) minutes; p99 and shares are of the worse direction"
-number=0 failed=0
-reap() { wait -n || failed=$((failed + 1)); }
+number=0
 for ((repeat = 1; repeat <= REPEATS; repeat++)); do
 	for cell in "${CELLS[@]}"; do
 		read -r net load system <<<"$cell"
 		limit=$JOBS
 		[ "$net" != clean ] || limit=1
-		while [ "$(jobs -pr | wc -l)" -ge "$limit" ]; do reap; done
+		while [ "$(jobs -pr | wc -l)" -ge "$limit" ]; do wait -n || :; done
 		number=$((number + 1))
 		one $number $repeat "$net" "$load" "$system" &
-		[ "$net" != clean ] || reap
+		[ "$net" != clean ] || wait
 	done
-	while [ "$(jobs -pr | wc -l)" -gt 0 ]; do reap; done
+	wait
 done
-$PYTHON "$TOP/tests/bench/report.py" "$DIR" "$JSON" "$PROFILE" "$RUN_SECONDS" "$REPEATS" "$JOBS" || failed=$((failed + 1))
-[ $failed -eq 0 ] || fail "$failed cells did not run"
+$PYTHON "$TOP/tests/bench/report.py" "$DIR" "$JSON" "$PROFILE" "$RUN_SECONDS" "$REPEATS" "$JOBS" || fail "no report"
+failed=$(find "$DIR" -name '*.log' | wc -l)
+[ "$failed" -eq 0 ] || fail "$failed cells did not run"

@@ -3,6 +3,7 @@
 The horizontal axis is the delay, logarithmic; the vertical one the share of packets that were there by then, stretched towards 100 % so
 that 99 % and 99.9 % are as far apart as 90 % and 99 %."""
 import math
+import os
 
 COLOURS = {"raw": "#888888", "coturn": "#d95f02", "openvpn": "#a6761d", "tls": "#e7298a", "duplex+single": "#7570b3", "duplex": "#1b9e77",
            "duplex+untuned": "#66a61e", "push": "#1f78b4", "poll": "#e6ab02", "duplex+squid-far": "#33a02c", "duplex+squid-near": "#b2df8a"}
@@ -103,7 +104,7 @@ def draw(net, load, groups):
     return "\n".join(out + ["</svg>", ""])
 
 
-def write(groups, stem):
+def write(groups, directory):
     """One file for each link and load; their names."""
     names, sets = [], {}
     for g in groups.values():
@@ -112,7 +113,7 @@ def write(groups, stem):
     for (net, load), those in sorted(sets.items()):
         drawing = draw(net, load, those)
         if drawing:
-            names.append("%s.%s.%s.svg" % (stem, net.replace("/", "-"), load))
+            names.append(os.path.join(directory, "%s.%s.svg" % (net.replace("/", "-"), load)))
             with open(names[-1], "w") as f:
                 f.write(drawing)
     return names

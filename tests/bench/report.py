@@ -1,5 +1,5 @@
 """The benchmark's report: report.py DIR FILE PROFILE SECONDS REPEATS JOBS. Prints a table of all cells and one of the goals, writes FILE
-(JSON) and beside it a plot of the delays of each link and load (DIR.NET.LOAD.svg)."""
+(JSON) and in DIR a plot of the delays of each link and load (NET.LOAD.svg)."""
 import json
 import os
 import platform
@@ -122,7 +122,7 @@ def main():
     with open(path, "w") as f:
         json.dump({"format": 2, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "profile": profile, "seconds": int(seconds),
                    "repeats": int(repeats), "jobs": int(jobs), "machine": here, "goals": found, "cells": [c.data for c in cells]}, f, indent=1)
-    print("written: %s%s" % (path, "".join(", " + name for name in plot.write(groups, directory))))
+    print("written: %s, and %d plots: %s" % (path, len(plot.write(groups, directory)), os.path.join(directory, "*.svg")))
 
 
 if __name__ == "__main__":
