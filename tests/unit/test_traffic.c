@@ -34,7 +34,8 @@ static struct traffic_mark look(const struct traffic_rules *rules, const uint8_t
 	uint8_t *copy = malloc(n + !n);
 	struct traffic_mark m;
 
-	memcpy(copy, p, n);
+	if (n)
+		memcpy(copy, p, n);
 	m = traffic_look(&flow, rules, copy, n, dscp);
 	free(copy);
 	return m;
