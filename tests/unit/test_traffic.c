@@ -354,6 +354,9 @@ static void a_bad_path_turns_nothing(void **state)
 		a.timestamp += 960 * (i % 3 == 0);
 		assert_int_equal(talk(&a, 1, 960, 110), TRAFFIC_AUDIO);
 		assert_int_equal(send(&late, 110), TRAFFIC_AUDIO);
+		late = (struct source){ .ssrc = 1, .type = 111, .sequence = (uint16_t)(a.sequence - 10),
+					.timestamp = a.timestamp - 9600 };
+		assert_int_equal(send(&late, 130), TRAFFIC_AUDIO);	/* a copy that comes much later */
 		v.sequence += i % 2;
 		assert_int_equal(frame(&v, 2, 3000, 400), TRAFFIC_VIDEO);
 	}
@@ -371,6 +374,80 @@ static void one_packet_flips_nothing(void **state)
 	assert_int_equal(talk(&v, 8, 960, 110), TRAFFIC_VIDEO);
 	/* But a sender that began anew with the same SSRC is seen. */
 	assert_int_equal(talk(&v, 30, 960, 110), TRAFFIC_AUDIO);
+}
+
+/* What says now this, now that, keeps the class that it has. */
+static void the_undecided_does_not_flap(void **state)
+{
+	struct source s = { .ssrc = 1, .type = 100 };
+
+	(void)state;
+	talk(&s, 1, 0, 300);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(talk(&s, 1, 0, 300), TRAFFIC_AUDIO);
+		assert_int_equal(talk(&s, 1, 960, 300), TRAFFIC_AUDIO);
+		assert_int_equal(talk(&s, 3, 960, 300), TRAFFIC_AUDIO);
+		assert_int_equal(talk(&s, 1, 0, 300), TRAFFIC_AUDIO);
+	}
+}
+
+/* At 60 frames in a second the time stamp advances by little more than that of audio. */
+static void fast_video_is_found_out(void **state)
+{
+	struct source s = { .ssrc = 1, .type = 100 };
+
+	(void)state;
+	assert_int_equal(frame(&s, 1, 1500, 400), TRAFFIC_AUDIO);
+	for (int i = 0; i < 5; i++)
+		frame(&s, 1, 1500, 1000);
+	assert_int_equal(frame(&s, 1, 1500, 1000), TRAFFIC_VIDEO);
+}
+
+/* Beside audio, another type with small packets is not audio as well. */
+static void a_second_type_is_video(void **state)
+{
+	struct source audio = { .ssrc = 1, .type = 111 }, again = { .ssrc = 2, .type = 97 }, key = { .ssrc = 1, .type = 126 };
+
+	(void)state;
+	talk(&audio, 20, 960, 110);
+	assert_int_equal(send(&again, 150), TRAFFIC_VIDEO);
+	key.sequence = audio.sequence;
+	assert_int_equal(send(&key, 30), TRAFFIC_AUDIO);	/* unless it is of the same stream */
+	audio.ssrc = 3;
+	assert_int_equal(send(&audio, 110), TRAFFIC_AUDIO);
+}
+
+static void types_are_learned_anew(void **state)
+{
+	struct source s = { .ssrc = 1, .type = 96 };
+
+	(void)state;
+	assert_int_equal(talk(&s, 20, 960, 110), TRAFFIC_AUDIO);
+	s.ssrc = 2;
+	assert_int_equal(talk(&s, 1, 960, 110), TRAFFIC_AUDIO);
+	s.ssrc = 3;
+	for (int i = 0; i < 5; i++)
+		frame(&s, 5, 3000, 1100);
+	s.ssrc = 4;
+	assert_int_equal(send(&s, 110), TRAFFIC_VIDEO);
+}
+
+/* Of one type, by some fault: each stream is known by itself. */
+static void streams_are_known_one_by_one(void **state)
+{
+	struct source s[12];
+	unsigned wrong = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 12; i++)
+		s[i] = (struct source){ .ssrc = i + 1, .type = 96 };
+	for (unsigned round = 0; round < 200; round++)
+		for (unsigned i = 0; i < 12; i++)
+			if (i % 2)
+				wrong += talk(&s[i], 1, 960, 300) != TRAFFIC_AUDIO;
+			else
+				wrong += frame(&s[i], 1, 3600, 300) != TRAFFIC_VIDEO;
+	assert_in_range(wrong, 0, 12 * 5);
 }
 
 /* Audio, three layers of video, their retransmissions, and what pads the probing of bandwidth: one bundle. */
@@ -543,6 +620,11 @@ int main(void)
 		cmocka_unit_test_setup(keys_and_silence_stay_audio, setup),
 		cmocka_unit_test_setup(a_bad_path_turns_nothing, setup),
 		cmocka_unit_test_setup(one_packet_flips_nothing, setup),
+		cmocka_unit_test_setup(the_undecided_does_not_flap, setup),
+		cmocka_unit_test_setup(fast_video_is_found_out, setup),
+		cmocka_unit_test_setup(a_second_type_is_video, setup),
+		cmocka_unit_test_setup(types_are_learned_anew, setup),
+		cmocka_unit_test_setup(streams_are_known_one_by_one, setup),
 		cmocka_unit_test_setup(a_bundle_is_told_apart, setup),
 		cmocka_unit_test_setup(retransmissions_alone_are_found_out, setup),
 		cmocka_unit_test_setup(a_conference_is_told_apart, setup),
