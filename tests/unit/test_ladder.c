@@ -1,4 +1,4 @@
-/* links: client/ladder.c client/ladder_explore.c client/fleet.c client/survey_rung.c tunnel/loop.c framing/error.c tests/lib/steps.c */
+/* links: client/ladder.c client/ladder_explore.c client/fleet*.c client/survey_rung.c tunnel/loop.c framing/error.c tests/lib/steps.c */
 /* libs: -lev */
 /* The ladder over fake carriers and surveys, in virtual time: what follows what, and when. */
 #include <setjmp.h>
