@@ -84,16 +84,21 @@ static void end_replaced(struct fleet *f)
 			drop(k);
 }
 
+/* Several in a row: those do that are there, coming ones included. */
 static void note_failure(struct fleet *f)
 {
+	unsigned left = 1 + count_good(f, false);
+
 	f->failed++;
+	if (fleet_now(f) < f->few_until && left < f->few)
+		f->few = left;
 	if (fleet_now(f) < f->not_before)
 		return;		/* together with one that was counted */
 	f->not_before = fleet_now(f) + ladder_delay(f->loop, ++f->failures);
 	if (f->failures < FAILURES_MAX)
 		return;
 	f->failures = 0;
-	f->few = 1 + count_good(f, true);
+	f->few = left;
 	f->few_until = fleet_now(f) + FEW_FOR;
 	log_debug("fleet", session_tag(f->session), "%u carriers do for now: others fail", f->few);
 }

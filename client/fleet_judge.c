@@ -77,6 +77,7 @@ void fleet_judge(struct fleet *f)
 
 	EACH(f, k) {
 		int64_t heard = others_heard(f, k);
+		bool recent = fleet_now(f) - heard <= ALIVE;
 
 		if (k->proven_us < 0 || k->doomed)
 			continue;
@@ -91,9 +92,9 @@ void fleet_judge(struct fleet *f)
 			k->leaving = true;
 			f->replaced++;
 		}
-		if (k->leaving || !is_suspect(k->carrier))
+		if (k->leaving || !is_suspect(k->carrier) || (recent && !k->bad_us))
 			continue;
-		silent &= fleet_now(f) - heard > ALIVE;
+		silent &= !recent;
 		doubted = true;
 	}
 	if (doubted)

@@ -87,7 +87,7 @@ static int mode(struct span s, enum request_mode *m)
 enum parameter {
 	PARAMETER_CARRIER, PARAMETER_X, PARAMETER_MODE, PARAMETER_HOLD, PARAMETER_KEEP, PARAMETER_EPOCH,
 	PARAMETER_KEEPALIVE, PARAMETER_PAD, PARAMETER_EVENT_STREAM, PARAMETER_MARKS, PARAMETER_GAP, PARAMETER_SIZE,
-	PARAMETER_ANSWER, PARAMETER_SEAL, PARAMETERS
+	PARAMETER_ANSWER, PARAMETER_SEAL, PARAMETER_END, PARAMETERS
 };
 
 static const struct {
@@ -108,6 +108,7 @@ static const struct {
 	[PARAMETER_SIZE] = { "size", 0, REQUEST_SIZE_MAX },
 	[PARAMETER_ANSWER] = { "a", ANSWER_COMPLETE, ANSWER_EARLY },
 	[PARAMETER_SEAL] = { "s", 1, UINT32_MAX },
+	[PARAMETER_END] = { "end", 0, 1 },
 };
 
 static void set(struct request *r, enum parameter name, uint64_t v)
@@ -148,6 +149,9 @@ static void set(struct request *r, enum parameter name, uint64_t v)
 		break;
 	case PARAMETER_SEAL:
 		r->seal = (uint32_t)v;
+		break;
+	case PARAMETER_END:
+		r->end = v;
 		break;
 	default:
 		break;
@@ -266,7 +270,7 @@ ssize_t request_put(const struct request *r, const char *base, char *out, size_t
 	add(out, cap, &n, "%s/v1/%s?c=%" PRIu32 "&x=%" PRIu64 "&m=%s", base, r->sid, r->carrier, r->x,
 	    mode_names[r->mode]);
 	if (r->mode == MODE_POLL)
-		add(out, cap, &n, "&hold=%" PRIu32 "&k=%" PRIu32, r->hold_ms, r->keep);
+		add(out, cap, &n, "&hold=%" PRIu32 "&k=%" PRIu32 "%s", r->hold_ms, r->keep, r->end ? "&end=1" : "");
 	if (streamed)
 		add_number(out, cap, &n, PARAMETER_KEEPALIVE, r->keepalive_ms);
 	if (streamed || probe) {

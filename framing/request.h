@@ -39,6 +39,7 @@ struct request {
 	enum request_mode mode;
 	uint32_t hold_ms;	/* poll, probe */
 	uint32_t keep;		/* poll */
+	bool end;		/* poll: the helper gives the carrier up */
 	uint32_t keepalive_ms;	/* down, duplex; 0: HELLO's */
 	uint32_t pad;		/* down, duplex, probe */
 	bool event_stream;	/* down, duplex, probe */

@@ -15,7 +15,7 @@
 #include "tunnel/stream_tls.h"
 
 #define LOOK_US LOOP_SECOND
-#define OPENING_MAX 6		/* requests of a seal at a time, before one of them was authenticated: HELLO of two carriers, repeated */
+#define OPENING_MAX 16		/* requests of a seal at a time, before one of them was authenticated: all carriers, after a new seal */
 #define SESSION_SEALS 4		/* of one session: the newest */
 
 const struct seals_limits seals_limits_default = {

@@ -21,6 +21,7 @@
 #define SHORT_LIFE LOOP_SECOND			/* a streamed answer that ends sooner has failed */
 #define LONG_LIFE (5 * LOOP_SECOND)		/* one that fails later is no failure in a row */
 #define LEAVE (300 * LOOP_MS)			/* and two round trips, for what is under way on a retired carrier */
+#define FAREWELL LOOP_SECOND			/* for a connection to say so on */
 #define FAILURES_MAX 3
 #define RENEW_RETRY LOOP_SECOND			/* no connection to replace a leg with, while it stands */
 #define EMPTY_POLLS 4				/* answered early with nothing, in a row, before there are pauses */
@@ -95,7 +96,7 @@ struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *o
 	struct exchange *x;
 	struct leg *leg;
 
-	if (h->base.state >= CARRIER_RETIRED || h->pausing)
+	if ((h->base.state >= CARRIER_RETIRED && !h->farewell_due) || h->pausing)
 		return NULL;
 	if (ops->mode == MODE_UP && !ledger_ready(&h->base.ledger))
 		return NULL;	/* nothing could be sent on it */
@@ -122,7 +123,7 @@ const struct exchange_head *carrier_helper_head(struct carrier_helper *h, struct
 	struct session *s = h->base.session;
 	struct request r = { .carrier = h->base.id, .x = leg->number, .mode = leg->ops->mode, .hold_ms = leg->hold_ms,
 			     .keep = leg->keep, .has_epoch = leg->ops->mode != MODE_HELLO,
-			     .epoch = s->epoch, .pad = h->rung->pad, .event_stream = h->rung->event_stream };
+			     .end = h->base.state == CARRIER_RETIRED, .epoch = s->epoch, .pad = h->rung->pad, .event_stream = h->rung->event_stream };
 
 	if (leg->keepalive_ms < s->config.keepalive_ms)
 		r.keepalive_ms = leg->keepalive_ms;
@@ -294,6 +295,25 @@ static bool helper_send(struct carrier *c)
 	return true;
 }
 
+/* ---- leaving ---- */
+
+static void leave_soon(struct carrier_helper *h)
+{
+	timer_in(&h->leave, 2 * h->base.ledger.srtt_us + LEAVE);
+}
+
+/* A server that does not see our body end would go on sending on its answer. */
+static void say_farewell(struct carrier_helper *h)
+{
+	struct leg *leg = h->farewell_due ? carrier_helper_leg(h, &method_post_leg, 0) : NULL;
+
+	if (!leg)
+		return;
+	h->farewell_due = false;
+	leg_complete(leg, carrier_helper_head(h, leg, false), OUTBOX_FORCE | OUTBOX_OWN);
+	leave_soon(h);
+}
+
 /* ---- pool ---- */
 
 static void pool_has_room(void *ctx)
@@ -304,6 +324,7 @@ static void pool_has_room(void *ctx)
 		carrier_proof_begin(h);
 		return;
 	}
+	say_farewell(h);
 	stand(h);
 	while (helper_send(&h->base))	/* now that it is its turn: others would take the connection */
 		;
@@ -462,7 +483,12 @@ void carrier_retire(struct carrier *c)
 		if (leg->ops->mode == MODE_UP || leg->ops->mode == MODE_DUPLEX)
 			leg_end(leg);
 	}
-	timer_in(&h->leave, 2 * c->ledger.srtt_us + LEAVE);
+	leave_soon(h);
+	h->farewell_due = h->beside && h->streamed_down && h->rung->up != h->rung->down;
+	if (h->farewell_due)
+		timer_in(&h->leave, FAREWELL);
+	h->pausing = false;
+	say_farewell(h);
 	session_kick(c->session);
 }
 

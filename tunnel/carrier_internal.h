@@ -69,6 +69,7 @@ struct carrier_helper {
 	struct later again;	/* HELLO again, with a corrected clock */
 	int64_t busy_us;	/* when data last went either way */
 	struct timer leave;	/* retired: the end */
+	bool farewell_due;	/* retired: the server is to hear of it */
 	struct {
 		struct timer tick;
 		int64_t active_us;	/* when data last came or went */

@@ -57,7 +57,7 @@ static bool server_send(struct carrier *c)
 	struct leg *down = server_of(c)->down;
 	unsigned own = c->state == CARRIER_PROVEN && !c->aside ? 0 : OUTBOX_OWN, held = c->aside ? OUTBOX_OWN : 0;
 
-	if (c->state == CARRIER_FAILED)
+	if (c->state >= CARRIER_RETIRED)
 		return false;
 	if (down && leg_stream(down, answer_head(down), own | OUTBOX_STREAMED))
 		return true;
@@ -149,6 +149,16 @@ static struct leg *find_leg(struct carrier *c, uint64_t number)
 	return NULL;
 }
 
+/* The helper goes on with others. */
+static void retire(struct carrier_server *c)
+{
+	c->base.state = CARRIER_RETIRED;
+	if (c->down)
+		leg_end(c->down);
+	c->down = NULL;
+	session_kick(c->base.session);
+}
+
 void carrier_accept(struct session *s, const struct request *r, struct exchange *x, const struct http1_head *head)
 {
 	bool streamed = r->mode == MODE_DOWN || r->mode == MODE_DUPLEX;
@@ -182,6 +192,8 @@ void carrier_accept(struct session *s, const struct request *r, struct exchange 
 	leg->keepalive_ms = r->keepalive_ms;
 	leg->pad = streamed ? exchange_pad(x, r->pad) : 0;
 	leg->event_stream = r->event_stream;
+	if (r->end)
+		retire(server_of(c));
 	if (modes[r->mode]->begin)
 		modes[r->mode]->begin(server_of(c), leg);
 }

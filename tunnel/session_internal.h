@@ -100,7 +100,7 @@ enum carrier_state {
 	CARRIER_OPENING,	/* -> PROBING, FAILED */
 	CARRIER_PROBING,	/* -> PROVEN, FAILED */
 	CARRIER_PROVEN,		/* -> FAILED, RETIRED */
-	CARRIER_RETIRED,	/* helper: what is under way ends, nothing is begun. -> gone */
+	CARRIER_RETIRED,	/* what is under way ends, nothing is begun. -> gone */
 	CARRIER_FAILED,
 };
 

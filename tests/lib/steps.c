@@ -41,7 +41,7 @@ const struct rung *rung_find(const char *name)
 struct steps steps = { .limit = 10 };
 static struct pool *const pool = (struct pool *)(uintptr_t)8;
 
-bool session_is_ended(const struct session *s) { return s->ended; }
+bool session_is_ended(const struct session *s) { steps.looks++; return s->ended; }
 bool session_has_probes(const struct session *s) { return s->probes; }
 const char *session_tag(const struct session *s) { (void)s; return "test"; }
 void session_stats(const struct session *s, struct session_stats *out) { *out = (struct session_stats){ .channels = s->channels }; }

@@ -41,6 +41,7 @@ extern struct steps {
 	unsigned used;		/* ... of which these are taken */
 	bool single;		/* each for one exchange */
 
+	unsigned looks;		/* at the session, as whoever wakes up does */
 	unsigned surveys;	/* begun */
 	enum survey_scope survey_scope;
 	void (*survey_done)(void *ctx, const struct survey_findings *); /* NULL: none is under way */

@@ -27,6 +27,7 @@ static void same(const struct request *a, const struct request *b)
 	assert_int_equal(a->mode, b->mode);
 	assert_int_equal(a->hold_ms, b->hold_ms);
 	assert_int_equal(a->keep, b->keep);
+	assert_int_equal(a->end, b->end);
 	assert_int_equal(a->keepalive_ms, b->keepalive_ms);
 	assert_int_equal(a->pad, b->pad);
 	assert_int_equal(a->event_stream, b->event_stream);
@@ -57,6 +58,11 @@ static void round_trip(void **state)
 	assert_int_equal(parse(target, &out, &path), 0);
 	same(&in, &out);
 	assert_int_equal(path.n, strlen(target));
+	in.end = true;
+	assert_true(request_put(&in, "/culvert", target, sizeof target) > 0);
+	assert_non_null(strstr(target, "&k=2&end=1&"));
+	assert_int_equal(parse(target, &out, &path), 0);
+	same(&in, &out);
 	assert_int_equal(request_put(&in, "/culvert", target, 40), ERROR_LIMIT);
 }
 

@@ -400,7 +400,7 @@ static void test_opening(void **state)
 	set_up(&seals_limits_default);
 	assert_false(seals_enter(seals, SID, 1));
 	seal_release(make(SID, 1));
-	for (unsigned i = 0; i < 6; i++)
+	for (unsigned i = 0; i < 16; i++)
 		assert_true(seals_enter(seals, SID, 1));
 	assert_false(seals_enter(seals, SID, 1));
 	seals_leave(seals, SID, 1);
