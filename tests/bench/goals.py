@@ -89,7 +89,9 @@ def line(case, what, goal, value, verdict, noise="", peer=""):
 
 
 def judged(value, goal, least=False):
-    return "ok" if (value >= goal if least else value <= goal) else "missed"
+    """By the figure as it is shown."""
+    shown = float(number(value))
+    return "ok" if (shown >= goal if least else shown <= goal) else "missed"
 
 
 def delay_rows(groups, system):
@@ -137,6 +139,9 @@ def compared_rows(groups):
         if what == "kpps":
             load = "flood" + case.split()[-2]
             peer = best_peer(groups, "clean", load, lambda c: c.data["max_pps"] / 1000, False)
+        elif what == "x one connection's":
+            net = "25/2" if "lossy" in case else "25/0"
+            peer = best_peer(groups, net, "call", results.Cell.bytes_per_packet) + " B/packet"
         elif what == "% of what is left":
             peer = best_peer(groups, "25/0", "download", download_share, False)
         yield line(case, what, "%s %g" % (">=" if least else "<=", goal), value, judged(value, goal, least), "", peer)

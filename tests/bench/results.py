@@ -79,6 +79,11 @@ class Cell:
         """Of all programs of the system, for each packet that arrived."""
         return sum(p["cpu_us_per_packet"] for p in self.data["processes"]) if self.data["processes"] else None
 
+    def waited_us(self):
+        """Its programs were ready to run, but had no processor: us for each packet that arrived."""
+        packets = sum(self.data[way]["received"] for way in ("up", "down") if way in self.data)
+        return sum(p["waited_s"] for p in self.data["processes"]) * 1e6 / max(packets, 1) if self.data["processes"] else None
+
     def wire_bytes(self):
         return sum(way["bytes"] for way in self.data["wire"].values()) if "wire" in self.data else None
 

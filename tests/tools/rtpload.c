@@ -74,8 +74,10 @@ double rtpload_measure(struct rtpload_run *r, struct rtpload_cpu *used)
 	close(r->stop);
 	tallies_close(r);
 	used->own -= before.own;
-	for (int i = 0; i < o->pids; i++)
+	for (int i = 0; i < o->pids; i++) {
 		used->process[i] -= before.process[i];
+		used->waited[i] -= before.waited[i];
+	}
 	return seconds;
 }
 

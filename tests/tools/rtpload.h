@@ -124,7 +124,7 @@ void rtpload_real_time(const struct rtpload_options *);
 
 /* ---- rtpload_cpu.c ---- */
 struct rtpload_cpu {
-	double own, process[RTPLOAD_MAX_PIDS]; /* seconds */
+	double own, process[RTPLOAD_MAX_PIDS], waited[RTPLOAD_MAX_PIDS]; /* seconds; waited: for a processor */
 	long rss_kb[RTPLOAD_MAX_PIDS];         /* peak */
 };
 

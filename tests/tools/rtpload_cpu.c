@@ -13,6 +13,20 @@ static double process_seconds(int pid)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* Ready to run, and waiting for a processor (the second number of schedstat, ns; of the main thread). */
+static double process_waited(int pid)
+{
+	char path[64];
+	unsigned long long ran, waited = 0;
+	snprintf(path, sizeof path, "/proc/%d/schedstat", pid);
+	FILE *f = fopen(path, "re");
+	if (f && fscanf(f, "%llu %llu", &ran, &waited) != 2)
+		waited = 0;
+	if (f)
+		fclose(f);
+	return (double)waited / 1e9;
+}
+
 static long process_peak_kb(int pid)
 {
 	char path[64], line[256];
@@ -35,6 +49,7 @@ struct rtpload_cpu rtpload_cpu_now(const struct rtpload_options *o)
 	c.own = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 	for (int i = 0; i < o->pids; i++) {
 		c.process[i] = process_seconds(o->pid[i]);
+		c.waited[i] = process_waited(o->pid[i]);
 		c.rss_kb[i] = process_peak_kb(o->pid[i]);
 	}
 	return c;

@@ -31,8 +31,8 @@ static void processes_json(const struct rtpload_run *r, const struct rtpload_cpu
 	uint64_t packets = rtpload_tally_received(r->tally[RTPLOAD_UP]) + rtpload_tally_received(r->tally[RTPLOAD_DOWN]);
 	printf(",\"processes\":[");
 	for (int i = 0; i < r->options->pids; i++)
-		printf("%s{\"cpu_s\":%.4f,\"cpu_us_per_packet\":%.3f,\"rss_kb\":%ld}", i ? "," : "", used->process[i],
-		       packets ? used->process[i] * 1e6 / (double)packets : 0.0, used->rss_kb[i]);
+		printf("%s{\"cpu_s\":%.4f,\"cpu_us_per_packet\":%.3f,\"waited_s\":%.4f,\"rss_kb\":%ld}", i ? "," : "", used->process[i],
+		       packets ? used->process[i] * 1e6 / (double)packets : 0.0, used->waited[i], used->rss_kb[i]);
 	printf("]");
 }
 
