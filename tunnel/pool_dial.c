@@ -17,6 +17,7 @@
 #define RAISE_MAX_US (1800 * LOOP_SECOND)
 
 #define LOOK_US (500 * LOOP_MS)		/* while all are silent */
+#define SLOW_MAX 1			/* in a row are made anew first: their first packet was lost, more likely */
 #define CROWDED_MAX 8			/* in a row: then it is something else */
 
 /* On one of those that stand something came since then: it is not the network that is silent. */
@@ -121,7 +122,7 @@ static void on_dialled(void *ctx, struct stream *s, int error, const char *why)
 		return;
 	}
 	p->trying = false;
-	p->failures = 0;
+	p->failures = p->slow_dials = 0;
 	p->not_before = 0;
 	p->usual_us = p->usual_us ? (7 * p->usual_us + took) / 8 : took;
 	if (p->raise_us && pool_standing(p) + 1 == p->limit)
@@ -167,8 +168,14 @@ static void on_slow(void *ctx)
 		loop_free_later(p->loop, m);
 	}
 	watch_slow(p);
-	if (begun)
+	if (!begun)
+		return;
+	if (!p->trying && p->slow_dials < SLOW_MAX) {
+		p->slow_dials++;
+		pool_tell_available(p);
+	} else {
 		dial_failed(p, ERROR_TIMEOUT, "it was made to wait", begun);
+	}
 }
 
 /* ---- opening ---- */

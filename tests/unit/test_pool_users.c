@@ -176,6 +176,9 @@ static void a_limit_that_queues(void **state)
 	assert_int_equal(pool_limit(takers.pool), 6);	/* all are silent: it may be the network */
 	murmur(0, true);
 	takers_run(MS(600));
+	assert_int_equal(pool_limit(takers.pool), 6);	/* or a packet was lost */
+	murmur(0, false);
+	takers_run(MS(600));
 	assert_int_equal(pool_limit(takers.pool), 3);
 	assert_int_equal(pool_open_count(takers.pool), 3);
 	assert_int_equal(takers.who[1].failed, 0);
@@ -186,7 +189,7 @@ static void a_limit_that_queues(void **state)
 	assert_int_equal(takers.started, 1);
 	takers_run(MS(10));
 	murmur(0, false);
-	takers_run(LOOP_SECOND);
+	takers_run(2 * LOOP_SECOND);
 	assert_int_equal(pool_limit(takers.pool), 3);
 	takers_want(1, takers.who[1].wants);
 	assert_int_equal(takers.started, 1);
@@ -199,6 +202,29 @@ static void a_limit_that_queues(void **state)
 	takers_run(MS(50));
 	assert_int_equal(takers.who[1].n, 1);
 	assert_int_equal(pool_limit(takers.pool), 4);
+}
+
+/* The first packet of a connection was lost: it is made anew, and nothing is learned. */
+static void a_dial_that_is_slow(void **state)
+{
+	(void)state;
+	takers_begin(6);
+	takers.queueing = true;
+	takers.accept_max = 3;
+	takers_want(0, 3);
+	takers_run(MS(50));
+	for (unsigned i = 0; i < 2; i++) {
+		takers.accept_max = 3 + 2 * i;
+		takers_want(1, 1);
+		takers_run(MS(10));
+		murmur(0, i == 0);
+		takers_run(MS(600));
+		takers.accept_max = 4 + 2 * i;
+		takers_want(1, takers.who[1].wants);
+		takers_run(MS(600));
+		assert_int_equal(pool_limit(takers.pool), 6);
+	}
+	assert_true(takers.who[1].n >= 1);
 }
 
 static void a_limit_from_before(void **state)
@@ -230,6 +256,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(failures_are_for_those_who_wait, takers_set_up, takers_tear_down),
 		cmocka_unit_test_setup_teardown(the_most_spare_counts, takers_set_up, takers_tear_down),
 		cmocka_unit_test_setup_teardown(a_limit_that_queues, takers_set_up, takers_tear_down),
+		cmocka_unit_test_setup_teardown(a_dial_that_is_slow, takers_set_up, takers_tear_down),
 		cmocka_unit_test_setup_teardown(a_limit_from_before, takers_set_up, takers_tear_down),
 	};
 
