@@ -293,6 +293,21 @@ static void sooner(int64_t *at, int64_t when)
 		*at = when;
 }
 
+/* When what waits for the bound may go on without another receipt. */
+static int64_t room_us(struct session *s, int64_t now)
+{
+	int64_t at = INT64_MAX, room;
+
+	if (!list_empty(&s->streams) && (room = inflight_room_us(&s->inflight, INFLIGHT_STREAM, now)) > now)
+		sooner(&at, room);
+	if (scheduler_has(&s->scheduler, SCHEDULER_ALL & ~SCHEDULER_URGENT) &&
+	    (room = inflight_room_us(&s->inflight, INFLIGHT_VIDEO, now)) > now)
+		sooner(&at, room);
+	if (scheduler_has(&s->scheduler, SCHEDULER_URGENT) && (room = inflight_room_us(&s->inflight, INFLIGHT_URGENT, now)) > now)
+		sooner(&at, room);
+	return at;
+}
+
 /* Not while nothing is kept: a timer that has nothing to do is not armed. */
 void steer_watch(struct session *s)
 {
@@ -308,8 +323,7 @@ void steer_watch(struct session *s)
 		if (sent)
 			sooner(&at, sent + patience(s, s->carrier[i]));
 	}
-	if (!list_empty(&s->streams) && !inflight_room(&s->inflight, INFLIGHT_STREAM, now))
-		sooner(&at, inflight_room_us(&s->inflight, INFLIGHT_STREAM, now));
+	sooner(&at, room_us(s, now));
 	if (s->role == SESSION_HELPER && s->steer.wanted > 1) {
 		sooner(&at, redundancy_until_us(&s->redundancy));
 		sooner(&at, redundancy_pause_us(&s->redundancy));

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define UNSENT 16384		/* bytes the kernel may hold unsent before it says "not writable" */
+#define UNSENT 4096		/* bytes the kernel may hold unsent before it says "not writable" */
 #define TIMEOUT_MS 30000	/* unacknowledged for so long: the connection is dead */
 #define SPARSE_RTO_US 20000
 #define USUAL_RTO_US 200000

@@ -292,7 +292,7 @@ static void test_options(void **state)
 	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &len), 0);
 	assert_int_equal(value, 30000);
 	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, &len), 0);
-	assert_int_equal(value, 16384);
+	assert_int_equal(value, 4096);
 	stream_close(s.stream);
 	close(accept(listener, NULL, NULL));
 }
