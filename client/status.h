@@ -113,8 +113,8 @@ struct status_redundancy {
 struct status_media {
 	bool there;
 	double queue_ms;	/* on the path */
-	int64_t rate;		/* bytes/s that arrive; 0: not known */
-	int64_t in_flight, in_flight_bound; /* bytes */
+	int64_t rate;		/* bytes/s that arrived in the last seconds */
+	int64_t in_flight, in_flight_bound; /* bytes; bound: of streams, media may go beyond */
 	int64_t recent_ms;	/* how long the last seconds are; 0: nothing was sent in them */
 	struct status_class class[TRAFFIC_CLASSES];
 	struct status_redundancy redundancy;

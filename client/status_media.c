@@ -57,7 +57,8 @@ void status_media_line(FILE *out, const struct status *s)
 		return;
 	summarize(&summary, s);
 	fprintf(out, "media     %s\n", summary_line(&summary, text));
-	fprintf(out, "          in flight %s of %s bytes", status_number(a, (double)m->in_flight), status_number(b, (double)m->in_flight_bound));
+	fprintf(out, "          in flight %s bytes (streams: up to %s)", status_number(a, (double)m->in_flight),
+		status_number(b, (double)m->in_flight_bound));
 	if (m->rate)
 		fprintf(out, ", %s kbit/s arrive", status_number(a, (double)m->rate * 8 / 1000));
 	fputc('\n', out);

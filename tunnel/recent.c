@@ -42,5 +42,6 @@ int64_t recent_growth(const struct recent *r, const struct recent_figures *total
 	out->bytes = totals->bytes - from->bytes;
 	out->again = totals->again - from->again;
 	out->again_bytes = totals->again_bytes - from->again_bytes;
+	out->receipted = totals->receipted - from->receipted;
 	return window;
 }

@@ -15,6 +15,7 @@ struct recent_figures {
 	uint64_t sent[TRAFFIC_CLASSES], dropped[TRAFFIC_CLASSES]; /* datagrams, for whatever reason */
 	uint64_t packets, bytes; /* that may go twice, */
 	uint64_t again, again_bytes; /* and that did: second copies and hedges */
+	uint64_t receipted;	/* bytes of records */
 };
 
 struct recent {

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "tunnel/counters.h"
 #include "tunnel/loop.h"
 
 #define PAUSE (10 * LOOP_SECOND)	/* without media: the next call begins anew */
@@ -97,6 +98,7 @@ void redundancy_evidence(struct redundancy *r, int64_t now_us)
 	if (r->suspect_us && now_us - r->suspect_us < ONE_EVENT)
 		return;
 	r->evidence++;
+	count(evidence);
 	r->suspect_us = now_us;
 	if (pair || r->state == REDUNDANCY_LOSSY)
 		count_evidence(r, now_us);
@@ -257,6 +259,8 @@ void redundancy_sent(struct redundancy *r, struct kept *k, uint64_t fate)
 	r->overdue -= waited;
 	r->hedges += hedge;
 	r->copies += !hedge;
+	count_add(hedges_out, hedge);
+	count_add(copies_out, !hedge);
 	r->tokens -= hedge ? HEDGE : 0;
 	r->copy_bytes += k->packet->len;
 	k->fate[k->copies++] = fate;
@@ -307,8 +311,10 @@ void redundancy_overdue(struct redundancy *r, uint64_t number)
 	if (!waits_for_hedge(k))
 		return;
 	r->overdue++;
-	if (r->guarded || r->tokens < HEDGE)
+	if (r->guarded || r->tokens < HEDGE) {
 		r->hedges_held++;
+		count(hedges_held);
+	}
 }
 
 void redundancy_forget(struct redundancy *r, uint64_t channel)

@@ -76,10 +76,12 @@ static void on_settled(void *ctx, size_t bytes, int64_t sent_us, int64_t rtt_us)
 {
 	struct session *s = ctx;
 
-	if (rtt_us < 0)
+	if (rtt_us < 0) {
 		inflight_lost(&s->inflight, bytes);
-	else
+	} else {
 		inflight_receipted(&s->inflight, bytes, sent_us, rtt_us, loop_now(s->loop));
+		s->receipted += bytes;
+	}
 	if (s->state == SESSION_OPEN && (scheduler_has(&s->scheduler, SCHEDULER_ALL) || !list_empty(&s->streams)))
 		session_kick(s);	/* it may have waited for that */
 }
@@ -129,6 +131,7 @@ static void flush(void *ctx)
 {
 	struct session *s = ctx;
 
+	session_note_recent(s);
 	set_aside(s);
 	steer_begin(s);
 	while (send_one(s))
@@ -427,40 +430,6 @@ bool session_is_ended(const struct session *s)
 bool session_has_probes(const struct session *s)
 {
 	return s->features & FEATURE_PROBES;
-}
-
-static void class_stats(const struct scheduler *sch, struct session_stats *out)
-{
-	for (unsigned c = 0; c < TRAFFIC_CLASSES; c++) {
-		const struct scheduler_class *class = &sch->class[c];
-
-		out->class[c].packets = class->packets;
-		out->class[c].bytes = class->bytes;
-		out->class[c].delay_us = (uint32_t)class->delay_us;
-		out->class[c].sent = class->taken;
-		out->class[c].full = class->dropped[SCHEDULER_FULL];
-		out->class[c].deadline = class->dropped[SCHEDULER_DEADLINE];
-		out->class[c].frame = class->dropped[SCHEDULER_FRAME];
-	}
-}
-
-void session_stats(const struct session *s, struct session_stats *out)
-{
-	memset(out, 0, sizeof *out);
-	out->carriers = s->carriers;
-	out->channels = s->channel_count;
-	out->queued_packets = s->scheduler.packets;
-	out->queued_bytes = s->scheduler.bytes;
-	class_stats(&s->scheduler, out);
-	out->age_us = loop_now(s->loop) - s->born_us;
-	for (unsigned i = 0; i < s->carriers; i++) {
-		const struct carrier *c = s->carrier[i];
-		uint32_t rtt = (uint32_t)c->ledger.srtt_us;
-
-		out->legs += c->leg_count;
-		if (rtt && (!out->rtt_us || rtt < out->rtt_us))
-			out->rtt_us = rtt;
-	}
 }
 
 void session_each_channel(const struct session *s, void (*fn)(void *arg, const struct channel *), void *arg)

@@ -92,7 +92,7 @@ struct session_stats {
 	int64_t age_us;
 	/* the path, in our direction */
 	uint32_t path_queue_us;	/* standing queue on the path */
-	uint64_t rate;		/* bytes/s that arrive; 0: not known */
+	uint64_t rate;		/* bytes/s of records that arrived in the last seconds */
 	uint64_t in_flight, in_flight_bound; /* bytes */
 	struct {
 		uint64_t packets, bytes; /* waiting here */

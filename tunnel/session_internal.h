@@ -216,6 +216,8 @@ struct session {
 	struct inflight inflight;	/* in our direction, as the next two */
 	struct redundancy redundancy;
 	struct steer steer;
+	uint64_t receipted;	/* bytes of records, in our direction */
+	struct recent recent;
 	uint64_t media_turn;
 
 	struct timer probe;	/* probe time-outs */
@@ -236,6 +238,9 @@ bool session_add_carrier(struct session *, struct carrier *);
 struct carrier *session_find_carrier(const struct session *, uint64_t id);
 void session_drop_carrier(struct session *, struct carrier *);
 extern const struct ledger_events session_ledger_events; /* ctx: the session */
+
+/* session_stats.c */
+void session_note_recent(struct session *);	/* before something is sent */
 
 /* outbox.c */
 enum outbox_flags {

@@ -18,7 +18,7 @@ struct summary {
 	const char *why;	/* or not: why */
 	int64_t left_ms;	/* of the latch; -1: not by one */
 	double queue_ms;	/* standing queue on the path */
-	uint64_t rate;		/* bytes/s that arrive; 0: not known */
+	uint64_t rate;		/* bytes/s that arrive; 0: nothing does */
 	struct recent_figures recent;
 };
 

@@ -1,3 +1,3 @@
-demo: all deps-real $(TOOLS)
+demo: all deps-real $(TOOLS) $(O)/tests/tools/tlspipe
 	@BUILD=$(abspath $(O)) tests/demo/demo.sh
 .PHONY: demo

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make demo: a real Opus call both ways and TCP signalling, through five real proxies, on the rung that Culvert chooses by itself
-# and on each that can pass them; and what `culvert doctor` says of one of the proxies.
+# and on each that can pass them; a call over a link that loses packets; and what `culvert doctor` says of one of the proxies.
 # Traffic stays on loopback; everything that was started is ended; logs are kept where the last line says.
 set -u
 . "$(dirname "$0")/../lib/harness.sh"
@@ -113,6 +113,24 @@ summary() {
 	return $rc
 }
 
+# Beside the lanes, in a network of its own, where this machine lets us make one.
+lossy_begin() {
+	"$TOP/tests/lib/namespace.sh" /dev/null 2>"$W/no-lossy" || return 0
+	TMPDIR=$W launch lossy "$TOP/tests/demo/lossy.sh"
+}
+
+lossy_end() {
+	local rc=0
+	printf '\nA call over a link that loses packets:\n\n'
+	if [ -n "${PID[lossy]:-}" ]; then
+		finish lossy 60 || rc=1
+		sed -e 's/^/  /' "$W/lossy.out" "$W/lossy.err"
+	else
+		printf '  Not shown: %s\n' "$(cat "$W/no-lossy")"
+	fi
+	return $rc
+}
+
 SECONDS=0
 work_begin "$(mktemp -d "${TMPDIR:-/tmp}/culvert-demo.XXXXXX")"
 ROOT=$W
@@ -125,6 +143,7 @@ launch sig-echo $PYTHON "$TOP/tests/tools/signalling.py" serve
 WS_PORT=$(port_of "$(ready wsecho tcp wsecho)")
 services=(--service "sig=tcp://$(ready sig-echo tcp echo)")
 
+lossy_begin
 for l in "${LANES[@]}"; do
 	lane "$l" 2>"$ROOT/lane-$l.log" &
 	PID[lane-$l]=$!
@@ -146,6 +165,7 @@ for l in "${LANES[@]}"; do
 done
 summary
 rc=$?
+lossy_end || rc=1
 printf '\nWhat `culvert doctor` says of a proxy like mitmproxy:\n\n'
 finish doctor 60 || { echo "the doctor ended with status $?"; rc=1; }
 sed -e 's/^/  /' "$W/doctor.out"

@@ -37,7 +37,7 @@ holds 's["counters"]["datagrams_out"] == sum(f["packets_out"] for f in s["forwar
 holds 's["counters"]["stream_bytes_in"] == 123456' "counter of bytes"
 holds 'len(s["carriers"]) >= 1 and all(c["records_in"] > 0 and c["rtt_ms"] > 0 for c in s["carriers"] if c["proven"])' "carriers"
 holds '0 < s["path"]["connected_after_ms"] <= s["path"]["rung_after_ms"] <= s["uptime_ms"]' "times"
-holds '1 <= s["path"]["connections"]["open"] <= s["path"]["connections"]["peak"] <= s["path"]["connections"]["limit"] == 6' "connections"
+holds '1 <= s["path"]["connections"]["open"] <= s["path"]["connections"]["peak"] <= s["path"]["connections"]["limit"] == 10' "connections"
 holds 's["session"]["channels"] == len(s["channels"]) and s["session"]["rtt_ms"] > 0' "session"
 holds 's["certificate"]["expected"] == "yes" and s["certificate"]["pin"].startswith("sha256/") and "very certificate" in s["certificate"]["words"]' "certificate"
 holds 's["proxy"] is None and s["logins"] == [] and s["sealed"] is False' "no proxy"

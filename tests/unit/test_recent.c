@@ -26,6 +26,7 @@ static void go(struct recent *r, struct recent_figures *totals, int64_t *now, in
 		totals->bytes += 160;
 		totals->again++;
 		totals->again_bytes += 150;
+		totals->receipted += 400;
 	}
 }
 
@@ -58,6 +59,7 @@ static void test_flow(void **state)
 		assert_int_equal(out.bytes, out.packets * 160);
 		assert_int_equal(out.again, out.packets);
 		assert_int_equal(out.again_bytes, out.packets * 150);
+		assert_int_equal(out.receipted, out.packets * 400);
 		assert_int_equal(out.sent[TRAFFIC_AUDIO] + out.dropped[TRAFFIC_AUDIO], out.packets);
 		assert_in_range(out.dropped[TRAFFIC_AUDIO], out.packets / 10 - 1, out.packets / 10 + 1);
 		assert_int_equal(out.sent[TRAFFIC_VIDEO], 0);

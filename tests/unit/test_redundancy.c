@@ -1,4 +1,4 @@
-/* links: tunnel/redundancy.c framing/packet.c */
+/* links: tunnel/redundancy.c tunnel/counters.c framing/packet.c */
 /* Redundancy: when it is on, which packet goes again over which fate, and what is bounded. */
 #include <setjmp.h>
 #include <stdarg.h>

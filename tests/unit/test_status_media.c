@@ -73,7 +73,7 @@ static void test_media_clean(void **state)
 	begin(&s);
 	s.carriers = 1;
 	text = shown(&s, NULL);
-	has(text, "media     1 carrier, second copies off (clean); path queue 0 ms\n          in flight 340 of 24000 bytes\n");
+	has(text, "media     1 carrier, second copies off (clean); path queue 0 ms\n          in flight 340 bytes (streams: up to 24000)\n");
 	has(text, "  audio            0      0.1      200      500        0\n");
 	has_not(text, "warning");
 	has_not(text, "losses and stalls");
@@ -103,7 +103,7 @@ static void test_media_lossy(void **state)
 	s.media.class[TRAFFIC_VIDEO] = (struct status_class){ .deadline_ms = 400, .sent = 4000, .dropped = { 0, 5, 7 }, .recent = { 880, 120 } };
 	text = shown(&s, NULL);
 	has(text, "media     2 carriers, second copies on (loss is seen, 23 s left), +94 % bytes; path queue 3 ms\n"
-		  "          in flight 340 of 24000 bytes, 1120 kbit/s arrive\n"
+		  "          in flight 340 bytes (streams: up to 24000), 1120 kbit/s arrive\n"
 		  "          41 losses and stalls seen; of 5000 packets 4900 went twice, 30 more when they were overdue\n"
 		  "warning   the path carries about 1.1 Mbit/s; video is dropped here (12 % of packets)\n");
 	has(text, "  video            0      0.0      400     4000       12\n      dropped: 0 no room, 5 waited too long, 7 with their frame\n");
