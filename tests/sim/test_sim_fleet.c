@@ -155,6 +155,7 @@ static void one_is_hurt(void **state)
 			print_message("%s %u: gap %d ms, %u stand, %u replaced, %u failed, %u stalls\n", stalled ? "stalled" : "cut", which,
 				      (int)(gap(c) / LOOP_MS), standing(c), status.carriers_replaced, status.carriers_failed, status.stalls);
 			assert_int_equal(standing(c), 8);
+			assert_true(gap(c) <= 2 * c->round_trip_us);
 			assert_int_equal(c->changes, 1);	/* the ladder has nothing to do with it */
 			assert_int_equal(c->troubles, 0);
 			climb_hang_up(c);
