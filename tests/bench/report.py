@@ -94,8 +94,8 @@ def noise(groups):
                    % (late_link[len(late_link) // 2], late_link[-1]))
     waited = sorted(c.waited_us() for g in groups.values() for c in g.cells if c.waited_us() is not None)
     if waited:
-        out.append("The programs measured waited for a processor %.0f us for each packet in the median cell, %.0f us in the worst: on an idle machine it is "
-                   "some 10 us." % (waited[len(waited) // 2], waited[-1]))
+        out.append("The programs measured waited for a processor %.0f us for each packet in the median cell, %.0f us in the worst."
+                   % (waited[len(waited) // 2], waited[-1]))
     repeats = [g for g in groups.values() if len(g.cells) > 1 and "max_pps" not in g.cells[0].data]
     if repeats:
         wide = max(repeats, key=lambda g: max(g.all(results.Cell.late)) - min(g.all(results.Cell.late)))
