@@ -31,6 +31,7 @@ static const char *const types[] = {
 	[CAPSULE_RESET] = "RESET",
 	[CAPSULE_CLOSE] = "CLOSE",
 	[CAPSULE_PROBED] = "PROBED",
+	[CAPSULE_ANSWERS] = "ANSWERS",
 	[CAPSULE_SEALED] = "SEALED",
 	[CAPSULE_UNSEALED] = "UNSEALED",
 	[CAPSULE_FLIGHT] = "FLIGHT",
@@ -86,6 +87,7 @@ bool capsule_is_reliable(uint64_t type)
 	case CAPSULE_PONG:
 	case CAPSULE_PAD:
 	case CAPSULE_PROBED:
+	case CAPSULE_ANSWERS:
 	case CAPSULE_SEALED:
 	case CAPSULE_UNSEALED:
 	case CAPSULE_FLIGHT:
@@ -98,7 +100,8 @@ bool capsule_is_reliable(uint64_t type)
 
 bool capsule_is_accountable(uint64_t type)
 {
-	return type != CAPSULE_RECEIPT && type != CAPSULE_PAD && type != CAPSULE_PONG && type != CAPSULE_PROBED;
+	return type != CAPSULE_RECEIPT && type != CAPSULE_PAD && type != CAPSULE_PONG &&
+	       type != CAPSULE_PROBED && type != CAPSULE_ANSWERS;
 }
 
 ssize_t capsule_head_get(const uint8_t *p, size_t n, size_t max, uint64_t *type, size_t *len)

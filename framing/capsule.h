@@ -39,6 +39,7 @@ enum capsule_type {
 	CAPSULE_UNSEALED = 0x1a,
 	CAPSULE_FLIGHT = 0x1b,
 	CAPSULE_AUTHORIZATION = 0x1c,
+	CAPSULE_ANSWERS = 0x1d,
 };
 
 #define CAPSULE_MAX 66048	/* bytes of a capsule's value within a record */
@@ -48,6 +49,7 @@ enum capsule_type {
 
 /* Bits of features in HELLO and WELCOME. */
 #define FEATURE_PROBES UINT64_C(1)	/* mode probe, capsule PROBED */
+#define FEATURE_ANSWERS UINT64_C(2)	/* capsule ANSWERS */
 
 /* Codes of GONE, BYE, GOAWAY, REFUSED, RESET and CLOSE. */
 enum capsule_code {
@@ -79,7 +81,7 @@ const char *capsule_type_name(uint64_t type);
 const char *capsule_code_text(uint64_t code);
 /* Reliable capsules are remembered until receipted (PROTOCOL.md 4.2). */
 bool capsule_is_reliable(uint64_t type);
-/* False for RECEIPT, PAD, PONG and PROBED: they alone owe no receipt (PROTOCOL.md 4.1). */
+/* False for RECEIPT, PAD, PONG, PROBED and ANSWERS: they alone owe no receipt (PROTOCOL.md 4.1). */
 bool capsule_is_accountable(uint64_t type);
 
 /* Reads type and length: bytes of the header, 0 = need more, ERROR_MALFORMED when

@@ -8,6 +8,7 @@
 #include "framing/capsule.h"
 #include "framing/error.h"
 #include "tunnel/counters.h"
+#include "tunnel/leg.h"
 #include "tunnel/log.h"
 #include "tunnel/session_internal.h"
 
@@ -191,6 +192,19 @@ static int on_ping(struct arrival *a, struct span value)
 		session_kick(a->session);
 	}
 	return 0;
+}
+
+/* An answer that belongs to another request, from whatever keeps them: its records may be another carrier's. */
+static int on_answers(struct arrival *a, struct span value)
+{
+	uint64_t x;
+
+	if (message_token_get(value, &x) < 0 || a->session->role != SESSION_HELPER)
+		return ERROR_MALFORMED;
+	if (!a->leg || a->leg->number == x)
+		return 0;
+	log_limited(LOG_LEVEL_WARN, "leg", a->session->tag, "something on the way gives old answers again: one is dropped");
+	return ERROR_HTTP;
 }
 
 static int on_window(struct session *s, struct span value)
@@ -398,6 +412,8 @@ int inbox_capsule(struct carrier *c, struct leg *leg, struct inbound *in, uint64
 		return on_seen(&a, value);
 	case CAPSULE_PING:
 		return on_ping(&a, value);
+	case CAPSULE_ANSWERS:
+		return on_answers(&a, value);
 	default:
 		return 0;	/* PAD, PONG, and types of later versions */
 	}

@@ -316,6 +316,8 @@ size_t outbox_fill(struct session *s, struct carrier *c, unsigned flags, uint64_
 	if (!ledger_ready(&c->ledger) || cap <= RECORD_HEAD_MAX)
 		return 0;
 	record_begin(&f.b, buf, cap, c->ledger.next, loop_clock(s->loop));
+	if (s->role == SESSION_SERVER && s->features & FEATURE_ANSWERS && !(flags & OUTBOX_STREAMED))
+		message_token_put(&f.b.w, CAPSULE_ANSWERS, leg);
 	if (flags & OUTBOX_HELLO) {
 		if (s->role == SESSION_SERVER)
 			put_receipts(&f);

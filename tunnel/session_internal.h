@@ -19,7 +19,7 @@
 #include "tunnel/steer.h"
 
 #define CHANNEL_BUCKETS 256
-#define SESSION_FEATURES FEATURE_PROBES	/* that we have */
+#define SESSION_FEATURES (FEATURE_PROBES | FEATURE_ANSWERS) /* that we have */
 #define PONGS_MAX 8
 #define SEENS_MAX 32
 #define PROBED_MAX 32

@@ -70,6 +70,7 @@ static void message(uint64_t type, struct span value)
 	case CAPSULE_WINDOW: ROUND_TRIP(window, message_window_put(&w, &m)); break;
 	case CAPSULE_RESET: ROUND_TRIP(reset, message_reset_put(&w, &m)); break;
 	case CAPSULE_CLOSE: ROUND_TRIP(close, message_close_put(&w, &m)); break;
+	case CAPSULE_ANSWERS:
 	case CAPSULE_PING:
 	case CAPSULE_PONG: message_token_get(value, &token); break;
 	default: break;

@@ -90,7 +90,10 @@ static void types_have_names_and_properties(void **state)
 	assert_string_equal(capsule_type_name(CAPSULE_CLOSE), "CLOSE");
 	assert_string_equal(capsule_type_name(0x0d), "unknown");
 	assert_string_equal(capsule_type_name(CAPSULE_PROBED), "PROBED");
-	assert_string_equal(capsule_type_name(0x1d), "unknown");
+	assert_string_equal(capsule_type_name(CAPSULE_ANSWERS), "ANSWERS");
+	assert_string_equal(capsule_type_name(0x1e), "unknown");
+	assert_false(capsule_is_accountable(CAPSULE_ANSWERS));
+	assert_false(capsule_is_reliable(CAPSULE_ANSWERS));
 	assert_string_equal(capsule_type_name(UINT64_MAX), "unknown");
 	for (uint64_t type = 0; type <= CAPSULE_PROBED; type++) {
 		bool reliable = true;
