@@ -11,6 +11,9 @@
 #include "tunnel/session_internal.h"
 
 #define STREAM_SHARE 4		/* one part in this many of a record is the streams' when both wait */
+#define STREAM_PART 7		/* of what video takes while streams wait they get one part in this many */
+#define STREAM_PIECE 1024	/* less is not worth it, beside video */
+#define STREAMS_OWED_MAX 65536
 #define DATAGRAM_ROOM 128	/* for what is around a packet that needs a record for itself: receipts */
 #define CLOSE_PIECE 256		/* less room than this is not worth a piece of a stream */
 
@@ -68,14 +71,23 @@ static bool copy_is_due(struct session *s, const struct carrier *c)
 }
 
 /* What comes in small records on a standing exchange, so that nothing urgent waits behind it, would be many exchanges elsewhere. */
-static size_t stream_room(struct session *s, const struct carrier *c)
+static size_t room_of(struct session *s, const struct carrier *c, enum inflight_level level)
 {
 	const struct inflight *f = &s->inflight;
-	size_t room = list_empty(&s->streams) ? 0 : inflight_room(&s->inflight, INFLIGHT_STREAM, loop_now(s->loop));
+	size_t room = inflight_room(&s->inflight, level, loop_now(s->loop));
 
-	if (room && !c->standing && f->bound > f->bytes + room)
-		room = f->bound - f->bytes;
-	return room > CLOSE_PIECE ? room : 0;
+	return room && !c->standing && f->bound > f->bytes + room ? f->bound - f->bytes : room;
+}
+
+static size_t stream_room(struct session *s, const struct carrier *c)
+{
+	size_t room = list_empty(&s->streams) ? 0 : room_of(s, c, INFLIGHT_STREAM), owed = s->streams_owed / STREAM_PART;
+
+	if (room > CLOSE_PIECE)
+		return room;
+	if (list_empty(&s->streams) || owed < STREAM_PIECE || !room_of(s, c, INFLIGHT_URGENT))
+		return 0;
+	return owed < 4 * STREAM_PIECE ? owed : 4 * STREAM_PIECE;
 }
 
 bool outbox_has(struct session *s, const struct carrier *c, unsigned flags)
@@ -245,20 +257,48 @@ static void keep_or_put(struct fill *f, const struct channel *ch, struct packet 
 	redundancy_keep(r, p, ch->id, ch->params.redundancy, f->fate, now);
 }
 
+/* Streams have the smaller part of the bound: while video fills it they get a part of what it takes. */
+static void owe_streams(struct session *s, const struct packet *p)
+{
+	if (list_empty(&s->streams))
+		s->streams_owed = 0;
+	else if (!(SCHEDULER_CLASS(p->mark.class) & SCHEDULER_URGENT) && s->streams_owed < STREAMS_OWED_MAX)
+		s->streams_owed += p->len;
+}
+
+static void pay_streams(struct session *s, size_t put)
+{
+	size_t paid = STREAM_PART * put;
+
+	s->streams_owed -= paid < s->streams_owed ? paid : s->streams_owed;
+}
+
+/* What may go of these classes behind so many bytes. */
+static unsigned classes_left(struct session *s, const struct carrier *c, unsigned classes, size_t put)
+{
+	if (put == 0 || !(classes & ~SCHEDULER_URGENT) || put < room_of(s, c, INFLIGHT_VIDEO))
+		return classes;
+	return SCHEDULER_URGENT;
+}
+
 /* Packets in the scheduler's order, as long as more than `keep` bytes stay free. */
 static void put_datagrams(struct fill *f, size_t keep)
 {
 	struct session *s = f->s;
 	unsigned classes = classes_now(s);
+	size_t begun = writer_left(&f->b.w);
 	struct scheduler_flow *flow;
 	struct packet *p;
 
-	while (writer_left(&f->b.w) > keep && !ledger_is_full(f->ledger) &&
-	       (p = scheduler_next(&s->scheduler, classes, loop_now(s->loop), &flow))) {
-		if (!channel_datagram_send(flow->ctx, &f->b.w, p))
+	s->scheduler.ahead_us = s->inflight.queue_us;
+	while (writer_left(&f->b.w) > keep && !ledger_is_full(f->ledger)) {
+		classes = classes_left(s, f->c, classes, begun - writer_left(&f->b.w));
+		p = scheduler_next(&s->scheduler, classes, loop_now(s->loop), &flow);
+		if (!p || !channel_datagram_send(flow->ctx, &f->b.w, p))
 			return;
 		scheduler_take(&s->scheduler, flow, p, loop_now(s->loop));
 		f->accountable = f->media = true;
+		owe_streams(s, p);
 		keep_or_put(f, flow->ctx, p);
 	}
 }
@@ -334,8 +374,12 @@ size_t outbox_fill(struct session *s, struct carrier *c, unsigned flags, uint64_
 			put_datagrams(&f, keep);
 		if (c->takes & TAKES_MEDIA)
 			put_copies(&f);
-		if (c->takes & TAKES_STREAMS)
+		if (c->takes & TAKES_STREAMS) {
+			size_t left = writer_left(&f.b.w);
+
 			put_streams(&f);
+			pay_streams(s, left - writer_left(&f.b.w));
+		}
 	}
 	if (!f.accountable && !f.anything && !(flags & OUTBOX_FORCE)) {
 		ledger_cancel(&c->ledger);

@@ -219,6 +219,7 @@ struct session {
 	uint64_t receipted;	/* bytes of records, in our direction */
 	struct recent recent;
 	uint64_t media_turn;
+	size_t streams_owed;	/* bytes of video and bulk that went while streams had to wait */
 
 	struct timer probe;	/* probe time-outs */
 	struct timer receipt;	/* receipts and acknowledgements that ride on nothing */

@@ -126,8 +126,8 @@ static void video_above_the_path(void **state)
 	expect_in_time(video, VIDEO_DEADLINE + DELAY + PORTION);
 	expect_frames(&video->up, from, until, 45);
 	expect_frames(&video->down, from, until, 45);
-	assert_true(f->far.received - up >= 20 * RATE / 10);
-	assert_true(f->near.received - down >= 20 * RATE / 10);
+	assert_true(f->far.received - up >= 20 * RATE / 20);
+	assert_true(f->near.received - down >= 20 * RATE / 20);
 	assert_true(dropped(w->helper, TRAFFIC_VIDEO) > 0 && dropped(w->server[0].session, TRAFFIC_VIDEO) > 0);
 	assert_int_equal(dropped(w->helper, TRAFFIC_AUDIO) + dropped(w->server[0].session, TRAFFIC_AUDIO), 0);
 	media_free(audio);
