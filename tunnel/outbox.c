@@ -24,6 +24,7 @@ struct fill {
 	struct ledger *ledger;
 	unsigned flags;
 	uint64_t fate;
+	size_t datagrams;	/* bytes of them in it */
 	bool media;
 	bool accountable;	/* something in it owes a receipt */
 	bool anything;
@@ -79,12 +80,13 @@ static size_t room_of(struct session *s, const struct carrier *c, enum inflight_
 	return room && !c->standing && f->bound > f->bytes + room ? f->bound - f->bytes : room;
 }
 
-static size_t stream_room(struct session *s, const struct carrier *c)
+/* put: bytes of datagrams that are in the record already. */
+static size_t stream_room(struct session *s, const struct carrier *c, size_t put)
 {
 	size_t room = list_empty(&s->streams) ? 0 : room_of(s, c, INFLIGHT_STREAM), owed = s->streams_owed / STREAM_PART;
 
-	if (room > CLOSE_PIECE)
-		return room;
+	if (room > put + CLOSE_PIECE)
+		return room - put;
 	if (list_empty(&s->streams) || owed < STREAM_PIECE || !room_of(s, c, INFLIGHT_URGENT))
 		return 0;
 	return owed < 4 * STREAM_PIECE ? owed : 4 * STREAM_PIECE;
@@ -104,7 +106,7 @@ bool outbox_has(struct session *s, const struct carrier *c, unsigned flags)
 		return true;
 	if (c->takes & TAKES_MEDIA && (scheduler_has(&s->scheduler, classes_now(s)) || copy_is_due(s, c)))
 		return true;
-	return c->takes & TAKES_STREAMS && stream_room(s, c);
+	return c->takes & TAKES_STREAMS && stream_room(s, c, 0);
 }
 
 size_t outbox_want(const struct session *s)
@@ -292,7 +294,8 @@ static void put_datagrams(struct fill *f, size_t keep)
 
 	s->scheduler.ahead_us = s->inflight.queue_us;
 	while (writer_left(&f->b.w) > keep && !ledger_is_full(f->ledger)) {
-		classes = classes_left(s, f->c, classes, begun - writer_left(&f->b.w));
+		f->datagrams = begun - writer_left(&f->b.w);
+		classes = classes_left(s, f->c, classes, f->datagrams);
 		p = scheduler_next(&s->scheduler, classes, loop_now(s->loop), &flow);
 		if (!p || !channel_datagram_send(flow->ctx, &f->b.w, p))
 			return;
@@ -324,7 +327,7 @@ static void put_copies(struct fill *f)
 static void put_streams(struct fill *f)
 {
 	struct session *s = f->s;
-	size_t room = stream_room(s, f->c), begun = writer_left(&f->b.w);
+	size_t room = stream_room(s, f->c, f->datagrams), begun = writer_left(&f->b.w);
 
 	while (!list_empty(&s->streams) && writer_left(&f->b.w) > CLOSE_PIECE) {
 		struct channel *ch = list_entry(s->streams.next, struct channel, ready);
@@ -369,7 +372,7 @@ size_t outbox_fill(struct session *s, struct carrier *c, unsigned flags, uint64_
 	}
 	if (!(flags & (OUTBOX_HELLO | OUTBOX_OWN)) && s->state == SESSION_OPEN) {
 		put_control(&f);
-		keep = c->takes & TAKES_STREAMS && stream_room(s, c) ? writer_left(&f.b.w) / STREAM_SHARE : 0;
+		keep = c->takes & TAKES_STREAMS && stream_room(s, c, 0) ? writer_left(&f.b.w) / STREAM_SHARE : 0;
 		if (c->takes & TAKES_MEDIA)
 			put_datagrams(&f, keep);
 		if (c->takes & TAKES_MEDIA)
