@@ -156,6 +156,7 @@ extern const struct mode mode_hello, mode_poll, mode_up, mode_down, mode_duplex;
 /* Streamed answers: begins one and ends the older one; timer; closed. */
 void carrier_server_stream(struct carrier_server *, struct leg *);
 void carrier_server_keepalive(struct leg *);
+void carrier_server_stream_ended(struct carrier_server *, const struct leg *); /* nothing more goes on it */
 void carrier_server_stream_closed(struct leg *, int error);
 
 #endif

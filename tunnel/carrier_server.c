@@ -111,15 +111,22 @@ static const struct carrier_ops server_ops = {
 
 /* ---- accepting ---- */
 
+/* Nothing is under way on it, or only answers that have ended, to somebody who may be gone. */
+static bool is_idle(const struct carrier *c, bool full)
+{
+	return c->leg_count == 0 || (full && c->streamed_answers == c->leg_count && !c->standing);
+}
+
 /* Makes room for a carrier: forgets the one that has been without exchanges the longest. */
 static bool make_room(struct session *s)
 {
+	bool full = s->carriers == SESSION_CARRIERS_MAX;
 	struct carrier *oldest = NULL;
 
 	for (unsigned i = 0; i < s->carriers; i++)
-		if (s->carrier[i]->leg_count == 0 && (!oldest || s->carrier[i]->active_us < oldest->active_us))
+		if (is_idle(s->carrier[i], full) && (!oldest || s->carrier[i]->active_us < oldest->active_us))
 			oldest = s->carrier[i];
-	if (oldest && (loop_now(s->loop) - oldest->active_us > STALE || s->carriers == SESSION_CARRIERS_MAX))
+	if (oldest && (full || loop_now(s->loop) - oldest->active_us > STALE))
 		carrier_free(oldest);
 	return s->carriers < SESSION_CARRIERS_MAX;
 }
@@ -155,7 +162,7 @@ static void retire(struct carrier_server *c)
 	c->base.state = CARRIER_RETIRED;
 	if (c->down)
 		leg_end(c->down);
-	c->down = NULL;
+	carrier_server_stream_ended(c, c->down);
 	session_kick(c->base.session);
 }
 
@@ -309,11 +316,16 @@ void carrier_server_keepalive(struct leg *leg)
 	timer_set(&leg->timer, at);
 }
 
+void carrier_server_stream_ended(struct carrier_server *c, const struct leg *leg)
+{
+	if (c->down != leg)
+		return;
+	c->down = NULL;
+	c->base.standing = false;	/* older ones may be there still, to which nothing goes any more */
+}
+
 void carrier_server_stream_closed(struct leg *leg, int error)
 {
-	struct carrier_server *c = server_of(leg->carrier);
-
 	(void)error;
-	if (c->down == leg)
-		c->down = NULL;
+	carrier_server_stream_ended(server_of(leg->carrier), leg);
 }

@@ -114,7 +114,7 @@ static void detach(struct leg *leg)
 	struct carrier *c = leg->carrier;
 
 	if (leg->streamed_answer)
-		c->standing = --c->streamed_answers > 0;
+		c->streamed_answers--;
 	leg->streamed_answer = false;
 	link_remove(&leg->link);
 	c->leg_count--;
@@ -222,8 +222,11 @@ static bool send_record(struct leg *leg, const struct exchange_head *head, unsig
 	if (!leg->x || leg->out_ended)
 		return false;
 	p = exchange_room(leg->x, want, &cap);
+	if (!p && !c->blocked_us)
+		c->blocked_us = loop_now(c->session->loop);
 	if (!p)
 		return false;
+	c->blocked_us = 0;
 	n = outbox_fill(c->session, c, flags, leg->number, p, cap < want ? cap : want);
 	if (n == 0)
 		return false;

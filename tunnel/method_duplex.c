@@ -115,6 +115,7 @@ const struct method method_duplex = { "duplex", stand, send };
 static void server_end(struct leg *leg)
 {
 	leg_end(leg);
+	carrier_server_stream_ended((struct carrier_server *)leg->carrier, leg);
 }
 
 const struct mode mode_duplex = {

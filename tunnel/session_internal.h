@@ -148,6 +148,7 @@ struct carrier {
 	bool aside;		/* what it holds back goes on another: only its own goes here */
 	bool standing;		/* what we send goes over one standing exchange */
 	uint8_t takes;		/* enum steer_takes */
+	int64_t blocked_us;	/* since when its exchange has no room for what is to go; 0: it had */
 	uint64_t media_turn;	/* when it last took media, of the session's own counting */
 	uint64_t exchanges, records_out, records_in;
 };

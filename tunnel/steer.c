@@ -20,6 +20,8 @@
 #define WAITING (20 * LOOP_MS)		/* the same of urgent packets here */
 #define SLOWER (10 * LOOP_MS)		/* a carrier's round trip above the least, and half as much again: another path */
 #define QUICK (10 * LOOP_MS)		/* a round trip in which TCP repairs a loss by itself soon enough */
+#define BLOCKED LOOP_SECOND		/* or so many turns of receipts: streams wait no longer for room on a carrier */
+#define BLOCKED_TURNS 4
 #define WANTED_CLEAN 2			/* one that waits for the first loss */
 #define WANTED_BEGINNING 4
 #define WANTED_LOSSY 8
@@ -209,16 +211,31 @@ unsigned steer_order(struct session *s, struct carrier **out)
 	return n;
 }
 
+/* What it was given does not go: nobody may be there any more. */
+static int64_t blocked_until(const struct carrier *c)
+{
+	int64_t most = BLOCKED_TURNS * c->session->steer.turn_us;
+
+	return c->blocked_us + (most > BLOCKED ? most : BLOCKED);
+}
+
+static bool delivers(const struct carrier *c)
+{
+	if (c->blocked_us && loop_now(c->session->loop) >= blocked_until(c))
+		return false;
+	return is_usable(c) && c->standing && c->ledger.backoff == 0;
+}
+
 /* Streams stay on their carrier for as long as it delivers. Exchanges that do not stand are all fates of their own, and at the server
  * those of a carrier may have ended for good: nothing waits for one of them. */
 static struct carrier *choose_bulk(struct session *s, struct carrier **order, unsigned n)
 {
 	struct carrier *now = s->steer.bulk == NONE ? NULL : session_find_carrier(s, s->steer.bulk), *best = NULL;
 
-	if (now && is_usable(now) && now->standing && now->ledger.backoff == 0 && !(n > 1 && now == order[0]))
+	if (now && delivers(now) && !(n > 1 && now == order[0]))
 		return now;
-	for (unsigned i = 1; i < n; i++)
-		if (is_usable(order[i]) && order[i]->standing && !steer_overdue_us(s, order[i]))
+	for (unsigned i = 1; i < n && !(best && s->role == SESSION_SERVER); i++)
+		if (delivers(order[i]) && !steer_overdue_us(s, order[i]))
 			best = order[i];
 	return best;
 }
@@ -311,6 +328,7 @@ static int64_t room_us(struct session *s, int64_t now)
 /* Not while nothing is kept: a timer that has nothing to do is not armed. */
 void steer_watch(struct session *s)
 {
+	const struct carrier *bulk = s->steer.bulk == NONE ? NULL : session_find_carrier(s, s->steer.bulk);
 	int64_t now = loop_now(s->loop), at = INT64_MAX, copy = redundancy_due_us(&s->redundancy, now);
 
 	if (s->state != SESSION_OPEN)
@@ -323,6 +341,8 @@ void steer_watch(struct session *s)
 		if (sent)
 			sooner(&at, sent + patience(s, s->carrier[i]));
 	}
+	if (bulk && bulk->blocked_us && blocked_until(bulk) > now)
+		sooner(&at, blocked_until(bulk));
 	sooner(&at, room_us(s, now));
 	if (s->role == SESSION_HELPER && s->steer.wanted > 1) {
 		sooner(&at, redundancy_until_us(&s->redundancy));

@@ -270,6 +270,45 @@ static void another_network(void **state)
 	climb_free(c);
 }
 
+/* What stood on the old network hears nothing any more, the server's ends neither: nothing waits for those, streams included. */
+static void the_old_network_is_gone(void **state)
+{
+	(void)state;
+	for (unsigned n = 1; n <= 8; n += 7) {
+		struct climb *c = begin(&(struct climb_options){ 0 }, &clean, "duplex");
+
+		ladder_want(c->ladder, n);
+		assert_true(reach(c, n, LOOP_SECOND) <= LOOP_SECOND);
+		for (int i = 0; i < 3; i++) {
+			int64_t longest = 0;
+
+			climb_call(c, 5 * LOOP_SECOND);
+			world_stall(c->w, true);
+			pool_forget(c->pool);
+			ladder_network_changed(c->ladder);
+			no_gaps_yet(c);
+			for (int64_t t = 0; t < 20 * LOOP_SECOND; t += 100 * LOOP_MS) {
+				uint64_t up = c->signalling->far.received, down = c->signalling->near.received;
+				int64_t waits = 0;
+
+				climb_call(c, 100 * LOOP_MS);
+				while (waits < 60 * LOOP_SECOND && (c->signalling->far.received == up || c->signalling->near.received == down)) {
+					climb_call(c, CLIMB_PACKET);
+					waits += CLIMB_PACKET;
+				}
+				longest = waits > longest ? waits : longest;
+			}
+			print_message("%u wanted: gap %d ms, of the stream %d ms, %u stand\n", n, (int)(gap(c) / LOOP_MS),
+				      (int)(longest / LOOP_MS), standing(c));
+			assert_int_equal(standing(c), n);
+			assert_true(gap(c) <= LOOP_SECOND);
+			assert_true(longest <= 2 * LOOP_SECOND);
+		}
+		climb_hang_up(c);
+		climb_free(c);
+	}
+}
+
 /* ---- limits ---- */
 
 static void on_few(unsigned limit, enum relay_over over, bool own, size_t i)
@@ -445,6 +484,7 @@ int main(void)
 		cmocka_unit_test(down_and_up),
 		cmocka_unit_test(silence),
 		cmocka_unit_test(another_network),
+		cmocka_unit_test(the_old_network_is_gone),
 		cmocka_unit_test(few_connections),
 		cmocka_unit_test(one_allowed),
 		cmocka_unit_test(others_are_mute),
