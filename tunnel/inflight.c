@@ -22,8 +22,8 @@
 #define RECORD_MIN (2 * PACKET)
 #define FIRST_BOUND (4 * PACKET)
 #define BUCKET (10 * SECOND)
-#define TARGET_MIN (25 * MS)
-#define TARGET_MAX (100 * MS)
+#define TARGET_MIN (12 * MS)
+#define TARGET_MAX (50 * MS)
 #define GAP_MAX (200 * MS)
 #define MEASURE_MIN (10 * MS)
 #define SAMPLES 3		/* that all have to be late for a queue */
@@ -74,7 +74,7 @@ static int64_t smaller(int64_t a, int64_t b)
 
 int64_t inflight_target_us(const struct inflight *f)
 {
-	int64_t target = larger(TARGET_MIN, smaller(f->base_us / 2, TARGET_MAX));
+	int64_t target = larger(TARGET_MIN, smaller(f->base_us / 4, TARGET_MAX));
 
 	/* On a slow path the least bound is a queue of its own. */
 	return f->rate ? larger(target, smaller(INFLIGHT_FLOOR * SECOND / (int64_t)f->rate, SECOND)) : target;
@@ -366,7 +366,7 @@ static size_t presumed(const struct inflight *f, int64_t now)
 
 static size_t level_bound(const struct inflight *f, enum inflight_level level)
 {
-	return level == INFLIGHT_STREAM ? f->bound : level == INFLIGHT_VIDEO ? f->bound + f->bound / 2 : 2 * f->bound;
+	return level == INFLIGHT_STREAM ? f->bound : level == INFLIGHT_VIDEO ? f->bound + f->bound / 8 : 2 * f->bound;
 }
 
 /* Less is no room. */
