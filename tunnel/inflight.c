@@ -364,11 +364,6 @@ static size_t presumed(const struct inflight *f, int64_t now)
 	return bytes < f->bytes ? (size_t)bytes : f->bytes;
 }
 
-static size_t level_bound(const struct inflight *f, enum inflight_level level)
-{
-	return level == INFLIGHT_STREAM ? f->bound : level == INFLIGHT_VIDEO ? f->bound + f->bound / 8 : 2 * f->bound;
-}
-
 /* Less is no room. */
 static size_t quantum(const struct inflight *f)
 {
@@ -379,6 +374,17 @@ static size_t quantum(const struct inflight *f)
 	if (step < PACKET)
 		step = PACKET;
 	return step < f->bound / 2 ? (size_t)step : f->bound / 2;
+}
+
+static size_t level_bound(const struct inflight *f, enum inflight_level level)
+{
+	size_t more = quantum(f);
+
+	if (level == INFLIGHT_STREAM)
+		return f->bound;
+	if (more < f->bound / 8)
+		more = f->bound / 8;
+	return level == INFLIGHT_VIDEO ? f->bound + more : 2 * f->bound;
 }
 
 size_t inflight_room(struct inflight *f, enum inflight_level level, int64_t now_us)
