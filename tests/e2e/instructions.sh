@@ -24,7 +24,7 @@ spent() { # NAME PROCESS
 credentials_make
 targets_start
 CULVERTD=$(counted culvertd-counted "$CULVERTD") CULVERT=$(counted culvert-counted "$CULVERT")
-server_start culvertd --service "udp=udp://$UDP_TARGET"
+server_start culvertd --redundancy never --service "udp=udp://$UDP_TARGET"
 helper_start helper --rung duplex -L udp://127.0.0.1:0=udp
 UDP=$(helper_udp helper udp)
 passes 60 || fail "nothing passes"
