@@ -33,6 +33,7 @@ struct stream_tcp {
 	enum tcp_state state;
 	bool want_read, want_write;
 	bool sparse;
+	int64_t quick_us;	/* acknowledged at once last */
 	char peer[ADDRESS_TEXT];
 };
 
@@ -199,14 +200,16 @@ static ssize_t tcp_outcome(ssize_t n)
 static ssize_t tcp_read(struct stream *s, uint8_t *p, size_t cap)
 {
 	struct stream_tcp *t = tcp_of(s);
-
 	ssize_t n;
 
 	if (t->state != TCP_OPEN)
 		return tcp_not_open(t);
 	n = recv(t->fd, p, cap, 0);
-	if (n > 0 && t->sparse)
+	/* When more comes sooner the kernel acknowledges without being asked. */
+	if (n > 0 && t->sparse && loop_now(t->loop) - t->quick_us >= LOOP_MS) {
+		t->quick_us = loop_now(t->loop);
 		tcp_tuning_quick_ack(t->fd);
+	}
 	return tcp_outcome(n);
 }
 
