@@ -6,7 +6,9 @@ set -u
 . "$(dirname "$0")/../lib/harness.sh"
 . "$TOP/tests/lib/culvert.sh"
 work_begin
-CALL_SECONDS=${1:-15} NEAR=near FAR=10.77.0.2
+CALL_SECONDS=${1:-15} FAR=10.77.0.2
+# Beside the rest of the demo it is the link's delay that is to be seen, not the machine's.
+chrt --rr -p 1 $$ 2>/dev/null || :
 
 SERVER_NAME=$FAR credentials_make
 launch link "$TOOLS/linkem" --ns-a near --ns-b far --create --delay 25 --loss 2
