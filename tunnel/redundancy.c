@@ -16,6 +16,8 @@
 #define PAIR (10 * LOOP_SECOND)		/* two events within count */
 #define RIDE (8 * LOOP_MS)		/* a copy goes no sooner: bursts of loss last for some packets */
 #define ALONE (28 * LOOP_MS)		/* and in a record of its own when none was sent until then */
+#define CROWD_TIME (20 * LOOP_MS)
+#define CROWD 600			/* urgent packets in that time: hundreds of calls, or somebody who floods */
 #define HEDGE 10			/* tokens of one */
 #define TOKENS_MAX (8 * HEDGE)
 
@@ -80,6 +82,12 @@ void redundancy_media(struct redundancy *r, int64_t now_us)
 		}
 	}
 	r->media_us = now_us;
+	if (now_us - r->crowd_us >= CROWD_TIME) {
+		r->crowded = r->crowd > CROWD && now_us - r->crowd_us < 2 * CROWD_TIME;
+		r->crowd = 0;
+		r->crowd_us = now_us;
+	}
+	r->crowd++;
 }
 
 static void count_evidence(struct redundancy *r, int64_t now_us)
@@ -115,7 +123,7 @@ void redundancy_update(struct redundancy *r, bool full, int64_t now_us)
 
 bool redundancy_is_on(const struct redundancy *r)
 {
-	return r->state != REDUNDANCY_CLEAN || r->pressed;
+	return !r->crowded && (r->state != REDUNDANCY_CLEAN || r->pressed);
 }
 
 bool redundancy_has_media(const struct redundancy *r, int64_t now_us)
@@ -144,6 +152,8 @@ const char *redundancy_why(const struct redundancy *r)
 {
 	if (redundancy_is_on(r) && r->guarded)
 		return "the path is full";
+	if (r->crowded)
+		return "too many calls at once";
 	if (r->state == REDUNDANCY_LOSSY)
 		return "losses or stalls are seen";
 	if (r->pressed)
@@ -160,7 +170,7 @@ static bool is_urgent(const struct packet *p)
 
 bool redundancy_wants(const struct redundancy *r, const struct packet *p, enum message_redundancy policy)
 {
-	return policy != REDUNDANCY_NEVER && is_urgent(p) && r->next - r->first < REDUNDANCY_KEPT;
+	return policy != REDUNDANCY_NEVER && is_urgent(p) && !r->crowded && r->next - r->first < REDUNDANCY_KEPT;
 }
 
 uint64_t redundancy_next_number(const struct redundancy *r)

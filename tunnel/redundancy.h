@@ -46,6 +46,9 @@ struct redundancy {
 	enum redundancy_state state;
 	bool guarded;		/* the path is full: nothing is sent twice */
 	bool pressed;		/* some channel wants it always */
+	bool crowded;		/* so many urgent packets, both ways, that no more are sent than must be */
+	unsigned crowd;		/* of them since crowd_us */
+	int64_t crowd_us;
 	int64_t tokens;		/* hedges that may be sent, in tenths */
 	uint64_t packets, bytes, copies, copy_bytes, hedges, hedges_held, evidence;
 };

@@ -211,6 +211,36 @@ static void guard(void **state)
 	assert_non_null(redundancy_find(&r, 2, t + MS(30)));
 }
 
+/* So many that copies of them all would cost more than losses: none, until there are fewer again. */
+static void crowd(void **state)
+{
+	struct packet *p = audio(0);
+	int64_t t = MS(1000);
+
+	(void)state;
+	make_lossy(t);
+	for (; t < MS(2000); t += 100)		/* five hundred calls both ways */
+		redundancy_media(&r, t);
+	assert_true(redundancy_is_on(&r));	/* they are few enough */
+	send(1, t);
+	for (; t < MS(3000); t += 25)
+		redundancy_media(&r, t);
+	assert_false(redundancy_is_on(&r));
+	assert_false(redundancy_wants(&r, p, REDUNDANCY_ALWAYS));
+	assert_null(redundancy_find(&r, 2, t));
+	assert_string_equal(redundancy_why(&r), "too many calls at once");
+	for (; t < MS(4000); t += 100)
+		redundancy_media(&r, t);
+	assert_true(redundancy_is_on(&r));
+	send(1, t);
+	assert_non_null(redundancy_find(&r, 2, t + MS(10)));
+	for (; t < MS(4500); t += 25)
+		redundancy_media(&r, t);
+	redundancy_media(&r, t + MS(500));	/* the crowd was gone */
+	assert_true(redundancy_is_on(&r));
+	packet_put(p);
+}
+
 /* By configuration: always, without any loss; never, with it. Bulk and video are not kept, but for the last packet of a frame. */
 static void policy(void **state)
 {
@@ -264,6 +294,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(hedges, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(budget, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(guard, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(crowd, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(policy, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bounds, set_up, tear_down),
 	};
