@@ -238,6 +238,7 @@ int ledger_receipt(struct ledger *l, const struct message_receipt *m, int64_t no
 	}
 	if (any) {
 		l->backoff = 0;
+		l->doubted_us = 0;
 		note_rate(l, bytes, now_us);
 	}
 	forget_done(l);
@@ -296,6 +297,7 @@ void ledger_timeout(struct ledger *l, int64_t now_us)
 		if (r->at_us > before)
 			break;
 		found += r->reliable > 0;
+		l->doubted_us = now_us;
 		settle_lost(l, r);
 	}
 	if (found) {

@@ -67,6 +67,7 @@ struct ledger {
 	int64_t srtt_us, rttvar_us, latest_us; /* srtt 0: no sample */
 	uint64_t lost;		/* records found lost */
 	uint64_t stream;	/* server: the exchange whose answer is streamed; */
+	int64_t doubted_us;	/* a record was given up then, and none receipted since; 0: none was */
 	bool stream_heard;	/* a record on it was receipted */
 };
 

@@ -19,6 +19,8 @@
 #define FULL (25 * LOOP_MS)		/* standing queue that leaves no room for copies */
 #define WAITING (20 * LOOP_MS)		/* the same of urgent packets here */
 #define SLOWER (10 * LOOP_MS)		/* a carrier's round trip above the least, and half as much again: another path */
+#define DOUBT (3 * LOOP_SECOND)	/* a carrier is avoided for so long when its records were given up */
+#define CALM (10 * LOOP_SECOND)
 #define QUICK (10 * LOOP_MS)		/* a round trip in which TCP repairs a loss by itself soon enough */
 #define BLOCKED LOOP_SECOND		/* or so many turns of receipts: streams wait no longer for room on a carrier */
 #define BLOCKED_TURNS 4
@@ -93,6 +95,7 @@ void steer_heard(struct session *s, struct carrier *c, uint32_t lateness_ms)
 	if (t->heard_from != c->id && t->heard_from != NONE)
 		t->spread_in_us = now;
 	t->heard_from = c->id;
+	t->heard_us = now;
 	for (unsigned i = 0; i < sizeof t->recent_ms / sizeof *t->recent_ms; i++)
 		if (t->recent_ms[i] < least)
 			least = t->recent_ms[i];
@@ -155,6 +158,21 @@ static bool is_usable(const struct carrier *c)
 	return c->state == CARRIER_PROVEN && !c->aside;
 }
 
+/* While nothing was late for a while the helper's lead is the server's, so that TCP's acknowledgements ride on what goes the other way. */
+static uint32_t lead(const struct session *s)
+{
+	int64_t now = loop_now(s->loop), suspect = s->redundancy.suspect_us;
+	bool calm = !steer_is_spread(s) && (!suspect || now - suspect > CALM);
+
+	return calm && now - s->steer.heard_us < LOOP_SECOND ? s->steer.heard_from : s->steer.lead;
+}
+
+/* Its records were given up a moment ago, and it may look well only because none waits. */
+static bool is_doubted(const struct session *s, const struct carrier *c)
+{
+	return c->standing && c->ledger.doubted_us && loop_now(s->loop) - c->ledger.doubted_us < DOUBT;
+}
+
 /* The lower the better; what is no use for media at all is last. */
 static unsigned rank(const struct session *s, const struct carrier *c, int64_t least_rtt)
 {
@@ -162,13 +180,13 @@ static unsigned rank(const struct session *s, const struct carrier *c, int64_t l
 		return 6;
 	if (c->aside)
 		return 5;
-	if (steer_overdue_us(s, c))
+	if (steer_overdue_us(s, c) || (!s->steer.spread && is_doubted(s, c)))
 		return 4;
 	if (!c->standing && (s->steer.spread || s->role == SESSION_HELPER))
 		return 3;
 	if (c->ledger.srtt_us > least_rtt * 3 / 2 + SLOWER)
 		return 2;
-	return c->id == s->steer.bulk;
+	return c->id == s->steer.bulk && (s->role == SESSION_SERVER || c->id != lead(s));
 }
 
 static int64_t least_rtt(const struct session *s)
@@ -187,8 +205,8 @@ static bool is_before(const struct session *s, const struct carrier *a, const st
 {
 	if (s->steer.spread && a->media_turn != b->media_turn)
 		return a->media_turn < b->media_turn;
-	if (!s->steer.spread && s->role == SESSION_HELPER && (a->id == s->steer.lead || b->id == s->steer.lead))
-		return a->id == s->steer.lead;
+	if (!s->steer.spread && s->role == SESSION_HELPER && (a->id == lead(s) || b->id == lead(s)))
+		return a->id == lead(s);
 	return a->id > b->id;
 }
 

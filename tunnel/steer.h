@@ -29,6 +29,7 @@ struct steer {
 	uint32_t lead, bulk;	/* ids of the carriers: of media while clean; of streams. 0xffffffff: none */
 	bool spread;		/* media goes over all in turn */
 	uint32_t heard_from;	/* the carrier that the last datagrams came on, */
+	int64_t heard_us;	/* when they did, */
 	int64_t spread_in_us;	/* and when that changed: the peer spreads */
 	uint32_t recent_ms[8];	/* lateness of the newest records */
 	unsigned recent;

@@ -16,6 +16,7 @@ static void on_carriers(void *ctx, unsigned wanted)
 	struct engine_party *p = ctx;
 
 	p->wanted = wanted;
+	ladder_want(p->ladder, wanted);
 }
 
 static void on_ended(void *ctx, uint64_t code, const char *reason)
@@ -68,7 +69,7 @@ struct engine_party *engine_add(struct engine *e)
 	p->session = session_new(e->w->loop, SESSION_HELPER, &e->w->config, e->w->pool, NULL, &session_events, p);
 	p->pool = pool_new(e->w->loop, lossy_dialler(e->lossy), POOL_LIMIT_DEFAULT, &p->verdict.cuts);
 	p->config = (struct ladder_config){ .only = *rung ? rung_find(rung) : NULL, .path = &e->w->path, .pool = p->pool,
-					    .verdict = &p->verdict };
+					    .verdict = &p->verdict, .carriers = e->o.carriers };
 	p->ladder = ladder_new(e->w->loop, p->session, &p->config, &ladder_events, p);
 	for (int64_t t = 0; t < CONNECT && !is_connected(p); t += LOOP_MS)
 		engine_run(e, LOOP_MS);
