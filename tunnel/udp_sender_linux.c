@@ -149,12 +149,15 @@ static unsigned after_failure(struct udp_sender *s, unsigned at)
 	return next;
 }
 
-/* Sends the messages made: how many, or -1. One alone costs less by itself. */
+/* Sends the messages made: how many, or -1. A lone datagram has the cheapest call. */
 static int transmit(struct udp_sender *s, unsigned n)
 {
-	if (n > 1)
-		return sendmmsg(s->fd, s->header, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	return sendmsg(s->fd, &s->header[0].msg_hdr, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 1;
+	const struct msghdr *h = &s->header[0].msg_hdr;
+	const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+
+	if (n > 1 || h->msg_control)
+		return sendmmsg(s->fd, s->header, n, flags);
+	return sendto(s->fd, h->msg_iov->iov_base, h->msg_iov->iov_len, flags, h->msg_name, h->msg_namelen) < 0 ? -1 : 1;
 }
 
 void udp_sender_flush(struct udp_sender *s)
