@@ -79,6 +79,18 @@ async def probe_newer_down_replaces_the_older(client: Client) -> None:
     writer_2.transport.abort()
 
 
+async def probe_carrier_that_is_given_up_has_its_answer_ended(client: Client) -> None:
+    session = await Link(client).begin()
+    reader, writer = await client.connect()
+    writer.write(client.head(session.sid, session.query("down")))
+    answer = await read_streamed(reader)
+    await client.send(session.sid, session.query("poll", "&hold=0&end=1"), b"")
+    end = time.monotonic() + 2.0
+    while await asyncio.wait_for(answer.read(), 2.0):
+        check(time.monotonic() < end, "the answer goes on")
+    writer.transport.abort()
+
+
 async def probe_up_is_answered_with_a_receipt_after_its_end(client: Client) -> None:
     session = await Link(client).begin()
     reader, writer = await client.connect()

@@ -175,6 +175,9 @@ class ExchangeServer:
         self.exchange.at_once = self.request.hold == 0
         self.session.carrier(self.request.carrier).trusted |= self.request.hold > 0
         await self._apply_body()
+        if self.request.number("end"):
+            self.session.streams.pop(self.request.carrier, None)   # which ends that answer in order
+            self.session.kick()
         return await self.complete(await self._hold_answer())
 
     async def _hold_answer(self) -> bytes:
