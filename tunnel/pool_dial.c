@@ -17,7 +17,9 @@
 #define RAISE_MAX_US (1800 * LOOP_SECOND)
 
 #define LOOK_US (500 * LOOP_MS)		/* while all are silent */
-#define SLOW_MAX 1			/* in a row are made anew first: their first packet was lost, more likely */
+#define LATE_US (100 * LOOP_MS)		/* beyond two usual dials: another is begun beside it, for its first packet may be lost */
+#define BESIDE_US (300 * LOOP_MS)	/* beyond a usual dial: that one is made to wait, too */
+#define SLOW_MAX 1			/* in a row are made anew where none could be begun beside them */
 #define CROWDED_MAX 8			/* in a row: then it is something else */
 
 /* On one of those that stand something came since then: it is not the network that is silent. */
@@ -124,6 +126,7 @@ static void on_dialled(void *ctx, struct stream *s, int error, const char *why)
 	p->trying = false;
 	p->failures = p->slow_dials = 0;
 	p->not_before = 0;
+	p->stood_us = loop_now(p->loop);
 	p->usual_us = p->usual_us ? (7 * p->usual_us + took) / 8 : took;
 	if (p->raise_us && pool_standing(p) + 1 == p->limit)
 		p->raise_wait_us = RAISE_US;	/* so many do stand */
@@ -137,40 +140,80 @@ static int64_t patience(const struct pool *p)
 	return 3 * p->usual_us + SLOW_US;
 }
 
+static int64_t late_us(const struct pool *p, const struct member *m)
+{
+	return m->since + 2 * p->usual_us + LATE_US;
+}
+
 static void watch_slow(struct pool *p)
 {
-	int64_t now = loop_now(p->loop);
+	int64_t now = loop_now(p->loop), at;
 
 	if (!p->usual_us || pool_standing(p) == 0)
 		return;
-	for (const struct member *m = p->members; m; m = m->next)
-		if (m->state == MEMBER_DIALLING)
-			timer_sooner(&p->slow, m->since + patience(p) > now ? m->since + patience(p) : now + LOOK_US);
+	for (const struct member *m = p->members; m; m = m->next) {
+		if (m->state != MEMBER_DIALLING)
+			continue;
+		at = late_us(p, m) > now ? late_us(p, m) : m->since + patience(p);
+		timer_sooner(&p->slow, at > now ? at : now + LOOK_US);
+	}
 }
 
-/* While others stand, and something comes on them, a dial that takes far longer than usual waits for one of them to end. */
+/* While others stand all that are under way are late: one of them is not to be counted on. */
+static bool dials_are_late(const struct pool *p)
+{
+	bool any = false;
+
+	if (!p->usual_us || pool_standing(p) == 0)
+		return false;
+	for (const struct member *m = p->members; m; m = m->next) {
+		if (m->state == MEMBER_DIALLING && late_us(p, m) > loop_now(p->loop))
+			return false;
+		any |= m->state == MEMBER_DIALLING;
+	}
+	return any;
+}
+
+/* One that was begun beside it waits as well, and none came about since. */
+static bool another_waits(const struct pool *p, const struct member *slow)
+{
+	for (const struct member *m = p->members; m; m = m->next)
+		if (m->state == MEMBER_DIALLING && m->since > slow->since && m->since >= p->stood_us &&
+		    m->since + p->usual_us + BESIDE_US <= loop_now(p->loop))
+			return true;
+	return false;
+}
+
+static bool is_slow(const struct pool *p, const struct member *m)
+{
+	return m->state == MEMBER_DIALLING && m->since + patience(p) <= loop_now(p->loop) && heard_since(p, m->since);
+}
+
+/*
+ * While others stand, and something comes on them, a dial that takes far longer than usual waits for one of them to end. Unless
+ * its first packet was lost: then another, begun beside it, comes about.
+ */
 static void on_slow(void *ctx)
 {
 	struct pool *p = ctx;
-	int64_t now = loop_now(p->loop), begun = 0;
+	bool refused = p->trying;
+	int64_t begun = 0;
 
+	for (const struct member *m = p->members; m; m = m->next)
+		refused |= is_slow(p, m) && another_waits(p, m);
 	for (struct member *m = p->members, *next; pool_standing(p) > 0 && m; m = next) {
 		next = m->next;
-		if (m->state != MEMBER_DIALLING || m->since + patience(p) > now)
+		if (!is_slow(p, m))
 			continue;
-		if (!heard_since(p, m->since)) {
-			timer_sooner(&p->slow, now + LOOK_US);
-			continue;
-		}
 		begun = m->since;
 		p->dialler->cancel(m->dial);
 		pool_unlink(p, m);
 		loop_free_later(p->loop, m);
 	}
 	watch_slow(p);
-	if (!begun)
-		return;
-	if (!p->trying && p->slow_dials < SLOW_MAX) {
+	if (!begun) {
+		pool_ensure(p, true);
+	} else if (!refused && p->slow_dials < SLOW_MAX) {
 		p->slow_dials++;
 		pool_tell_available(p);
 	} else {
@@ -218,7 +261,7 @@ void pool_ensure(struct pool *p, bool with_spare)
 	}
 	eager += with_spare ? spare : 0;
 	while (!p->dead) {
-		coming = pool_free_count(p) + pool_count(p, MEMBER_DIALLING);
+		coming = pool_free_count(p) + pool_count(p, MEMBER_DIALLING) - dials_are_late(p);
 		/* One more than the modest take: see may_take. */
 		if (coming >= eager + modest + (modest && p->limit > POOL_LIMIT_MIN))
 			return;
@@ -264,7 +307,7 @@ void pool_dial_forget(struct pool *p)
 	p->trying = false;
 	p->limit = p->most;
 	p->raise_us = p->raise_wait_us = p->limited_us = 0;
-	p->usual_us = p->turn_us = 0;
+	p->usual_us = p->turn_us = p->stood_us = 0;
 	p->turns = 0;
 	p->failures = 0;
 	p->not_before = 0;

@@ -54,6 +54,7 @@ struct pool {
 	unsigned failures;	/* in a row */
 	int64_t not_before;	/* the next dial */
 	unsigned slow_dials;	/* in a row that took too long */
+	int64_t stood_us;	/* when the last one came about */
 	int64_t usual_us;	/* that a dial takes, smoothed; 0: none succeeded */
 	unsigned turns;		/* exchanges that had a connection each */
 	int64_t turn_us;	/* that such an exchange takes, smoothed; each counts at most as long as a dial */

@@ -53,7 +53,8 @@ static struct dial *dial_start(void *ctx, void (*done)(void *, struct stream *, 
 	d->done = done;
 	d->pool_ctx = pool_ctx;
 	timer_init(&d->timer, takers.loop, dial_fire, d);
-	timer_in(&d->timer, MS(10));
+	timer_in(&d->timer, MS(takers.lost ? 1010 : 10));
+	takers.lost -= takers.lost > 0;
 	takers.started++;
 	return d;
 }
@@ -155,6 +156,7 @@ int takers_set_up(void **state)
 	takers.turns = 0;
 	takers.started = takers.dial_error = 0;
 	takers.queueing = false;
+	takers.lost = 0;
 	takers.accept_max = 1000;
 	log_setup(LOG_LEVEL_ERROR, false);
 	return 0;

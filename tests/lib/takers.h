@@ -23,6 +23,7 @@ extern struct takers {
 	struct cuts cuts;
 	unsigned accept_max;	/* connections at a time; one more is refused, */
 	bool queueing;		/* or waits */
+	unsigned lost;		/* first packets of the next dials: sent again after 1 s */
 	int started, dial_error; /* dials; what they come to, 0: a connection */
 	unsigned turns;
 	struct who who[TAKERS];
