@@ -287,7 +287,7 @@ double tally_percentile(struct tally *t, double p)
 {
 	unsigned came = t->n;
 
-	if (!t->sorted)
+	if (!t->sorted && t->n)
 		qsort(t->took, t->n, sizeof *t->took, by_size);
 	t->sorted = true;
 	while (came && t->took[came - 1] == MEDIA_LOST)

@@ -16,7 +16,7 @@
 
 #include "tests/sim/engine.h"
 
-#define SEEDS 8
+#define SEEDS 6
 #define LATER (35 * LOOP_MS)	/* than the base: late */
 #define BEYOND (150 * LOOP_MS)
 #define BASE (25 * LOOP_MS)
