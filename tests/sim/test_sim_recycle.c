@@ -21,7 +21,6 @@
 #define DELAY (10 * LOOP_MS)
 #define DIAL (40 * LOOP_MS)
 #define TRIP (2 * DELAY)
-#define LEARNING (300 * LOOP_MS)
 #define EVERY (20 * LOOP_MS)	/* a packet each way */
 #define PIECE 10000		/* bytes of the streams, each way, each 10 packets */
 
@@ -142,8 +141,7 @@ static void calls_on_two_that_queue(void **state)
 	(void)state;
 	for (unsigned i = 0; i < RUNGS; i++)
 		for (unsigned k = 0; k < PATHS; k++)
-			/* once more than where it refuses: a dial that waits is made anew before it teaches a limit */
-			a_call(rung_names[i], k, 6, RELAY_QUEUE, 2 * (TRIP + DIAL) + EVERY + LEARNING);
+			a_call(rung_names[i], k, 6, RELAY_QUEUE, 2 * (TRIP + DIAL) + EVERY);
 }
 
 /* ---- idleness ---- */
