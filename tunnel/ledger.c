@@ -135,24 +135,28 @@ void ledger_cancel(struct ledger *l)
 	l->open_items = l->open_reliable = 0;
 }
 
-static void settle(struct ledger *l, struct ledger_record *r, void (*fn)(void *, const struct ledger_item *))
+/* told: its datagrams are not told of again. */
+static void settle(struct ledger *l, struct ledger_record *r, bool told, void (*fn)(void *, const struct ledger_item *))
 {
 	r->done = true;
 	l->bytes -= r->bytes;
 	for (uint16_t i = 0; i < r->items; i++) {
 		struct ledger_item item = *item_at(l, r->item + i);
 
-		fn(l->ctx, &item);
+		if (!told || item.type != CAPSULE_DATAGRAM)
+			fn(l->ctx, &item);
 	}
 }
 
-static void settle_lost(struct ledger *l, struct ledger_record *r)
+static void settle_lost(struct ledger *l, uint64_t number)
 {
+	struct ledger_record *r = record_at(l, number);
+
 	if (r->reliable) {
 		l->lost++;
 		count(records_lost);
 	}
-	settle(l, r, l->events->lost);
+	settle(l, r, number < l->overdue, l->events->lost);
 	if (r->bytes)
 		l->events->settled(l->ctx, r->bytes, r->at_us, -1);
 }
@@ -232,7 +236,7 @@ int ledger_receipt(struct ledger *l, const struct message_receipt *m, int64_t no
 			l->events->settled(l->ctx, r->bytes, r->at_us, newest ? l->latest_us : 0);
 			bytes += r->bytes;
 			l->stream_heard |= r->leg == l->stream;
-			settle(l, r, l->events->receipted);
+			settle(l, r, false, l->events->receipted);
 			any = true;
 		}
 	}
@@ -253,7 +257,7 @@ void ledger_leg_lost(struct ledger *l, uint64_t leg)
 		struct ledger_record *r = record_at(l, n);
 
 		if (!r->done && r->leg == leg)
-			settle_lost(l, r);
+			settle_lost(l, n);
 	}
 	forget_done(l);
 	if (l->first == l->next)
@@ -264,7 +268,7 @@ void ledger_all_lost(struct ledger *l)
 {
 	for (uint64_t n = l->first; n < l->next; n++)
 		if (!record_at(l, n)->done)
-			settle_lost(l, record_at(l, n));
+			settle_lost(l, n);
 	forget_done(l);
 }
 
@@ -298,7 +302,7 @@ void ledger_timeout(struct ledger *l, int64_t now_us)
 			break;
 		found += r->reliable > 0;
 		l->doubted_us = now_us;
-		settle_lost(l, r);
+		settle_lost(l, n);
 	}
 	if (found) {
 		l->backoff++;

@@ -49,25 +49,29 @@ static void drop(struct redundancy *r, struct kept *k)
 	k->packet = NULL;
 }
 
-/* Forgets the oldest that arrived or that nobody wants any more. */
-static void trim(struct redundancy *r, int64_t now_us)
+static void forget_first(struct redundancy *r)
 {
-	while (r->first < r->next) {
-		struct kept *k = kept_at(r, r->first);
-
-		if (k->packet && now_us < k->packet->deadline_us)
-			break;
-		drop(r, k);
-		r->first++;
-	}
+	drop(r, kept_at(r, r->first++));
 	if (r->unsent < r->first)
 		r->unsent = r->first;
 }
 
+/* Forgets the oldest that arrived or that nobody wants any more. */
+static void trim(struct redundancy *r, int64_t now_us)
+{
+	while (r->first < r->next) {
+		const struct packet *p = kept_at(r, r->first)->packet;
+
+		if (p && now_us < p->deadline_us)
+			break;
+		forget_first(r);
+	}
+}
+
 void redundancy_fini(struct redundancy *r)
 {
-	for (; r->first < r->next; r->first++)
-		drop(r, kept_at(r, r->first));
+	while (r->first < r->next)
+		forget_first(r);
 }
 
 /* ---- what is seen ---- */
@@ -115,6 +119,7 @@ void redundancy_evidence(struct redundancy *r, int64_t now_us)
 void redundancy_update(struct redundancy *r, bool full, int64_t now_us)
 {
 	r->guarded = full;
+	r->pressed = r->pressed && now_us - r->pressed_us <= PAUSE;
 	if (r->state == REDUNDANCY_BEGINNING && now_us - r->began_us >= BEGINNING)
 		r->state = REDUNDANCY_CLEAN;
 	if (r->state == REDUNDANCY_LOSSY && now_us - r->evidence_us >= LATCH)
@@ -170,7 +175,7 @@ static bool is_urgent(const struct packet *p)
 
 bool redundancy_wants(const struct redundancy *r, const struct packet *p, enum message_redundancy policy)
 {
-	return policy != REDUNDANCY_NEVER && is_urgent(p) && !r->crowded && r->next - r->first < REDUNDANCY_KEPT;
+	return policy != REDUNDANCY_NEVER && is_urgent(p) && !r->crowded && p->len <= PACKET_SMALL;
 }
 
 uint64_t redundancy_next_number(const struct redundancy *r)
@@ -183,10 +188,15 @@ void redundancy_keep(struct redundancy *r, struct packet *p, uint64_t channel, e
 {
 	struct kept *k = kept_at(r, r->next);
 
+	if (r->next - r->first == REDUNDANCY_KEPT)
+		forget_first(r);	/* newer ones have more of their time left */
 	*k = (struct kept){ .packet = p, .channel = channel, .fate = { fate }, .sent_us = now_us, .copies = 1,
 			    .always = policy == REDUNDANCY_ALWAYS };
 	r->next++;
-	r->pressed |= k->always;
+	if (k->always) {
+		r->pressed = true;
+		r->pressed_us = now_us;
+	}
 	r->packets++;
 	r->bytes += p->len;
 	if (r->tokens < TOKENS_MAX)

@@ -16,7 +16,7 @@
 #include "framing/message.h"
 #include "framing/packet.h"
 
-#define REDUNDANCY_KEPT 256	/* packets, at most */
+#define REDUNDANCY_KEPT 256	/* packets, at most: the newest */
 #define REDUNDANCY_COPIES 4	/* of one packet, the first included */
 
 /* A packet that was sent. */
@@ -45,7 +45,8 @@ struct redundancy {
 	int64_t since_us;	/* of the state, but for CLEAN */
 	enum redundancy_state state;
 	bool guarded;		/* the path is full: nothing is sent twice */
-	bool pressed;		/* some channel wants it always */
+	bool pressed;		/* some channel wants it always, and sent something in the last 10 s, */
+	int64_t pressed_us;	/* the newest at this time */
 	bool crowded;		/* so many urgent packets, both ways, that no more are sent than must be */
 	unsigned crowd;		/* of them since crowd_us */
 	int64_t crowd_us;

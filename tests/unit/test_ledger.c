@@ -202,6 +202,32 @@ static void note_overdue(void *ctx, const struct ledger_item *item)
 	s->lost[s->n_lost++ % 64] = item->offset;
 }
 
+/* A datagram of a record that was told to be overdue is told no second time when the record is found lost. */
+static void overdue_then_lost(void **state)
+{
+	struct seen s = { .n_lost = 0 };
+	struct ledger l;
+
+	(void)state;
+	ledger_init(&l, &events, &s);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_true(ledger_ready(&l));
+		assert_true(ledger_note(&l, &(struct ledger_item){ .type = CAPSULE_DATAGRAM, .offset = 70 + i }));
+		assert_true(ledger_note(&l, &(struct ledger_item){ .type = CAPSULE_STREAM, .channel = 2, .offset = i }));
+		ledger_commit(&l, i / 2, 1000 * i, true, RECORD);
+	}
+	assert_int_equal(ledger_tell_overdue(&l, 500, note_overdue, &s), 1);
+	assert_int_equal(s.n_lost, 1);
+	ledger_leg_lost(&l, 0);
+	assert_int_equal(s.n_lost, 4);	/* the first one's stream, both of the second */
+	assert_int_equal(s.lost[1], 0);
+	assert_int_equal(s.lost[2], 71);
+	assert_int_equal(s.lost[3], 1);
+	ledger_all_lost(&l);
+	assert_int_equal(s.n_lost, 6);
+	ledger_fini(&l);
+}
+
 /* Overdue records: each is told once, with its datagrams and nothing else. */
 static void overdue(void **state)
 {
@@ -235,6 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_flight),
 		cmocka_unit_test(overdue),
+		cmocka_unit_test(overdue_then_lost),
 		cmocka_unit_test(receipts),
 		cmocka_unit_test(probe_timeout),
 		cmocka_unit_test(unaccountable_and_cancelled),

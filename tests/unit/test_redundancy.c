@@ -273,7 +273,8 @@ static void bounds(void **state)
 	for (unsigned i = 0; i < REDUNDANCY_KEPT; i++)
 		send(1, t);
 	p = audio(t);
-	assert_false(redundancy_wants(&r, p, REDUNDANCY_AUTO));
+	p->len = PACKET_SMALL + 1;
+	assert_false(redundancy_wants(&r, p, REDUNDANCY_ALWAYS));
 	packet_put(p);
 	redundancy_find(&r, 2, t + MS(201));
 	assert_false(redundancy_holds(&r));
@@ -282,6 +283,47 @@ static void bounds(void **state)
 	assert_non_null(redundancy_find(&r, 2, t + MS(320)));
 	redundancy_forget(&r, 2);
 	assert_null(redundancy_find(&r, 2, t + MS(320)));
+}
+
+/* One that nobody can send again, of a channel with a long deadline, holds up none of those that follow. */
+static void newer_ones_matter(void **state)
+{
+	int64_t t = MS(1000);
+	uint64_t n = send(1, t), last = n;
+	struct kept *k;
+
+	(void)state;
+	make_lossy(t);
+	r.ring[n % REDUNDANCY_KEPT].packet->deadline_us = t + MS(60000);
+	redundancy_sent(&r, &r.ring[n % REDUNDANCY_KEPT], 2);
+	for (unsigned i = 1; i <= 3 * REDUNDANCY_KEPT; i++) {
+		last = send(1, t + MS(20) * i);
+		redundancy_arrived(&r, last);
+	}
+	t += MS(20) * 3 * REDUNDANCY_KEPT;
+	last = send(1, t + MS(20));
+	k = redundancy_find(&r, 2, t + MS(40));
+	assert_non_null(k);
+	assert_int_equal(redundancy_number(&r, k), last);
+	redundancy_overdue(&r, n);	/* that one is gone */
+	assert_int_equal(r.overdue, 0);
+}
+
+/* A channel that wants copies always is asked for no longer than it sends. */
+static void pressed_no_longer(void **state)
+{
+	int64_t t = MS(30000);
+
+	(void)state;
+	redundancy_keep(&r, audio(t), 2, REDUNDANCY_ALWAYS, 1, t);
+	for (unsigned i = 0; i < 490; i++)
+		redundancy_arrived(&r, send(1, t += MS(20)));
+	assert_false(r.state == REDUNDANCY_BEGINNING);
+	assert_true(redundancy_is_on(&r));
+	for (unsigned i = 0; i < 50; i++)
+		redundancy_arrived(&r, send(1, t += MS(20)));
+	assert_false(redundancy_is_on(&r));
+	assert_string_equal(redundancy_why(&r), "the path is clean");
 }
 
 int main(void)
@@ -297,6 +339,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(crowd, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(policy, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bounds, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(newer_ones_matter, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(pressed_no_longer, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("redundancy", tests, NULL, NULL);
