@@ -28,6 +28,8 @@ const struct session_config session_config_default = {
 	.expire_empty_ms = 45000,
 };
 
+#define DEAD_TIMEOUTS 2
+
 /* ---- what the ledger calls back ---- */
 
 static void on_lost(void *ctx, const struct ledger_item *item)
@@ -163,6 +165,12 @@ void session_watch(struct session *s)
 	}
 }
 
+/* Several time-outs in a row while the path is heard from: the carrier is dead to us, and what it holds would keep all others from sending. */
+static bool is_dead(const struct session *s, const struct ledger *l)
+{
+	return l->backoff >= DEAD_TIMEOUTS && loop_now(s->loop) - s->inflight.heard_us < LOOP_SECOND;
+}
+
 static void probe_due(void *ctx)
 {
 	struct session *s = ctx;
@@ -172,8 +180,11 @@ static void probe_due(void *ctx)
 		struct ledger *l = &s->carrier[i]->ledger;
 		int64_t at = ledger_deadline(l);
 
-		if (at && at <= now)
-			ledger_timeout(l, now);
+		if (!at || at > now)
+			continue;
+		ledger_timeout(l, now);
+		if (is_dead(s, l))
+			ledger_all_lost(l);
 	}
 	session_watch(s);
 }

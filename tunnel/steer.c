@@ -191,7 +191,7 @@ static unsigned rank(const struct session *s, const struct carrier *c, int64_t l
 
 static int64_t least_rtt(const struct session *s)
 {
-	int64_t least = INT64_MAX / 2;
+	int64_t least = INT64_MAX / 4;	/* rank multiplies it */
 
 	for (unsigned i = 0; i < s->carriers; i++)
 		if (is_usable(s->carrier[i]) && s->carrier[i]->ledger.srtt_us && s->carrier[i]->ledger.srtt_us < least)
