@@ -270,7 +270,6 @@ void ledger_all_lost(struct ledger *l)
 		if (!record_at(l, n)->done)
 			settle_lost(l, n);
 	forget_done(l);
-	l->waiting_us = 0;
 }
 
 static int64_t probe_timeout(const struct ledger *l)

@@ -165,10 +165,15 @@ void session_watch(struct session *s)
 	}
 }
 
-/* Several time-outs in a row while the path is heard from: the carrier is dead to us, and what it holds would keep all others from sending. */
-static bool is_dead(const struct session *s, const struct ledger *l)
+/* Others are heard from behind a time-out of the carrier, and it has another: it is dead to us, and what it holds would keep them
+ * all from sending. */
+static void time_out(struct session *s, struct ledger *l, int64_t now)
 {
-	return l->backoff >= DEAD_TIMEOUTS && loop_now(s->loop) - s->inflight.heard_us < LOOP_SECOND;
+	int64_t before = l->doubted_us;
+
+	ledger_timeout(l, now);
+	if (before && l->backoff >= DEAD_TIMEOUTS && s->inflight.heard_us > before)
+		ledger_all_lost(l);
 }
 
 static void probe_due(void *ctx)
@@ -180,11 +185,8 @@ static void probe_due(void *ctx)
 		struct ledger *l = &s->carrier[i]->ledger;
 		int64_t at = ledger_deadline(l);
 
-		if (!at || at > now)
-			continue;
-		ledger_timeout(l, now);
-		if (is_dead(s, l))
-			ledger_all_lost(l);
+		if (at && at <= now)
+			time_out(s, l, now);
 	}
 	session_watch(s);
 }
