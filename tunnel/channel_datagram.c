@@ -128,7 +128,7 @@ static bool is_late(struct channel *ch, const struct message_datagram *m, uint32
 	enum traffic class = look(ch, &ch->in, m->payload.p, m->payload.n, 0).class;
 
 	if (class != TRAFFIC_BULK)
-		redundancy_media(&ch->session->redundancy, loop_now(ch->session->loop));
+		redundancy_media(&ch->session->redundancy, class, loop_now(ch->session->loop));
 	return lateness_ms + m->age_ms > deadline_ms(ch, class);
 }
 

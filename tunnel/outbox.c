@@ -250,7 +250,7 @@ static void keep_or_put(struct fill *f, const struct channel *ch, struct packet 
 	int64_t now = loop_now(f->s->loop);
 
 	if (p->mark.class != TRAFFIC_BULK)
-		redundancy_media(r, now);
+		redundancy_media(r, p->mark.class, now);
 	if (!redundancy_wants(r, p, ch->params.redundancy)) {
 		packet_put(p);
 		return;

@@ -18,6 +18,8 @@
 #define ALONE (28 * LOOP_MS)		/* and in a record of its own when none was sent until then */
 #define CROWD_TIME (20 * LOOP_MS)
 #define CROWD 600			/* urgent packets in that time: hundreds of calls, or somebody who floods */
+#define CONTROL_TIME LOOP_SECOND
+#define CONTROL 6			/* packets in that time: a call is being set up; fewer keep something alive */
 #define HEDGE 10			/* tokens of one */
 #define TOKENS_MAX (8 * HEDGE)
 
@@ -76,8 +78,32 @@ void redundancy_fini(struct redundancy *r)
 
 /* ---- what is seen ---- */
 
-void redundancy_media(struct redundancy *r, int64_t now_us)
+static void note_crowd(struct redundancy *r, int64_t now_us)
 {
+	if (now_us - r->crowd_us >= CROWD_TIME) {
+		r->crowded = r->crowd > CROWD && now_us - r->crowd_us < 2 * CROWD_TIME;
+		r->crowd = 0;
+		r->crowd_us = now_us;
+	}
+	r->crowd++;
+}
+
+static bool is_keepalive(struct redundancy *r, enum traffic class, int64_t now_us)
+{
+	if (class != TRAFFIC_CONTROL)
+		return false;
+	if (now_us - r->control_us >= CONTROL_TIME) {
+		r->control = 0;
+		r->control_us = now_us;
+	}
+	return ++r->control < CONTROL;
+}
+
+void redundancy_media(struct redundancy *r, enum traffic class, int64_t now_us)
+{
+	note_crowd(r, now_us);
+	if (is_keepalive(r, class, now_us))
+		return;
 	if (now_us - r->media_us > PAUSE) {
 		r->began_us = now_us;
 		if (r->state == REDUNDANCY_CLEAN) {
@@ -86,12 +112,6 @@ void redundancy_media(struct redundancy *r, int64_t now_us)
 		}
 	}
 	r->media_us = now_us;
-	if (now_us - r->crowd_us >= CROWD_TIME) {
-		r->crowded = r->crowd > CROWD && now_us - r->crowd_us < 2 * CROWD_TIME;
-		r->crowd = 0;
-		r->crowd_us = now_us;
-	}
-	r->crowd++;
 }
 
 static void count_evidence(struct redundancy *r, int64_t now_us)

@@ -50,6 +50,8 @@ struct redundancy {
 	bool crowded;		/* so many urgent packets, both ways, that no more are sent than must be */
 	unsigned crowd;		/* of them since crowd_us */
 	int64_t crowd_us;
+	unsigned control;	/* packets of it since control_us */
+	int64_t control_us;
 	int64_t tokens;		/* hedges that may be sent, in tenths */
 	uint64_t packets, bytes, copies, copy_bytes, hedges, hedges_held, evidence;
 };
@@ -59,8 +61,8 @@ void redundancy_fini(struct redundancy *);	/* puts back what is kept */
 
 /* ---- what is seen ---- */
 
-/* An urgent packet is to be sent, or came: the call goes on. */
-void redundancy_media(struct redundancy *, int64_t now_us);
+/* A packet that is no bulk is to be sent, or came: the call goes on. Control alone is no call unless much of it comes together. */
+void redundancy_media(struct redundancy *, enum traffic, int64_t now_us);
 /* A record came, or its receipt, so much later than usual that something was lost or stalled. Those within 100 ms are one event; two
  * within 10 s count, or one while it is on. */
 void redundancy_evidence(struct redundancy *, int64_t now_us);

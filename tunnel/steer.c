@@ -100,7 +100,7 @@ void steer_heard(struct session *s, struct carrier *c, uint32_t lateness_ms)
 		if (t->recent_ms[i] < least)
 			least = t->recent_ms[i];
 	t->recent_ms[t->recent++ % (sizeof t->recent_ms / sizeof *t->recent_ms)] = lateness_ms;
-	if (lateness_ms > least && (lateness_ms - least) * LOOP_MS > LATE)
+	if (lateness_ms > least && (lateness_ms - least) * LOOP_MS > LATE && redundancy_has_media(&s->redundancy, now))
 		redundancy_evidence(&s->redundancy, now);
 }
 

@@ -103,6 +103,8 @@ static void keepalives(void **state)
 		engine_run(e, 15 * LOOP_SECOND);
 	}
 	lossy_counts(e->lossy, &after);
+	assert_int_equal(engine_carriers(&e->party[0]), 1);
+	assert_in_range(after.peak, 1, 2);
 	print_message("keepalives for ten minutes: %u connections more, %u at a time\n", after.dialled - before.dialled, after.peak);
 	engine_free(e);
 }

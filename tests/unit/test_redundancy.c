@@ -47,7 +47,7 @@ static uint64_t send(uint64_t fate, int64_t now)
 	struct packet *p = audio(now);
 	uint64_t n = redundancy_next_number(&r);
 
-	redundancy_media(&r, now);
+	redundancy_media(&r, TRAFFIC_AUDIO, now);
 	redundancy_update(&r, false, now);
 	assert_true(redundancy_wants(&r, p, REDUNDANCY_AUTO));
 	redundancy_keep(&r, p, 2, REDUNDANCY_AUTO, fate, now);
@@ -66,21 +66,43 @@ static void beginning(void **state)
 {
 	(void)state;
 	assert_false(redundancy_is_on(&r));
-	redundancy_media(&r, MS(1000));
+	redundancy_media(&r, TRAFFIC_AUDIO, MS(1000));
 	assert_true(redundancy_is_on(&r));
 	assert_int_equal(redundancy_until_us(&r), MS(4000));
 	for (int64_t t = MS(1000); t < MS(3999); t += MS(20))
-		redundancy_media(&r, t);
+		redundancy_media(&r, TRAFFIC_AUDIO, t);
 	redundancy_update(&r, false, MS(3999));
 	assert_true(redundancy_is_on(&r));
 	redundancy_update(&r, false, MS(4000));
 	assert_false(redundancy_is_on(&r));
-	redundancy_media(&r, MS(13000));
+	redundancy_media(&r, TRAFFIC_AUDIO, MS(13000));
 	assert_false(redundancy_is_on(&r));
-	redundancy_media(&r, MS(23100));
+	redundancy_media(&r, TRAFFIC_AUDIO, MS(23100));
 	assert_true(redundancy_is_on(&r));
 	assert_true(redundancy_has_media(&r, MS(33100)));
 	assert_false(redundancy_has_media(&r, MS(33101)));
+}
+
+/* A keepalive is no call, nor are many; what checks connectivity is the beginning of one. */
+static void keepalives(void **state)
+{
+	int64_t t = MS(60000);
+
+	(void)state;
+	for (unsigned i = 0; i < 40; i++, t += MS(5000)) {
+		for (unsigned k = 0; k < 4; k++)	/* requests and answers, both ways */
+			redundancy_media(&r, TRAFFIC_CONTROL, t + MS(30) * k);
+		assert_false(redundancy_has_media(&r, t + MS(90)));
+		assert_false(redundancy_is_on(&r));
+	}
+	for (unsigned k = 0; k < 6; k++)
+		redundancy_media(&r, TRAFFIC_CONTROL, t += MS(50));
+	assert_true(redundancy_is_on(&r));
+	redundancy_media(&r, TRAFFIC_AUDIO, t + MS(2000));
+	assert_int_equal(redundancy_until_us(&r), t + MS(3000));
+	for (unsigned i = 0; i < 3; i++)	/* it is over, and does not go on by keepalives */
+		redundancy_media(&r, TRAFFIC_CONTROL, t += MS(5000));
+	assert_false(redundancy_has_media(&r, t));
 }
 
 /* One event is none; what comes together is one; two within ten seconds are; it lasts for thirty behind the last. */
@@ -148,7 +170,7 @@ static void hedges(void **state)
 	struct kept *k;
 
 	(void)state;
-	redundancy_media(&r, MS(20000));
+	redundancy_media(&r, TRAFFIC_AUDIO, MS(20000));
 	redundancy_update(&r, false, t);
 	assert_false(redundancy_is_on(&r));
 	n = send(1, t);
@@ -178,7 +200,7 @@ static void budget(void **state)
 	struct kept *k;
 
 	(void)state;
-	redundancy_media(&r, MS(25000));
+	redundancy_media(&r, TRAFFIC_AUDIO, MS(25000));
 	for (unsigned i = 0; i < 30; i++)
 		redundancy_overdue(&r, send(1, t));
 	while ((k = redundancy_find(&r, 2, t + MS(80)))) {
@@ -220,23 +242,23 @@ static void crowd(void **state)
 	(void)state;
 	make_lossy(t);
 	for (; t < MS(2000); t += 100)		/* five hundred calls both ways */
-		redundancy_media(&r, t);
+		redundancy_media(&r, TRAFFIC_AUDIO, t);
 	assert_true(redundancy_is_on(&r));	/* they are few enough */
 	send(1, t);
 	for (; t < MS(3000); t += 25)
-		redundancy_media(&r, t);
+		redundancy_media(&r, TRAFFIC_AUDIO, t);
 	assert_false(redundancy_is_on(&r));
 	assert_false(redundancy_wants(&r, p, REDUNDANCY_ALWAYS));
 	assert_null(redundancy_find(&r, 2, t));
 	assert_string_equal(redundancy_why(&r), "too many calls at once");
 	for (; t < MS(4000); t += 100)
-		redundancy_media(&r, t);
+		redundancy_media(&r, TRAFFIC_AUDIO, t);
 	assert_true(redundancy_is_on(&r));
 	send(1, t);
 	assert_non_null(redundancy_find(&r, 2, t + MS(10)));
 	for (; t < MS(4500); t += 25)
-		redundancy_media(&r, t);
-	redundancy_media(&r, t + MS(500));	/* the crowd was gone */
+		redundancy_media(&r, TRAFFIC_AUDIO, t);
+	redundancy_media(&r, TRAFFIC_AUDIO, t + MS(500));	/* the crowd was gone */
 	assert_true(redundancy_is_on(&r));
 	packet_put(p);
 }
@@ -330,6 +352,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(beginning, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(keepalives, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(evidence, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(riding, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(alone, set_up, tear_down),
