@@ -133,10 +133,12 @@ static unsigned wanted(struct carrier_helper *h)
 
 unsigned method_down_poll_spare(const struct carrier_helper *h)
 {
-	unsigned n = needed(h);
+	unsigned n = needed(h), next = (h->park.parked > PARKED_BUSY ? h->park.parked : PARKED_BUSY) + 1;
 
 	if (!carrier_helper_is_busy(h))
 		return pool_peak(h->user.pool) < POOL_LIMIT_MIN ? 1 : 0;	/* to find out that a second one can be had */
+	if (n > next && !pool_is_single(h->user.pool))
+		n = next;	/* dials are dear to some proxies: not all at once when a call begins */
 	return n > h->polls ? n - h->polls + 1 : 1;
 }
 
