@@ -51,7 +51,7 @@ int inbox_end(struct carrier *c, struct inbound *in)
 		arrivals_again(&c->arrivals);
 	if (c->ops->heard)
 		c->ops->heard(c, in->accountable);
-	session_watch(c->session);
+	session_watch_carrier(c->session, c);
 	return 0;
 }
 
@@ -150,7 +150,7 @@ static int on_receipt(struct arrival *a, struct span value)
 	if (!c)
 		return 0;	/* it has ended: its records were sent again */
 	error = ledger_receipt(&c->ledger, &m, loop_now(s->loop));
-	session_watch(s);
+	session_watch_carrier(s, c);
 	return error;
 }
 

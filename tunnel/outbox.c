@@ -102,11 +102,11 @@ bool outbox_has(struct session *s, const struct carrier *c, unsigned flags)
 		return true;
 	if (flags & OUTBOX_OWN || s->state != SESSION_OPEN)
 		return false;
-	if (s->window_due || s->goaway_due || !list_empty(&s->control) || receipt_overdue(s))
+	if (s->window_due || s->goaway_due || !list_empty(&s->control))
 		return true;
 	if (c->takes & TAKES_MEDIA && (scheduler_has(&s->scheduler, classes_now(s)) || copy_is_due(s, c)))
 		return true;
-	return c->takes & TAKES_STREAMS && stream_room(s, c, 0);
+	return (c->takes & TAKES_STREAMS && stream_room(s, c, 0)) || receipt_overdue(s);
 }
 
 size_t outbox_want(const struct session *s)
@@ -400,6 +400,6 @@ size_t outbox_fill(struct session *s, struct carrier *c, unsigned flags, uint64_
 	c->records_out++;
 	c->spoke = f.accountable;
 	count(records_out);
-	session_watch(s);
+	session_watch_carrier(s, c);
 	return n;
 }

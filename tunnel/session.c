@@ -113,31 +113,36 @@ static void set_aside(struct session *s)
 		s->carrier[i]->aside &= other;
 }
 
-/* One record on the picked carrier, or on the first that can. */
-static bool send_one(struct session *s)
+/* One record on the picked carrier, or on the first that can: which; NULL: there is nothing to send, or no room. */
+static struct carrier *send_one(struct session *s, struct carrier **order, unsigned n)
 {
 	struct carrier *first = s->pick ? s->pick(s->pick_ctx, s->carrier, s->carriers) : NULL;
-	struct carrier *order[SESSION_CARRIERS_MAX];
-	unsigned n;
 
 	if (first && first->ops->send(first))
-		return true;
-	n = steer_order(s, order);
+		return first;
 	for (unsigned i = 0; i < n; i++)
 		if (order[i] != first && order[i]->ops->send(order[i]))
-			return true;
-	return false;
+			return order[i];
+	return NULL;
 }
 
 static void flush(void *ctx)
 {
 	struct session *s = ctx;
+	struct carrier *order[SESSION_CARRIERS_MAX], *c;
+	unsigned n, changes = s->carrier_changes;
 
 	session_note_recent(s);
 	set_aside(s);
-	steer_begin(s);
-	while (send_one(s))
-		;
+	n = steer_begin(s, order);
+	while ((c = send_one(s, order, n))) {
+		if (s->carrier_changes == changes) {
+			steer_turn(s, c, order, n);
+		} else {
+			changes = s->carrier_changes;
+			n = steer_order(s, order);
+		}
+	}
 	session_watch(s);
 	steer_watch(s);
 }
@@ -149,20 +154,21 @@ void session_kick(struct session *s)
 
 /* ---- timers ---- */
 
+void session_watch_carrier(struct session *s, const struct carrier *c)
+{
+	int64_t deadline = ledger_deadline(&c->ledger), receipt = arrivals_due_us(&c->arrivals);
+
+	if (deadline)
+		timer_sooner(&s->probe, deadline);
+	/* One that is overdue already waits for a leg that can carry it: legs look when they come. */
+	if (receipt > loop_now(s->loop))
+		timer_sooner(&s->receipt, receipt);
+}
+
 void session_watch(struct session *s)
 {
-	int64_t now = loop_now(s->loop);
-
-	for (unsigned i = 0; i < s->carriers; i++) {
-		struct carrier *c = s->carrier[i];
-		int64_t at = ledger_deadline(&c->ledger);
-
-		if (at)
-			timer_sooner(&s->probe, at);
-		/* One that is overdue already waits for a leg that can carry it: legs look when they come. */
-		if (arrivals_due_us(&c->arrivals) > now)
-			timer_sooner(&s->receipt, arrivals_due_us(&c->arrivals));
-	}
+	for (unsigned i = 0; i < s->carriers; i++)
+		session_watch_carrier(s, s->carrier[i]);
 }
 
 /* Others are heard from behind a time-out of the carrier, and it has another: it is dead to us, and what it holds would keep them
@@ -235,6 +241,7 @@ bool session_add_carrier(struct session *s, struct carrier *c)
 	if (s->carriers == SESSION_CARRIERS_MAX)
 		return false;
 	s->carrier[s->carriers++] = c;
+	s->carrier_changes++;
 	return true;
 }
 
@@ -255,6 +262,7 @@ void session_drop_carrier(struct session *s, struct carrier *c)
 	if (i == s->carriers)
 		return;
 	memmove(&s->carrier[i], &s->carrier[i + 1], (--s->carriers - i) * sizeof *s->carrier);
+	s->carrier_changes++;
 	session_attached(s);
 }
 

@@ -148,6 +148,7 @@ struct carrier {
 	bool aside;		/* what it holds back goes on another: only its own goes here */
 	bool standing;		/* what we send goes over one standing exchange */
 	uint8_t takes;		/* enum steer_takes */
+	uint8_t rank;		/* the lower the sooner it is asked for a record */
 	int64_t blocked_us;	/* since when its exchange has no room for what is to go; 0: it had */
 	uint64_t media_turn;	/* when it last took media, of the session's own counting */
 	uint64_t exchanges, records_out, records_in;
@@ -180,7 +181,7 @@ struct session {
 	int64_t born_us;
 
 	struct carrier *carrier[SESSION_CARRIERS_MAX];
-	unsigned carriers;
+	unsigned carriers, carrier_changes; /* changes: how often one came or went */
 	uint32_t next_carrier;
 	uint64_t next_x;
 	struct link probes;	/* server: being answered */
@@ -234,6 +235,7 @@ struct session {
 /* session.c */
 void session_kick(struct session *);		/* something is to be sent: flush at the end of the turn */
 void session_watch(struct session *);		/* records or receipts changed: re-arm the timers */
+void session_watch_carrier(struct session *, const struct carrier *); /* ... of this one only */
 void session_end(struct session *, uint64_t code, const char *reason);
 void session_attached(struct session *);	/* an exchange came or went */
 bool session_add_carrier(struct session *, struct carrier *);

@@ -174,7 +174,7 @@ static bool is_doubted(const struct session *s, const struct carrier *c)
 }
 
 /* The lower the better; what is no use for media at all is last. */
-static unsigned rank(const struct session *s, const struct carrier *c, int64_t least_rtt)
+static uint8_t rank(const struct session *s, const struct carrier *c, int64_t least_rtt)
 {
 	if (c->state != CARRIER_PROVEN)
 		return 6;
@@ -212,21 +212,33 @@ static bool is_before(const struct session *s, const struct carrier *a, const st
 
 unsigned steer_order(struct session *s, struct carrier **out)
 {
-	unsigned ranks[SESSION_CARRIERS_MAX], n = 0;
 	int64_t least = s->carriers > 1 ? least_rtt(s) : 0;
+	unsigned n = 0;
 
 	for (unsigned i = 0; i < s->carriers; i++) {
 		struct carrier *c = s->carrier[i];
-		unsigned r = rank(s, c, least), at = n++;
+		unsigned at = n++;
 
-		for (; at > 0 && (r < ranks[at - 1] || (r == ranks[at - 1] && is_before(s, c, out[at - 1]))); at--) {
+		c->rank = rank(s, c, least);
+		for (; at > 0 && (c->rank < out[at - 1]->rank || (c->rank == out[at - 1]->rank && is_before(s, c, out[at - 1]))); at--)
 			out[at] = out[at - 1];
-			ranks[at] = ranks[at - 1];
-		}
 		out[at] = c;
-		ranks[at] = r;
 	}
 	return n;
+}
+
+void steer_turn(const struct session *s, const struct carrier *c, struct carrier **order, unsigned n)
+{
+	if (!s->steer.spread || c->media_turn != s->media_turn)
+		return;
+	for (unsigned i = 0; i + 1 < n; i++) {
+		struct carrier *next = order[i + 1];
+
+		if (order[i] != c || next->rank != c->rank)
+			continue;
+		order[i + 1] = order[i];
+		order[i] = next;
+	}
 }
 
 /* What it was given does not go: nobody may be there any more. */
@@ -281,9 +293,11 @@ static bool is_full(struct session *s)
 	return s->inflight.queue_us > (most > FULL ? most : FULL) || (waits != INT64_MAX && loop_now(s->loop) - waits > WAITING);
 }
 
-void steer_begin(struct session *s)
+unsigned steer_begin(struct session *s, struct carrier **order)
 {
-	struct carrier *order[SESSION_CARRIERS_MAX], *bulk;
+	uint32_t lead_before = s->steer.lead, bulk_before = s->steer.bulk;
+	bool spread_before = s->steer.spread;
+	struct carrier *bulk;
 	unsigned n;
 
 	redundancy_update(&s->redundancy, is_full(s), loop_now(s->loop));
@@ -301,6 +315,9 @@ void steer_begin(struct session *s)
 	if (bulk && n == 2 && s->steer.spread)
 		bulk->takes = TAKES_ALL;	/* else there were no second fate */
 	tune(s);
+	if (s->steer.lead == lead_before && s->steer.bulk == bulk_before && s->steer.spread == spread_before)
+		return n;
+	return steer_order(s, order);
 }
 
 /* ---- time ---- */

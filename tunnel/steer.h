@@ -41,10 +41,12 @@ struct steer {
 void steer_init(struct session *);
 void steer_fini(struct session *);
 
-/* Before records are sent: sets what each carrier takes. */
-void steer_begin(struct session *);
-/* The order in which carriers are asked for the next record: how many. */
-unsigned steer_order(struct session *, struct carrier **out);
+/* Before records are sent: sets what each carrier takes, and the order in which they are asked for the next record: how many. */
+unsigned steer_begin(struct session *, struct carrier **order);
+/* That order anew: carriers came or went. */
+unsigned steer_order(struct session *, struct carrier **order);
+/* This one took a record: whose turn it is next. */
+void steer_turn(const struct session *, const struct carrier *, struct carrier **order, unsigned n);
 /* Behind it: when to look again. */
 void steer_watch(struct session *);
 
