@@ -18,6 +18,7 @@
 #define ALONE (28 * LOOP_MS)		/* and in a record of its own when none was sent until then */
 #define CROWD_TIME (20 * LOOP_MS)
 #define CROWD 600			/* urgent packets in that time: hundreds of calls, or somebody who floods */
+#define LOOK_AT 16			/* packets at most for one that had another fate: where there is one fate none has */
 #define CONTROL_TIME LOOP_SECOND
 #define CONTROL 6			/* packets in that time: a call is being set up; fewer keep something alive */
 #define HEDGE 10			/* tokens of one */
@@ -234,13 +235,16 @@ static bool had_fate(const struct kept *k, uint64_t fate)
 
 static struct kept *find_hedge(struct redundancy *r, uint64_t fate, int64_t now_us)
 {
-	if (!r->overdue || r->tokens < HEDGE)
-		return NULL;
-	for (uint64_t n = r->first; n < r->next; n++) {
+	unsigned left = r->tokens < HEDGE ? 0 : r->overdue;
+
+	for (uint64_t n = r->first; left && n < r->next; n++) {
 		struct kept *k = kept_at(r, n);
 
-		if (waits_for_hedge(k) && !had_fate(k, fate) && now_us < k->packet->deadline_us)
+		if (!waits_for_hedge(k))
+			continue;
+		if (!had_fate(k, fate) && now_us < k->packet->deadline_us)
 			return k;
+		left--;
 	}
 	return NULL;
 }
@@ -261,15 +265,20 @@ static struct kept *first_unsent(struct redundancy *r)
 
 static struct kept *find_second(struct redundancy *r, uint64_t fate, int64_t sent_before_us)
 {
+	unsigned left = LOOK_AT;
+
 	if (!redundancy_is_on(r) || !first_unsent(r))
 		return NULL;
-	for (uint64_t n = r->unsent; n < r->next; n++) {
+	for (uint64_t n = r->unsent; left && n < r->next; n++) {
 		struct kept *k = kept_at(r, n);
 
 		if (k->packet && k->sent_us > sent_before_us)
 			return NULL;
-		if (wants_second(r, k) && !had_fate(k, fate))
+		if (!wants_second(r, k))
+			continue;
+		if (!had_fate(k, fate))
 			return k;
+		left--;
 	}
 	return NULL;
 }
