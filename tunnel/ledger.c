@@ -208,42 +208,56 @@ bool ledger_is_stuck(const struct ledger *l, int64_t now_us)
 	return l->waiting_us && now_us - l->waiting_us > most && now_us - l->sent_us < STUCK_FOR;
 }
 
+/* A record is receipted for the first time; false: it was done before. newest: of those in the receipt. */
+static bool receipt_one(struct ledger *l, uint64_t n, const struct message_receipt *m, bool newest, int64_t now_us)
+{
+	struct ledger_record *r = record_at(l, n);
+
+	if (r->done)
+		return false;
+	if (newest)
+		sample(l, now_us - r->at_us - (int64_t)m->delay_us);
+	l->events->turned(l->ctx, now_us - r->at_us);
+	l->events->settled(l->ctx, r->bytes, r->at_us, newest ? l->latest_us : 0);
+	l->stream_heard |= r->leg == l->stream;
+	settle(l, r, false, l->events->receipted);
+	return true;
+}
+
 int ledger_receipt(struct ledger *l, const struct message_receipt *m, int64_t now_us)
 {
 	const struct ranges *ranges = &m->ranges;
 	bool any = false, news = false;
-	size_t bytes = 0;
+	size_t before = l->bytes;
+	uint64_t last;
 
 	if (ranges->n == 0 || ranges->r[ranges->n - 1].last >= l->next)
 		return ERROR_MALFORMED;
 	for (size_t i = 0; i < ranges->n; i++) {
-		uint64_t from = ranges->r[i].first > l->first ? ranges->r[i].first : l->first;
+		uint64_t n = ranges->r[i].first > l->first ? ranges->r[i].first : l->first;
 
-		for (uint64_t n = from; n <= ranges->r[i].last; n++) {
+		for (last = ranges->r[i].last; n <= last;) {
 			struct ledger_record *r = record_at(l, n);
-			bool newest;
+			uint32_t run = r->run, left = (uint32_t)(last - n + 1);
 
+			if (left > run)
+				r->run = left;
+			if (run) {	/* told again, all that is behind it, too */
+				n += run;
+				continue;
+			}
 			if (r->watched && n >= l->told) {
 				l->told = n + 1;
 				news = true;
 			}
-			if (r->done)
-				continue;
-			newest = n == ranges->r[ranges->n - 1].last;
-			if (newest)
-				sample(l, now_us - r->at_us - (int64_t)m->delay_us);
-			l->events->turned(l->ctx, now_us - r->at_us);
-			l->events->settled(l->ctx, r->bytes, r->at_us, newest ? l->latest_us : 0);
-			bytes += r->bytes;
-			l->stream_heard |= r->leg == l->stream;
-			settle(l, r, false, l->events->receipted);
-			any = true;
+			any |= receipt_one(l, n, m, n == ranges->r[ranges->n - 1].last, now_us);
+			n++;
 		}
 	}
 	if (any) {
 		l->backoff = 0;
 		l->doubted_us = 0;
-		note_rate(l, bytes, now_us);
+		note_rate(l, before - l->bytes, now_us);
 	}
 	forget_done(l);
 	if (news)

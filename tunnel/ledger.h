@@ -33,6 +33,7 @@ struct ledger_record {
 	uint16_t items, reliable; /* reliable: those of them that are sent again */
 	bool done;		/* receipted, lost, or owes no receipt */
 	bool watched;		/* see ledger_watch */
+	uint32_t run;		/* so many from here on were in a receipt already; 0: not this one */
 };
 
 struct ledger_events {

@@ -97,6 +97,44 @@ static void receipts(void **state)
 	ledger_fini(&l);
 }
 
+/* Ranges that overlap in any way: each record is receipted once, and nothing else is. */
+static void receipts_overlap(void **state)
+{
+	static bool told[5000];
+	struct seen s = { .n_lost = 0 };
+	struct ledger l;
+	uint32_t x = 1;
+	unsigned n = 0;
+
+	(void)state;
+	ledger_init(&l, &events, &s);
+	for (unsigned i = 0; i < 400; i++) {
+		uint64_t first, last;
+
+		for (unsigned k = 0; k < 10; k++)
+			send_record(&l, 1, 1000, 1, l.next);
+		x = x * 1664525 + 1013904223;
+		first = 1 + (x >> 8) % (l.next - 1);
+		x = x * 1664525 + 1013904223;
+		last = first + (x >> 8) % (l.next - first);
+		if (i % 3 == 0)
+			last = first + (last - first) / 50;
+		for (uint64_t k = first; k <= last; k++) {
+			n += !told[k];
+			told[k] = true;
+		}
+		assert_int_equal(receipt(&l, first, last, 2000, 0), 0);
+		assert_int_equal(s.n_receipted, n);
+	}
+	assert_int_equal(l.first, 0);
+	assert_int_equal(l.bytes, (l.next - n) * RECORD);
+	assert_int_equal(receipt(&l, 0, l.next - 1, 3000, 0), 0);
+	assert_int_equal(s.n_receipted, l.next);
+	assert_int_equal(l.first, l.next);
+	assert_int_equal(l.bytes, 0);
+	ledger_fini(&l);
+}
+
 static void probe_timeout(void **state)
 {
 	struct seen s = { .n_lost = 0 };
@@ -263,6 +301,7 @@ int main(void)
 		cmocka_unit_test(overdue),
 		cmocka_unit_test(overdue_then_lost),
 		cmocka_unit_test(receipts),
+		cmocka_unit_test(receipts_overlap),
 		cmocka_unit_test(probe_timeout),
 		cmocka_unit_test(unaccountable_and_cancelled),
 		cmocka_unit_test(caps),
