@@ -19,6 +19,7 @@
 #define IN_BOTH                                                                                                        \
 	(MESSAGE_BIT(PARAM_MAX_CHANNELS) | MESSAGE_BIT(PARAM_SESSION_WINDOW) | MESSAGE_BIT(PARAM_CHANNEL_WINDOW) |     \
 	 MESSAGE_BIT(PARAM_AGENT))
+#define LATE_MAX 60000	/* ms, told of by receipts */
 #define IN_HELLO (IN_BOTH | MESSAGE_BIT(PARAM_KEEPALIVE))
 #define IN_WELCOME (IN_BOTH | MESSAGE_BIT(PARAM_MAX_HOLD))
 
@@ -292,6 +293,12 @@ int message_receipt_get(struct span value, struct message_receipt *m)
 			top = s->r[i].first - gap - 2;
 		}
 	}
+	m->has_late = !c.bad && cursor_left(&c) > 0;
+	if (m->has_late) {
+		uint64_t late = cursor_varint(&c);
+
+		m->late_ms = late < LATE_MAX ? (uint32_t)late : LATE_MAX;
+	}
 	return message_result(&c);
 }
 
@@ -313,6 +320,8 @@ bool message_receipt_put(struct writer *w, const struct message_receipt *m)
 		if (i > 0)
 			writer_varint(&f, s->r[i].first - s->r[i - 1].last - 2);
 	}
+	if (m->has_late)
+		writer_varint(&f, m->late_ms);
 	return message_emit(w, CAPSULE_RECEIPT, &f, message_nothing);
 }
 

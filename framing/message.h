@@ -66,6 +66,8 @@ struct message_farewell {
 struct message_receipt {
 	uint64_t carrier, delay_us;
 	struct ranges ranges;
+	bool has_late;
+	uint32_t late_ms;	/* lateness of the newest of them */
 };
 struct message_open {
 	uint64_t channel;

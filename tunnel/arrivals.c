@@ -87,8 +87,10 @@ void arrivals_note(struct arrivals *a, uint64_t number, int64_t now_us)
 	forget_stale(a, now_us);
 	window_mark(&a->seen, number);
 	ranges_add(&a->ranges, number, number, true);
-	if (a->ranges.r[a->ranges.n - 1].last == number)
+	if (a->ranges.r[a->ranges.n - 1].last == number) {
 		a->newest_us = now_us;
+		a->newest_ms = a->latest_ms;
+	}
 	if (!a->news)
 		a->news = 1;
 }
@@ -120,6 +122,8 @@ bool arrivals_receipt(struct arrivals *a, uint64_t carrier, int64_t now_us, stru
 	m->carrier = carrier;
 	m->delay_us = (uint64_t)(now_us - a->newest_us);
 	m->ranges = a->ranges;
+	m->has_late = true;
+	m->late_ms = a->newest_ms;
 	return true;
 }
 

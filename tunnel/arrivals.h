@@ -20,6 +20,7 @@ struct arrivals {
 	uint64_t stale;		/* ranges wholly below this are forgotten at the next tick */
 	int64_t tick_us;
 	int64_t newest_us;	/* arrival of the newest record */
+	uint32_t newest_ms;	/* its lateness */
 	int64_t owed_us;	/* since when a receipt is owed; 0: none */
 	unsigned owed;		/* for how much, see arrivals_owe */
 	uint8_t news;		/* receipts that are to tell what arrived */

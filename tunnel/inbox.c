@@ -149,6 +149,7 @@ static int on_receipt(struct arrival *a, struct span value)
 	c = session_find_carrier(s, m.carrier);
 	if (!c)
 		return 0;	/* it has ended: its records were sent again */
+	s->late_ms = m.has_late ? (int32_t)m.late_ms : -1;
 	error = ledger_receipt(&c->ledger, &m, loop_now(s->loop));
 	session_watch_carrier(s, c);
 	return error;

@@ -15,6 +15,8 @@
 #include "tunnel/log.h"
 #include "tunnel/session_internal.h"
 
+#define LEAST_FOR (30 * LOOP_SECOND)
+
 const struct session_config session_config_default = {
 	.max_channels = 1024,
 	.session_window = 4 << 20,
@@ -74,6 +76,23 @@ static void on_receipted(void *ctx, const struct ledger_item *item)
 		channel_receipted(ctx, item);
 }
 
+/* The least round trip, and so much more as the newest record was late: a queue on the way back is none of ours. */
+static int64_t our_round_trip(struct session *s, int64_t rtt_us)
+{
+	int64_t now = loop_now(s->loop);
+
+	if (!s->least_rtt_us || rtt_us < s->least_rtt_us)
+		s->least_rtt_us = rtt_us;
+	if (!s->least_rtt_new_us || rtt_us < s->least_rtt_new_us)
+		s->least_rtt_new_us = rtt_us;
+	if (now >= s->least_rtt_until_us) {
+		s->least_rtt_us = s->least_rtt_new_us;
+		s->least_rtt_new_us = 0;
+		s->least_rtt_until_us = now + LEAST_FOR;
+	}
+	return s->late_ms < 0 ? rtt_us : s->least_rtt_us + s->late_ms * LOOP_MS;
+}
+
 static void on_settled(void *ctx, size_t bytes, int64_t sent_us, int64_t rtt_us)
 {
 	struct session *s = ctx;
@@ -81,7 +100,7 @@ static void on_settled(void *ctx, size_t bytes, int64_t sent_us, int64_t rtt_us)
 	if (rtt_us < 0) {
 		inflight_lost(&s->inflight, bytes);
 	} else {
-		inflight_receipted(&s->inflight, bytes, sent_us, rtt_us, loop_now(s->loop));
+		inflight_receipted(&s->inflight, bytes, sent_us, rtt_us ? our_round_trip(s, rtt_us) : 0, loop_now(s->loop));
 		s->receipted += bytes;
 	}
 	if (s->state == SESSION_OPEN && (scheduler_has(&s->scheduler, SCHEDULER_ALL) || !list_empty(&s->streams)))

@@ -215,6 +215,8 @@ struct session {
 	struct early *early;	/* capsules for channels not open yet */
 	size_t early_bytes;
 
+	int64_t least_rtt_us, least_rtt_new_us, least_rtt_until_us; /* of the last minute or half of one; 0: no sample */
+	int32_t late_ms;	/* of the receipt that is being read, -1: it does not say */
 	struct inflight inflight;	/* in our direction, as the next two */
 	struct redundancy redundancy;
 	struct steer steer;

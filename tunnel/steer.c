@@ -270,6 +270,16 @@ static struct carrier *choose_bulk(struct session *s, struct carrier **order, un
 	return best;
 }
 
+/* Some go, or went a moment ago: their carrier is still full of them. */
+static bool has_streams(struct session *s)
+{
+	int64_t now = loop_now(s->loop);
+
+	if (!list_empty(&s->streams))
+		s->steer.streams_us = now;
+	return s->steer.streams_us && now - s->steer.streams_us < LOOP_SECOND;
+}
+
 /* Sockets are tuned for few packets, each of them urgent, while these are sent twice. */
 static void tune(struct session *s)
 {
@@ -305,7 +315,7 @@ unsigned steer_begin(struct session *s, struct carrier **order)
 	n = steer_order(s, order);
 	s->steer.lead = n && is_usable(order[0]) ? order[0]->id : NONE;
 	s->steer.spread = redundancy_is_on(&s->redundancy) && n > 1 && is_usable(order[1]) && order[1]->standing;
-	bulk = n > 1 && order[0]->standing ? choose_bulk(s, order, n) : NULL;
+	bulk = n > 1 && order[0]->standing && has_streams(s) ? choose_bulk(s, order, n) : NULL;
 	s->steer.bulk = bulk ? bulk->id : NONE;
 	for (unsigned i = 0; i < s->carriers; i++) {
 		struct carrier *c = s->carrier[i];

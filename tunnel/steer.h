@@ -27,6 +27,7 @@ enum steer_takes {
 struct steer {
 	int64_t turn_us;	/* nine in ten receipts come sooner behind their record; 0: none came yet */
 	uint32_t lead, bulk;	/* ids of the carriers: of media while clean; of streams. 0xffffffff: none */
+	int64_t streams_us;	/* when streams last had something to send */
 	bool spread;		/* media goes over all in turn */
 	uint32_t heard_from;	/* the carrier that the last datagrams came on, */
 	int64_t heard_us;	/* when they did, */
