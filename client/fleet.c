@@ -19,6 +19,7 @@
 #define QUICK (5 * LOOP_SECOND)		/* one that lived for less has failed */
 #define FAILURES_MAX 3			/* in a row: fewer do, */
 #define FEW_FOR (60 * LOOP_SECOND)	/* for so long */
+#define OPENING_MAX 2			/* at a time: eight handshakes at once fill a slow path for a second */
 #define NUMBERS_FIRST 256		/* carriers opened in a session; numbers are finite (PROTOCOL.md section 2.1) */
 #define NUMBERS_EACH (4 * LOOP_SECOND)	/* and one more for each of these */
 
@@ -118,10 +119,13 @@ static void give_up_waiting(struct fleet *f)
 static bool may_open(struct fleet *f)
 {
 	bool replaces = false;
+	unsigned opening = 0;
 
-	EACH(f, k)
+	EACH(f, k) {
 		replaces |= k->leaving;
-	if (fleet_now(f) < f->not_before || f->opened >= NUMBERS_FIRST + (uint64_t)((fleet_now(f) - f->begun_us) / NUMBERS_EACH))
+		opening += companion_is_good(k) && k->proven_us < 0;
+	}
+	if (opening >= OPENING_MAX || fleet_now(f) < f->not_before || f->opened >= NUMBERS_FIRST + (uint64_t)((fleet_now(f) - f->begun_us) / NUMBERS_EACH))
 		return false;
 	return fleet_has_room(f, replaces);
 }

@@ -11,6 +11,7 @@
 
 #define PAUSE (10 * LOOP_SECOND)	/* without media: the next call begins anew */
 #define BEGINNING (3 * LOOP_SECOND)
+#define WAITED LOOP_SECOND		/* since video waited here last, its frames go once */
 #define LATCH (30 * LOOP_SECOND)
 #define ONE_EVENT (100 * LOOP_MS)	/* what is seen within is one loss */
 #define PAIR (10 * LOOP_SECOND)		/* two events within count */
@@ -137,10 +138,13 @@ void redundancy_evidence(struct redundancy *r, int64_t now_us)
 		count_evidence(r, now_us);
 }
 
-void redundancy_update(struct redundancy *r, bool full, int64_t now_us)
+void redundancy_update(struct redundancy *r, bool full, bool waiting, int64_t now_us)
 {
 	r->guarded = full;
 	r->pressed = r->pressed && now_us - r->pressed_us <= PAUSE;
+	if (waiting)
+		r->waited_us = now_us;
+	r->waited = r->waited_us && now_us - r->waited_us < WAITED;
 	if (r->state == REDUNDANCY_BEGINNING && now_us - r->began_us >= BEGINNING)
 		r->state = REDUNDANCY_CLEAN;
 	if (r->state == REDUNDANCY_LOSSY && now_us - r->evidence_us >= LATCH)
@@ -189,14 +193,14 @@ const char *redundancy_why(const struct redundancy *r)
 
 /* ---- what is sent ---- */
 
-static bool is_urgent(const struct packet *p)
+static bool is_urgent(const struct redundancy *r, const struct packet *p)
 {
-	return p->mark.class <= TRAFFIC_AUDIO || (p->mark.framed && p->mark.last);
+	return p->mark.class <= TRAFFIC_AUDIO || (p->mark.framed && p->mark.last && !r->waited);
 }
 
 bool redundancy_wants(const struct redundancy *r, const struct packet *p, enum message_redundancy policy)
 {
-	return policy != REDUNDANCY_NEVER && is_urgent(p) && !r->crowded && p->len <= PACKET_SMALL;
+	return policy != REDUNDANCY_NEVER && is_urgent(r, p) && !r->crowded && p->len <= PACKET_SMALL;
 }
 
 uint64_t redundancy_next_number(const struct redundancy *r)

@@ -44,6 +44,8 @@ struct redundancy {
 	int64_t evidence_us, suspect_us; /* the newest evidence that counts; a single event before it */
 	int64_t since_us;	/* of the state, but for CLEAN */
 	enum redundancy_state state;
+	int64_t waited_us;	/* when others than urgent packets last waited; 0: never */
+	bool waited;		/* a moment ago: the ends of video frames go once */
 	bool guarded;		/* the path is full: nothing is sent twice */
 	bool pressed;		/* some channel wants it always, and sent something in the last 10 s, */
 	int64_t pressed_us;	/* the newest at this time */
@@ -66,8 +68,8 @@ void redundancy_media(struct redundancy *, enum traffic, int64_t now_us);
 /* A record came, or its receipt, so much later than usual that something was lost or stalled. Those within 100 ms are one event; two
  * within 10 s count, or one while it is on. */
 void redundancy_evidence(struct redundancy *, int64_t now_us);
-/* Once in each turn that sends. full: there is a queue on the path, or here. */
-void redundancy_update(struct redundancy *, bool full, int64_t now_us);
+/* Once in each turn that sends. full: there is a queue on the path, or urgent packets wait here; waiting: others do. */
+void redundancy_update(struct redundancy *, bool full, bool waiting, int64_t now_us);
 bool redundancy_is_on(const struct redundancy *);
 bool redundancy_has_media(const struct redundancy *, int64_t now_us); /* within the last 10 s */
 bool redundancy_holds(const struct redundancy *);	/* packets are kept */

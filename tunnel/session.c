@@ -16,6 +16,7 @@
 #include "tunnel/session_internal.h"
 
 #define LEAST_FOR (30 * LOOP_SECOND)
+#define MOMENT (50 * LOOP_MS)
 
 const struct session_config session_config_default = {
 	.max_channels = 1024,
@@ -90,7 +91,21 @@ static int64_t our_round_trip(struct session *s, int64_t rtt_us)
 		s->least_rtt_new_us = 0;
 		s->least_rtt_until_us = now + LEAST_FOR;
 	}
+	if (now >= s->recent_until_us) {
+		s->recent_rtt_us[1] = now < s->recent_until_us + MOMENT ? s->recent_rtt_us[0] : rtt_us;
+		s->recent_rtt_us[0] = rtt_us;
+		s->recent_until_us = now + MOMENT;
+	}
+	if (rtt_us < s->recent_rtt_us[0])
+		s->recent_rtt_us[0] = rtt_us;
 	return s->late_ms < 0 ? rtt_us : s->least_rtt_us + s->late_ms * LOOP_MS;
+}
+
+int64_t session_queue_us(const struct session *s)
+{
+	int64_t least = s->recent_rtt_us[0] < s->recent_rtt_us[1] ? s->recent_rtt_us[0] : s->recent_rtt_us[1];
+
+	return loop_now(s->loop) < s->recent_until_us + MOMENT ? least - s->least_rtt_us : 0;
 }
 
 static void on_settled(void *ctx, size_t bytes, int64_t sent_us, int64_t rtt_us)

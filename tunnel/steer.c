@@ -65,6 +65,15 @@ int64_t steer_overdue_us(const struct session *s, const struct carrier *c)
 	return oldest && late > 0 ? late : 0;
 }
 
+/* How much later than others: TCP repairs a loss in one round trip at the soonest, and a queue does not grow by so much from one record
+ * to the next. */
+static int64_t late_us(const struct session *s)
+{
+	int64_t trip = s->inflight.base_us * 4 / 5;
+
+	return trip > LATE ? trip : LATE;
+}
+
 void steer_turned(struct session *s, int64_t turn_us)
 {
 	struct steer *t = &s->steer;
@@ -74,8 +83,10 @@ void steer_turned(struct session *s, int64_t turn_us)
 		t->turn_us = turn_us > 0 ? turn_us : 1;
 		return;
 	}
-	if (turn_us > t->turn_us + LATE && !s->redundancy.guarded && redundancy_has_media(&s->redundancy, loop_now(s->loop)))
+	if (turn_us > t->turn_us + late_us(s) && turn_us > t->last_turn_us + late_us(s) && !s->redundancy.guarded &&
+	    redundancy_has_media(&s->redundancy, loop_now(s->loop)))
 		redundancy_evidence(&s->redundancy, loop_now(s->loop));
+	t->last_turn_us = turn_us;
 	step = t->turn_us / TURN_STEP;
 	if (step < LOOP_MS / 5)
 		step = LOOP_MS / 5;
@@ -85,23 +96,18 @@ void steer_turned(struct session *s, int64_t turn_us)
 		t->turn_us -= t->turn_us - turn_us < step ? t->turn_us - turn_us : step;
 }
 
-/* Late is what is later than those around it: a queue makes all of them late. */
 void steer_heard(struct session *s, struct carrier *c, uint32_t lateness_ms)
 {
 	struct steer *t = &s->steer;
 	int64_t now = loop_now(s->loop);
-	uint32_t least = UINT32_MAX;
 
 	if (t->heard_from != c->id && t->heard_from != NONE)
 		t->spread_in_us = now;
 	t->heard_from = c->id;
 	t->heard_us = now;
-	for (unsigned i = 0; i < sizeof t->recent_ms / sizeof *t->recent_ms; i++)
-		if (t->recent_ms[i] < least)
-			least = t->recent_ms[i];
-	t->recent_ms[t->recent++ % (sizeof t->recent_ms / sizeof *t->recent_ms)] = lateness_ms;
-	if (lateness_ms > least && (lateness_ms - least) * LOOP_MS > LATE && redundancy_has_media(&s->redundancy, now))
+	if (lateness_ms > t->last_ms && (lateness_ms - t->last_ms) * LOOP_MS > late_us(s) && redundancy_has_media(&s->redundancy, now))
 		redundancy_evidence(&s->redundancy, now);
+	t->last_ms = lateness_ms;
 }
 
 bool steer_is_spread(const struct session *s)
@@ -283,7 +289,7 @@ static bool has_streams(struct session *s)
 /* Sockets are tuned for few packets, each of them urgent, while these are sent twice. */
 static void tune(struct session *s)
 {
-	bool sparse = redundancy_is_on(&s->redundancy);
+	bool sparse = redundancy_is_on(&s->redundancy) && s->redundancy.packets > 0;
 
 	for (unsigned i = 0; i < s->carriers; i++)
 		for (struct link *l = s->carrier[i]->legs.next; l != &s->carrier[i]->legs; l = l->next) {
@@ -300,7 +306,15 @@ static bool is_full(struct session *s)
 {
 	int64_t most = s->inflight.base_us / 4, waits = scheduler_oldest_us(&s->scheduler, SCHEDULER_URGENT);
 
-	return s->inflight.queue_us > (most > FULL ? most : FULL) || (waits != INT64_MAX && loop_now(s->loop) - waits > WAITING);
+	return session_queue_us(s) > (most > FULL ? most : FULL) || (waits != INT64_MAX && loop_now(s->loop) - waits > WAITING);
+}
+
+/* What is not urgent waits here: nothing of it goes twice. */
+static bool others_wait(struct session *s)
+{
+	int64_t waits = scheduler_oldest_us(&s->scheduler, SCHEDULER_ALL & ~SCHEDULER_URGENT);
+
+	return waits != INT64_MAX && loop_now(s->loop) - waits > WAITING;
 }
 
 unsigned steer_begin(struct session *s, struct carrier **order)
@@ -310,7 +324,7 @@ unsigned steer_begin(struct session *s, struct carrier **order)
 	struct carrier *bulk;
 	unsigned n;
 
-	redundancy_update(&s->redundancy, is_full(s), loop_now(s->loop));
+	redundancy_update(&s->redundancy, is_full(s), others_wait(s), loop_now(s->loop));
 	want_carriers(s);
 	n = steer_order(s, order);
 	s->steer.lead = n && is_usable(order[0]) ? order[0]->id : NONE;

@@ -32,8 +32,8 @@ struct steer {
 	uint32_t heard_from;	/* the carrier that the last datagrams came on, */
 	int64_t heard_us;	/* when they did, */
 	int64_t spread_in_us;	/* and when that changed: the peer spreads */
-	uint32_t recent_ms[8];	/* lateness of the newest records */
-	unsigned recent;
+	uint32_t last_ms;	/* lateness of the newest record with datagrams */
+	int64_t last_turn_us;	/* of the newest receipt */
 	unsigned wanted;	/* carriers */
 	struct timer timer;
 	struct later tell;
