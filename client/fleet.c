@@ -19,7 +19,7 @@
 #define QUICK (5 * LOOP_SECOND)		/* one that lived for less has failed */
 #define FAILURES_MAX 3			/* in a row: fewer do, */
 #define FEW_FOR (60 * LOOP_SECOND)	/* for so long */
-#define OPENING_MAX 2			/* at a time: eight handshakes at once fill a slow path for a second */
+#define OPENING_MAX 3			/* at a time: eight handshakes at once fill a slow path for a second */
 #define NUMBERS_FIRST 256		/* carriers opened in a session; numbers are finite (PROTOCOL.md section 2.1) */
 #define NUMBERS_EACH (4 * LOOP_SECOND)	/* and one more for each of these */
 

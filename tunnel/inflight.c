@@ -22,7 +22,7 @@
 #define RECORD_MIN (2 * PACKET)
 #define FIRST_BOUND (4 * PACKET)
 #define BUCKET (10 * SECOND)
-#define TARGET_MIN (12 * MS)
+#define TARGET_MIN (8 * MS)
 #define TARGET_MAX (50 * MS)
 #define GAP_MAX (200 * MS)
 #define MEASURE_MIN (10 * MS)
@@ -74,7 +74,7 @@ static int64_t smaller(int64_t a, int64_t b)
 
 int64_t inflight_target_us(const struct inflight *f)
 {
-	int64_t target = larger(TARGET_MIN, smaller(f->base_us / 4, TARGET_MAX));
+	int64_t target = larger(TARGET_MIN, smaller(f->base_us / 6, TARGET_MAX));
 
 	/* On a slow path the least bound is a queue of its own. */
 	return f->rate ? larger(target, smaller(INFLIGHT_FLOOR * SECOND / (int64_t)f->rate, SECOND)) : target;
@@ -378,13 +378,9 @@ static size_t quantum(const struct inflight *f)
 
 static size_t level_bound(const struct inflight *f, enum inflight_level level)
 {
-	size_t more = quantum(f);
-
 	if (level == INFLIGHT_STREAM)
 		return f->bound;
-	if (more < f->bound / 8)
-		more = f->bound / 8;
-	return level == INFLIGHT_VIDEO ? f->bound + more : 2 * f->bound;
+	return level == INFLIGHT_VIDEO ? f->bound + quantum(f) : 2 * f->bound;
 }
 
 size_t inflight_room(struct inflight *f, enum inflight_level level, int64_t now_us)

@@ -59,7 +59,7 @@ struct inflight {
 
 enum inflight_level {
 	INFLIGHT_STREAM,	/* up to the bound */
-	INFLIGHT_VIDEO,		/* and an eighth as much again, a packet at least */
+	INFLIGHT_VIDEO,		/* and a packet */
 	INFLIGHT_URGENT,	/* twice the bound: control and audio */
 };
 
