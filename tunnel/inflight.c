@@ -23,6 +23,7 @@
 #define FIRST_BOUND (4 * PACKET)
 #define BUCKET (10 * SECOND)
 #define TARGET_MIN (8 * MS)
+#define TARGET_NEAR (25 * MS)	/* where the base is short there is time for more */
 #define TARGET_MAX (50 * MS)
 #define GAP_MAX (200 * MS)
 #define MEASURE_MIN (10 * MS)
@@ -74,7 +75,7 @@ static int64_t smaller(int64_t a, int64_t b)
 
 int64_t inflight_target_us(const struct inflight *f)
 {
-	int64_t target = larger(TARGET_MIN, smaller(f->base_us / 6, TARGET_MAX));
+	int64_t target = larger(larger(TARGET_MIN, TARGET_NEAR - f->base_us / 3), smaller(f->base_us / 6, TARGET_MAX));
 
 	/* On a slow path the least bound is a queue of its own. */
 	return f->rate ? larger(target, smaller(INFLIGHT_FLOOR * SECOND / (int64_t)f->rate, SECOND)) : target;

@@ -138,9 +138,10 @@ void redundancy_evidence(struct redundancy *r, int64_t now_us)
 		count_evidence(r, now_us);
 }
 
-void redundancy_update(struct redundancy *r, bool full, bool waiting, int64_t now_us)
+void redundancy_update(struct redundancy *r, enum redundancy_full full, bool waiting, int64_t now_us)
 {
-	r->guarded = full;
+	r->guarded = full != REDUNDANCY_ROOM;
+	r->jammed = full == REDUNDANCY_JAMMED;
 	r->pressed = r->pressed && now_us - r->pressed_us <= PAUSE;
 	if (waiting)
 		r->waited_us = now_us;
@@ -291,11 +292,11 @@ struct kept *redundancy_find(struct redundancy *r, uint64_t fate, int64_t now_us
 {
 	struct kept *k;
 
-	if (r->guarded)
+	if (r->jammed)
 		return NULL;
 	trim(r, now_us);
 	k = find_hedge(r, fate, now_us);
-	return k ? k : find_second(r, fate, now_us - RIDE);
+	return k || r->guarded ? k : find_second(r, fate, now_us - RIDE);
 }
 
 uint64_t redundancy_number(const struct redundancy *r, const struct kept *k)
@@ -325,12 +326,12 @@ int64_t redundancy_due_us(struct redundancy *r, int64_t now_us)
 {
 	const struct kept *k;
 
-	if (r->guarded)
+	if (r->jammed)
 		return INT64_MAX;
 	trim(r, now_us);
 	if (r->overdue && r->tokens >= HEDGE)
 		return now_us;
-	k = redundancy_is_on(r) ? first_unsent(r) : NULL;
+	k = redundancy_is_on(r) && !r->guarded ? first_unsent(r) : NULL;
 	return k ? k->sent_us + ALONE : INT64_MAX;
 }
 
@@ -364,7 +365,7 @@ void redundancy_overdue(struct redundancy *r, uint64_t number)
 	if (!waits_for_hedge(k))
 		return;
 	r->overdue++;
-	if (r->guarded || r->tokens < HEDGE) {
+	if (r->jammed || r->tokens < HEDGE) {
 		r->hedges_held++;
 		count(hedges_held);
 	}

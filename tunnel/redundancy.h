@@ -35,6 +35,12 @@ enum redundancy_state {
 	REDUNDANCY_LOSSY,	/* losses or stalls were seen */
 };
 
+enum redundancy_full {
+	REDUNDANCY_ROOM,
+	REDUNDANCY_FULL,	/* no second copies; hedges, which are few, may go */
+	REDUNDANCY_JAMMED,	/* no hedges either */
+};
+
 struct redundancy {
 	struct kept ring[REDUNDANCY_KEPT];
 	uint64_t first, next;	/* numbers of the packets kept: [first, next) */
@@ -46,7 +52,7 @@ struct redundancy {
 	enum redundancy_state state;
 	int64_t waited_us;	/* when others than urgent packets last waited; 0: never */
 	bool waited;		/* a moment ago: the ends of video frames go once */
-	bool guarded;		/* the path is full: nothing is sent twice */
+	bool guarded, jammed;	/* no second copies, no hedges: the path is full */
 	bool pressed;		/* some channel wants it always, and sent something in the last 10 s, */
 	int64_t pressed_us;	/* the newest at this time */
 	bool crowded;		/* so many urgent packets, both ways, that no more are sent than must be */
@@ -69,7 +75,7 @@ void redundancy_media(struct redundancy *, enum traffic, int64_t now_us);
  * within 10 s count, or one while it is on. */
 void redundancy_evidence(struct redundancy *, int64_t now_us);
 /* Once in each turn that sends. full: there is a queue on the path, or urgent packets wait here; waiting: others do. */
-void redundancy_update(struct redundancy *, bool full, bool waiting, int64_t now_us);
+void redundancy_update(struct redundancy *, enum redundancy_full full, bool waiting, int64_t now_us);
 bool redundancy_is_on(const struct redundancy *);
 bool redundancy_has_media(const struct redundancy *, int64_t now_us); /* within the last 10 s */
 bool redundancy_holds(const struct redundancy *);	/* packets are kept */

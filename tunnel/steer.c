@@ -302,11 +302,16 @@ static void tune(struct session *s)
 		}
 }
 
-static bool is_full(struct session *s)
+static enum redundancy_full how_full(struct session *s)
 {
 	int64_t most = s->inflight.base_us / 4, waits = scheduler_oldest_us(&s->scheduler, SCHEDULER_URGENT);
+	int64_t queue = session_queue_us(s);
 
-	return session_queue_us(s) > (most > FULL ? most : FULL) || (waits != INT64_MAX && loop_now(s->loop) - waits > WAITING);
+	if (most < FULL)
+		most = FULL;
+	if (waits != INT64_MAX && loop_now(s->loop) - waits > WAITING)
+		return REDUNDANCY_JAMMED;
+	return queue > 2 * most ? REDUNDANCY_JAMMED : queue > most ? REDUNDANCY_FULL : REDUNDANCY_ROOM;
 }
 
 /* What is not urgent waits here: nothing of it goes twice. */
@@ -324,7 +329,7 @@ unsigned steer_begin(struct session *s, struct carrier **order)
 	struct carrier *bulk;
 	unsigned n;
 
-	redundancy_update(&s->redundancy, is_full(s), others_wait(s), loop_now(s->loop));
+	redundancy_update(&s->redundancy, how_full(s), others_wait(s), loop_now(s->loop));
 	want_carriers(s);
 	n = steer_order(s, order);
 	s->steer.lead = n && is_usable(order[0]) ? order[0]->id : NONE;

@@ -63,7 +63,7 @@ static const struct vector vectors[] = {
 	{ CAPSULE_RECEIPT, receipt_get, receipt_put, 6, BYTES(0x03, 6, 3, 0x43, 0xe8, 1, 9, 9),
 	  { .receipt = { .carrier = 3, .delay_us = 1000, .ranges = { 1, { { 0, 9 } } } } } },
 	/* 20..22, 15..17 (gap 1: 18 and 19 are missing), 3. */
-	{ CAPSULE_RECEIPT, receipt_get, receipt_put, 8, BYTES(0x03, 8, 3, 0x43, 0xe8, 1, 9, 9, 0x40, 0x64),
+	{ CAPSULE_RECEIPT, receipt_get, receipt_put, 6, BYTES(0x03, 8, 3, 0x43, 0xe8, 1, 9, 9, 0x40, 0x64),
 	  { .receipt = { .carrier = 3, .delay_us = 1000, .ranges = { 1, { { 0, 9 } } }, .has_late = true, .late_ms = 100 } } },
 	{ CAPSULE_RECEIPT, receipt_get, receipt_put, 9, BYTES(0x03, 9, 0, 0, 3, 22, 2, 1, 2, 10, 0),
 	  { .receipt = { .ranges = { 3, { { 3, 3 }, { 15, 17 }, { 20, 22 } } } } } },

@@ -48,7 +48,7 @@ static uint64_t send(uint64_t fate, int64_t now)
 	uint64_t n = redundancy_next_number(&r);
 
 	redundancy_media(&r, TRAFFIC_AUDIO, now);
-	redundancy_update(&r, false, false, now);
+	redundancy_update(&r, REDUNDANCY_ROOM, false, now);
 	assert_true(redundancy_wants(&r, p, REDUNDANCY_AUTO));
 	redundancy_keep(&r, p, 2, REDUNDANCY_AUTO, fate, now);
 	return n;
@@ -71,9 +71,9 @@ static void beginning(void **state)
 	assert_int_equal(redundancy_until_us(&r), MS(4000));
 	for (int64_t t = MS(1000); t < MS(3999); t += MS(20))
 		redundancy_media(&r, TRAFFIC_AUDIO, t);
-	redundancy_update(&r, false, false, MS(3999));
+	redundancy_update(&r, REDUNDANCY_ROOM, false, MS(3999));
 	assert_true(redundancy_is_on(&r));
-	redundancy_update(&r, false, false, MS(4000));
+	redundancy_update(&r, REDUNDANCY_ROOM, false, MS(4000));
 	assert_false(redundancy_is_on(&r));
 	redundancy_media(&r, TRAFFIC_AUDIO, MS(13000));
 	assert_false(redundancy_is_on(&r));
@@ -113,17 +113,17 @@ static void evidence(void **state)
 	(void)state;
 	redundancy_evidence(&r, t);
 	redundancy_evidence(&r, t + MS(50));
-	redundancy_update(&r, false, false, t + MS(50));
+	redundancy_update(&r, REDUNDANCY_ROOM, false, t + MS(50));
 	assert_false(redundancy_is_on(&r));
 	redundancy_evidence(&r, t + MS(10100));
 	assert_false(redundancy_is_on(&r));
 	redundancy_evidence(&r, t + MS(12000));
 	assert_true(redundancy_is_on(&r));
 	redundancy_evidence(&r, t + MS(40000));
-	redundancy_update(&r, false, false, t + MS(69999));
+	redundancy_update(&r, REDUNDANCY_ROOM, false, t + MS(69999));
 	assert_true(redundancy_is_on(&r));
 	assert_int_equal(redundancy_until_us(&r), t + MS(70000));
-	redundancy_update(&r, false, false, t + MS(70000));
+	redundancy_update(&r, REDUNDANCY_ROOM, false, t + MS(70000));
 	assert_false(redundancy_is_on(&r));
 	assert_int_equal(r.evidence, 4);
 }
@@ -171,7 +171,7 @@ static void hedges(void **state)
 
 	(void)state;
 	redundancy_media(&r, TRAFFIC_AUDIO, MS(20000));
-	redundancy_update(&r, false, false, t);
+	redundancy_update(&r, REDUNDANCY_ROOM, false, t);
 	assert_false(redundancy_is_on(&r));
 	n = send(1, t);
 	assert_null(redundancy_find(&r, 2, t + MS(50)));
@@ -226,10 +226,14 @@ static void guard(void **state)
 	make_lossy(t);
 	redundancy_overdue(&r, send(1, t));
 	send(1, t);
-	redundancy_update(&r, true, false, t + MS(30));
+	redundancy_update(&r, REDUNDANCY_JAMMED, false, t + MS(30));
 	assert_null(redundancy_find(&r, 2, t + MS(30)));
 	assert_int_equal(redundancy_due_us(&r, t + MS(30)), INT64_MAX);
-	redundancy_update(&r, false, false, t + MS(30));
+	redundancy_update(&r, REDUNDANCY_FULL, false, t + MS(30));	/* a hedge may go, no second copy */
+	assert_non_null(redundancy_find(&r, 2, t + MS(30)));
+	redundancy_sent(&r, redundancy_find(&r, 2, t + MS(30)), 2);
+	assert_null(redundancy_find(&r, 2, t + MS(30)));
+	redundancy_update(&r, REDUNDANCY_ROOM, false, t + MS(30));
 	assert_non_null(redundancy_find(&r, 2, t + MS(30)));
 }
 
@@ -279,10 +283,10 @@ static void policy(void **state)
 	assert_false(redundancy_wants(&r, p, REDUNDANCY_AUTO));
 	p->mark.last = true;
 	assert_true(redundancy_wants(&r, p, REDUNDANCY_AUTO));
-	redundancy_update(&r, false, true, t);
-	redundancy_update(&r, false, false, t + MS(999));
+	redundancy_update(&r, REDUNDANCY_ROOM, true, t);
+	redundancy_update(&r, REDUNDANCY_ROOM, false, t + MS(999));
 	assert_false(redundancy_wants(&r, p, REDUNDANCY_AUTO));	/* others wait, or did a moment ago */
-	redundancy_update(&r, false, false, t + MS(1000));
+	redundancy_update(&r, REDUNDANCY_ROOM, false, t + MS(1000));
 	assert_true(redundancy_wants(&r, p, REDUNDANCY_AUTO));
 	p->mark.class = TRAFFIC_BULK;
 	p->mark.framed = false;
