@@ -159,7 +159,7 @@ static void watch_slow(struct pool *p)
 	}
 }
 
-/* While others stand all that are under way are late: one of them is not to be counted on. */
+/* While others stand, and something comes on them, all that are under way are late: one of them is not to be counted on. */
 static bool dials_are_late(const struct pool *p)
 {
 	bool any = false;
@@ -167,9 +167,11 @@ static bool dials_are_late(const struct pool *p)
 	if (!p->usual_us || pool_standing(p) == 0)
 		return false;
 	for (const struct member *m = p->members; m; m = m->next) {
-		if (m->state == MEMBER_DIALLING && late_us(p, m) > loop_now(p->loop))
+		if (m->state != MEMBER_DIALLING)
+			continue;
+		if (late_us(p, m) > loop_now(p->loop) || !heard_since(p, m->since))
 			return false;
-		any |= m->state == MEMBER_DIALLING;
+		any = true;
 	}
 	return any;
 }
@@ -179,14 +181,36 @@ static bool another_waits(const struct pool *p, const struct member *slow)
 {
 	for (const struct member *m = p->members; m; m = m->next)
 		if (m->state == MEMBER_DIALLING && m->since > slow->since && m->since >= p->stood_us &&
-		    m->since + p->usual_us + BESIDE_US <= loop_now(p->loop))
+		    m->since + p->usual_us + BESIDE_US <= loop_now(p->loop) && heard_since(p, m->since))
 			return true;
 	return false;
 }
 
 static bool is_slow(const struct pool *p, const struct member *m)
 {
-	return m->state == MEMBER_DIALLING && m->since + patience(p) <= loop_now(p->loop) && heard_since(p, m->since);
+	return m->state == MEMBER_DIALLING && m->since + patience(p) <= loop_now(p->loop);
+}
+
+/* What takes so long is given up, but while all are silent. True if one of them tells more than that all were. */
+static bool give_up_slow(struct pool *p, int64_t *begun)
+{
+	bool telling = false;
+
+	for (struct member *m = p->members, *next; pool_standing(p) > 0 && m; m = next) {
+		next = m->next;
+		if (!is_slow(p, m))
+			continue;
+		if (!heard_since(p, m->since)) {
+			m->silent = true;
+			continue;
+		}
+		telling |= !m->silent;
+		*begun = m->since;
+		p->dialler->cancel(m->dial);
+		pool_unlink(p, m);
+		loop_free_later(p->loop, m);
+	}
+	return telling;
 }
 
 /*
@@ -196,25 +220,17 @@ static bool is_slow(const struct pool *p, const struct member *m)
 static void on_slow(void *ctx)
 {
 	struct pool *p = ctx;
-	bool refused = p->trying;
+	bool refused = p->trying, telling;
 	int64_t begun = 0;
 
 	for (const struct member *m = p->members; m; m = m->next)
-		refused |= is_slow(p, m) && another_waits(p, m);
-	for (struct member *m = p->members, *next; pool_standing(p) > 0 && m; m = next) {
-		next = m->next;
-		if (!is_slow(p, m))
-			continue;
-		begun = m->since;
-		p->dialler->cancel(m->dial);
-		pool_unlink(p, m);
-		loop_free_later(p->loop, m);
-	}
+		refused |= is_slow(p, m) && !m->silent && another_waits(p, m);
+	telling = give_up_slow(p, &begun);
 	watch_slow(p);
 	if (!begun) {
 		pool_ensure(p, true);
-	} else if (!refused && p->slow_dials < SLOW_MAX) {
-		p->slow_dials++;
+	} else if (!refused && (!telling || p->slow_dials < SLOW_MAX)) {
+		p->slow_dials += telling;
 		pool_tell_available(p);
 	} else {
 		dial_failed(p, ERROR_TIMEOUT, "it was made to wait", begun);

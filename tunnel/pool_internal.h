@@ -26,6 +26,7 @@ struct member {
 	struct h1 *h;
 	int64_t since;		/* free, or being dialled, since */
 	unsigned exchanges;
+	bool silent;		/* being dialled: so were all that stand, when it had taken too long */
 	bool spent;		/* not used again */
 	bool noted;		/* its cut was */
 	bool old;		/* of another network: it takes no place, and says nothing */
