@@ -191,14 +191,15 @@ static bool is_slow(const struct pool *p, const struct member *m)
 	return m->state == MEMBER_DIALLING && m->since + patience(p) <= loop_now(p->loop);
 }
 
-/* What takes so long is given up, but while all are silent. True if one of them tells more than that all were. */
-static bool give_up_slow(struct pool *p, int64_t *begun)
+/* What takes so long is given up, but while all are silent; if they are refused what was begun beside them, too. True if one of
+ * them tells more than that all were silent. */
+static bool give_up_slow(struct pool *p, bool refused, int64_t *begun)
 {
 	bool telling = false;
 
 	for (struct member *m = p->members, *next; pool_standing(p) > 0 && m; m = next) {
 		next = m->next;
-		if (!is_slow(p, m))
+		if (!is_slow(p, m) && !(refused && m->state == MEMBER_DIALLING && late_us(p, m) <= loop_now(p->loop)))
 			continue;
 		if (!heard_since(p, m->since)) {
 			m->silent = true;
@@ -225,7 +226,7 @@ static void on_slow(void *ctx)
 
 	for (const struct member *m = p->members; m; m = m->next)
 		refused |= is_slow(p, m) && !m->silent && another_waits(p, m);
-	telling = give_up_slow(p, &begun);
+	telling = give_up_slow(p, refused, &begun);
 	watch_slow(p);
 	if (!begun) {
 		pool_ensure(p, true);
