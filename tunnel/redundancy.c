@@ -152,6 +152,12 @@ void redundancy_update(struct redundancy *r, enum redundancy_full full, bool wai
 		r->state = REDUNDANCY_CLEAN;
 }
 
+void redundancy_begun(struct redundancy *r)
+{
+	if (r->state == REDUNDANCY_BEGINNING)
+		r->state = REDUNDANCY_CLEAN;
+}
+
 bool redundancy_is_on(const struct redundancy *r)
 {
 	return !r->crowded && (r->state != REDUNDANCY_CLEAN || r->pressed);

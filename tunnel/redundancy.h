@@ -76,6 +76,8 @@ void redundancy_media(struct redundancy *, enum traffic, int64_t now_us);
 void redundancy_evidence(struct redundancy *, int64_t now_us);
 /* Once in each turn that sends. full: there is a queue on the path, or urgent packets wait here; waiting: others do. */
 void redundancy_update(struct redundancy *, enum redundancy_full full, bool waiting, int64_t now_us);
+/* The round trip is so short that TCP repairs a loss in time: no copies because a call begins. */
+void redundancy_begun(struct redundancy *);
 bool redundancy_is_on(const struct redundancy *);
 bool redundancy_has_media(const struct redundancy *, int64_t now_us); /* within the last 10 s */
 bool redundancy_holds(const struct redundancy *);	/* packets are kept */

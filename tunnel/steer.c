@@ -329,6 +329,8 @@ unsigned steer_begin(struct session *s, struct carrier **order)
 	struct carrier *bulk;
 	unsigned n;
 
+	if (s->inflight.base_us && s->inflight.base_us < QUICK)
+		redundancy_begun(&s->redundancy);
 	redundancy_update(&s->redundancy, how_full(s), others_wait(s), loop_now(s->loop));
 	want_carriers(s);
 	n = steer_order(s, order);

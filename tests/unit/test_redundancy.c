@@ -81,6 +81,11 @@ static void beginning(void **state)
 	assert_true(redundancy_is_on(&r));
 	assert_true(redundancy_has_media(&r, MS(33100)));
 	assert_false(redundancy_has_media(&r, MS(33101)));
+	redundancy_begun(&r);	/* a path so short that there is no need */
+	assert_false(redundancy_is_on(&r));
+	make_lossy(MS(33200));
+	redundancy_begun(&r);
+	assert_true(redundancy_is_on(&r));
 }
 
 /* A keepalive is no call, nor are many; what checks connectivity is the beginning of one. */
