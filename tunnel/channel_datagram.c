@@ -129,6 +129,8 @@ static bool is_late(struct channel *ch, const struct message_datagram *m, uint32
 
 	if (class != TRAFFIC_BULK)
 		redundancy_media(&ch->session->redundancy, class, loop_now(ch->session->loop));
+	if (class <= TRAFFIC_AUDIO && ch->params.redundancy != REDUNDANCY_NEVER)
+		redundancy_useful(&ch->session->redundancy, loop_now(ch->session->loop));
 	return lateness_ms + m->age_ms > deadline_ms(ch, class);
 }
 

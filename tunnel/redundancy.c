@@ -163,6 +163,16 @@ bool redundancy_is_on(const struct redundancy *r)
 	return !r->crowded && (r->state != REDUNDANCY_CLEAN || r->pressed);
 }
 
+bool redundancy_has_use(const struct redundancy *r, int64_t now_us)
+{
+	return r->use_us && now_us - r->use_us <= PAUSE;
+}
+
+void redundancy_useful(struct redundancy *r, int64_t now_us)
+{
+	r->use_us = now_us;
+}
+
 bool redundancy_has_media(const struct redundancy *r, int64_t now_us)
 {
 	return now_us - r->media_us <= PAUSE;
@@ -224,6 +234,7 @@ void redundancy_keep(struct redundancy *r, struct packet *p, uint64_t channel, e
 		forget_first(r);	/* newer ones have more of their time left */
 	*k = (struct kept){ .packet = p, .channel = channel, .fate = { fate }, .sent_us = now_us, .copies = 1,
 			    .always = policy == REDUNDANCY_ALWAYS };
+	r->use_us = now_us;
 	r->next++;
 	if (k->always) {
 		r->pressed = true;

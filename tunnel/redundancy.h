@@ -50,6 +50,7 @@ struct redundancy {
 	int64_t evidence_us, suspect_us; /* the newest evidence that counts; a single event before it */
 	int64_t since_us;	/* of the state, but for CLEAN */
 	enum redundancy_state state;
+	int64_t use_us;		/* the newest packet, either way, that may go twice; 0: there was none */
 	int64_t waited_us;	/* when others than urgent packets last waited; 0: never */
 	bool waited;		/* a moment ago: the ends of video frames go once */
 	bool guarded, jammed;	/* no second copies, no hedges: the path is full */
@@ -79,6 +80,8 @@ void redundancy_update(struct redundancy *, enum redundancy_full full, bool wait
 /* The round trip is so short that TCP repairs a loss in time: no copies because a call begins. */
 void redundancy_begun(struct redundancy *);
 bool redundancy_is_on(const struct redundancy *);
+bool redundancy_has_use(const struct redundancy *, int64_t now_us); /* packets that may go twice went or came within the last 10 s */
+void redundancy_useful(struct redundancy *, int64_t now_us);	/* ... one came */
 bool redundancy_has_media(const struct redundancy *, int64_t now_us); /* within the last 10 s */
 bool redundancy_holds(const struct redundancy *);	/* packets are kept */
 int64_t redundancy_pause_us(const struct redundancy *);	/* when there will have been no media for that long */

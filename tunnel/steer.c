@@ -129,6 +129,8 @@ static unsigned wanted(const struct session *s)
 
 	if (!redundancy_has_media(r, loop_now(s->loop)))
 		return 1;
+	if (!redundancy_has_use(r, loop_now(s->loop)))
+		return WANTED_CLEAN;
 	if (r->state == REDUNDANCY_LOSSY || r->pressed)
 		return base && base < QUICK ? WANTED_BEGINNING : WANTED_LOSSY;
 	return r->state == REDUNDANCY_BEGINNING ? WANTED_BEGINNING : WANTED_CLEAN;
@@ -286,10 +288,15 @@ static bool has_streams(struct session *s)
 	return s->steer.streams_us && now - s->steer.streams_us < LOOP_SECOND;
 }
 
+static bool goes_twice(const struct session *s)
+{
+	return redundancy_is_on(&s->redundancy) && redundancy_has_use(&s->redundancy, loop_now(s->loop));
+}
+
 /* Sockets are tuned for few packets, each of them urgent, while these are sent twice. */
 static void tune(struct session *s)
 {
-	bool sparse = redundancy_is_on(&s->redundancy) && s->redundancy.packets > 0;
+	bool sparse = goes_twice(s);
 
 	for (unsigned i = 0; i < s->carriers; i++)
 		for (struct link *l = s->carrier[i]->legs.next; l != &s->carrier[i]->legs; l = l->next) {
@@ -335,7 +342,7 @@ unsigned steer_begin(struct session *s, struct carrier **order)
 	want_carriers(s);
 	n = steer_order(s, order);
 	s->steer.lead = n && is_usable(order[0]) ? order[0]->id : NONE;
-	s->steer.spread = redundancy_is_on(&s->redundancy) && n > 1 && is_usable(order[1]) && order[1]->standing;
+	s->steer.spread = goes_twice(s) && n > 1 && is_usable(order[1]) && order[1]->standing;
 	bulk = n > 1 && order[0]->standing && has_streams(s) ? choose_bulk(s, order, n) : NULL;
 	s->steer.bulk = bulk ? bulk->id : NONE;
 	for (unsigned i = 0; i < s->carriers; i++) {

@@ -280,7 +280,10 @@ static void policy(void **state)
 
 	(void)state;
 	assert_false(redundancy_wants(&r, p, REDUNDANCY_NEVER));
+	assert_false(redundancy_has_use(&r, t));	/* carriers for it are not wanted either */
 	redundancy_keep(&r, p, 2, REDUNDANCY_ALWAYS, 1, t);
+	assert_true(redundancy_has_use(&r, t + MS(10000)));
+	assert_false(redundancy_has_use(&r, t + MS(10001)));
 	assert_true(redundancy_is_on(&r));
 	assert_non_null(redundancy_find(&r, 2, t + MS(20)));
 	p = audio(t);
