@@ -167,6 +167,8 @@ static void take_over(struct ladder *l, struct attempt *a)
 		l->connected_us = l->since_us;
 	l->tries = 0;
 	say_why(l, a->rung, last && last->doomed ? NULL : before, stalled);
+	if (last && (before != a->rung || last->doomed))
+		session_path_changed(l->session);
 	if (last)
 		retire(last);
 	fleet_follow(l->fleet, a->carrier);

@@ -66,6 +66,7 @@ static int run(const struct options *o)
 
 	log_setup(o->log_level, o->log_json);
 	tcp_tuning_setup(o->congestion, o->sparse_tuning);
+	log_debug("culvert", "", "congestion control: %s", *tcp_tuning_congestion() ? tcp_tuning_congestion() : "the kernel's own");
 	tls_memory_setup();
 	daemon_setup();
 	loop = loop_new();

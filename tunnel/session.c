@@ -101,6 +101,13 @@ static int64_t our_round_trip(struct session *s, int64_t rtt_us)
 	return s->late_ms < 0 ? rtt_us : s->least_rtt_us + s->late_ms * LOOP_MS;
 }
 
+void session_path_changed(struct session *s)
+{
+	inflight_reset(&s->inflight, loop_now(s->loop));
+	s->least_rtt_us = s->least_rtt_new_us = s->recent_until_us = 0;
+	s->steer.turn_us = 0;
+}
+
 int64_t session_queue_us(const struct session *s)
 {
 	int64_t least = s->recent_rtt_us[0] < s->recent_rtt_us[1] ? s->recent_rtt_us[0] : s->recent_rtt_us[1];

@@ -71,7 +71,8 @@ bool session_has_probes(const struct session *);	/* both ends know the mode prob
 /* Server: epoch and node for WELCOME. */
 void session_identify(struct session *, uint64_t node, uint64_t epoch);
 
-unsigned session_carriers_wanted(const struct session *); /* as told by events->carriers */
+/* Helper: carriers go another way from now on: what was learned of round trips and of how much the path carries holds no more. */
+void session_path_changed(struct session *);
 
 /* What goes out twice so that it is there in time, in this direction. */
 struct redundancy_stats {

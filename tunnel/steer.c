@@ -136,11 +136,6 @@ static unsigned wanted(const struct session *s)
 	return r->state == REDUNDANCY_BEGINNING ? WANTED_BEGINNING : WANTED_CLEAN;
 }
 
-unsigned session_carriers_wanted(const struct session *s)
-{
-	return s->steer.wanted;
-}
-
 static void tell(void *ctx)
 {
 	struct session *s = ctx;
