@@ -22,6 +22,8 @@
 #define LOOK_AT 16			/* packets at most for one that had another fate: where there is one fate none has */
 #define CONTROL_TIME LOOP_SECOND
 #define CONTROL 6			/* packets in that time: a call is being set up; fewer keep something alive */
+#define RIDE_AGAIN (28 * LOOP_MS)	/* the same of a third one, behind the first */
+#define ALONE_AGAIN (48 * LOOP_MS)
 #define HEDGE 10			/* tokens of one */
 #define TOKENS_MAX (8 * HEDGE)
 
@@ -30,6 +32,7 @@ void redundancy_init(struct redundancy *r)
 	memset(r, 0, sizeof *r);
 	r->media_us = -PAUSE - 1;
 	r->tokens = TOKENS_MAX;
+	r->most = 2;
 }
 
 /* ---- kept packets ---- */
@@ -150,6 +153,11 @@ void redundancy_update(struct redundancy *r, enum redundancy_full full, bool wai
 		r->state = REDUNDANCY_CLEAN;
 	if (r->state == REDUNDANCY_LOSSY && now_us - r->evidence_us >= LATCH)
 		r->state = REDUNDANCY_CLEAN;
+}
+
+void redundancy_far(struct redundancy *r, bool far)
+{
+	r->most = far ? 3 : 2;
 }
 
 void redundancy_begun(struct redundancy *r)
@@ -273,7 +281,13 @@ static struct kept *find_hedge(struct redundancy *r, uint64_t fate, int64_t now_
 
 static bool wants_second(const struct redundancy *r, const struct kept *k)
 {
-	return k->packet && k->copies == 1 && (k->always || r->state != REDUNDANCY_CLEAN);
+	return k->packet && k->copies < r->most && (k->always || r->state != REDUNDANCY_CLEAN);
+}
+
+/* It has been long enough since the copy before. */
+static bool may_ride(const struct kept *k, int64_t now_us)
+{
+	return now_us - k->sent_us >= (k->copies == 1 ? RIDE : RIDE_AGAIN);
 }
 
 /* The first that waits for its second copy, in the order in which they were sent. */
@@ -285,7 +299,7 @@ static struct kept *first_unsent(struct redundancy *r)
 	return NULL;
 }
 
-static struct kept *find_second(struct redundancy *r, uint64_t fate, int64_t sent_before_us)
+static struct kept *find_second(struct redundancy *r, uint64_t fate, int64_t now_us)
 {
 	unsigned left = LOOK_AT;
 
@@ -294,11 +308,11 @@ static struct kept *find_second(struct redundancy *r, uint64_t fate, int64_t sen
 	for (uint64_t n = r->unsent; left && n < r->next; n++) {
 		struct kept *k = kept_at(r, n);
 
-		if (k->packet && k->sent_us > sent_before_us)
+		if (k->packet && now_us - k->sent_us < RIDE)
 			return NULL;
 		if (!wants_second(r, k))
 			continue;
-		if (!had_fate(k, fate))
+		if (may_ride(k, now_us) && !had_fate(k, fate))
 			return k;
 		left--;
 	}
@@ -313,7 +327,7 @@ struct kept *redundancy_find(struct redundancy *r, uint64_t fate, int64_t now_us
 		return NULL;
 	trim(r, now_us);
 	k = find_hedge(r, fate, now_us);
-	return k || r->guarded ? k : find_second(r, fate, now_us - RIDE);
+	return k || r->guarded ? k : find_second(r, fate, now_us);
 }
 
 uint64_t redundancy_number(const struct redundancy *r, const struct kept *k)
@@ -349,7 +363,7 @@ int64_t redundancy_due_us(struct redundancy *r, int64_t now_us)
 	if (r->overdue && r->tokens >= HEDGE)
 		return now_us;
 	k = redundancy_is_on(r) && !r->guarded ? first_unsent(r) : NULL;
-	return k ? k->sent_us + ALONE : INT64_MAX;
+	return k ? k->sent_us + (k->copies == 1 ? ALONE : ALONE_AGAIN) : INT64_MAX;
 }
 
 bool redundancy_is_due(struct redundancy *r, int64_t now_us)

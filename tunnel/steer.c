@@ -24,6 +24,7 @@
 #define QUICK (10 * LOOP_MS)		/* a round trip in which TCP repairs a loss by itself soon enough */
 #define BLOCKED LOOP_SECOND		/* or so many turns of receipts: streams wait no longer for room on a carrier */
 #define BLOCKED_TURNS 4
+#define FAR (100 * LOOP_MS)		/* and one in which nothing that waits for a receipt is in time */
 #define WANTED_CLEAN 2			/* one that waits for the first loss */
 #define WANTED_BEGINNING 4
 #define WANTED_LOSSY 8
@@ -331,6 +332,7 @@ unsigned steer_begin(struct session *s, struct carrier **order)
 	struct carrier *bulk;
 	unsigned n;
 
+	redundancy_far(&s->redundancy, s->inflight.base_us > FAR);
 	if (s->inflight.base_us && s->inflight.base_us < QUICK)
 		redundancy_begun(&s->redundancy);
 	redundancy_update(&s->redundancy, how_full(s), others_wait(s), loop_now(s->loop));

@@ -152,6 +152,28 @@ static void riding(void **state)
 	assert_int_equal(r.copy_bytes, 172);
 }
 
+/* On a long path twice more, the second time later. */
+static void riding_far(void **state)
+{
+	int64_t t = MS(1000);
+	struct kept *k;
+
+	(void)state;
+	send(1, t);
+	redundancy_far(&r, true);
+	k = redundancy_find(&r, 2, t + MS(20));
+	assert_non_null(k);
+	redundancy_sent(&r, k, 2);
+	assert_null(redundancy_find(&r, 3, t + MS(27)));
+	assert_int_equal(redundancy_due_us(&r, t + MS(27)), t + MS(48));
+	assert_null(redundancy_find(&r, 2, t + MS(40)));
+	k = redundancy_find(&r, 3, t + MS(40));
+	assert_non_null(k);
+	redundancy_sent(&r, k, 3);
+	assert_null(redundancy_find(&r, 4, t + MS(60)));
+	assert_int_equal(r.copies, 2);
+}
+
 /* No next record: it goes alone. What arrived does not go at all. */
 static void alone(void **state)
 {
@@ -372,6 +394,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(keepalives, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(evidence, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(riding, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(riding_far, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(hedges, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(budget, set_up, tear_down),
