@@ -47,7 +47,7 @@ int inbox_end(struct carrier *c, struct inbound *in)
 		steer_heard(c->session, c, in->lateness_ms);
 	if (in->accountable)
 		arrivals_owe(&c->arrivals, in->streams || steer_is_spread(c->session) ? 2 : 1, now);
-	if (steer_is_spread(c->session))
+	if (steer_is_spread(c->session) && !redundancy_is_far(&c->session->redundancy))	/* there nothing hangs on it */
 		arrivals_again(&c->arrivals);
 	if (c->ops->heard)
 		c->ops->heard(c, in->accountable);

@@ -160,6 +160,11 @@ void redundancy_far(struct redundancy *r, bool far)
 	r->most = far ? 3 : 2;
 }
 
+bool redundancy_is_far(const struct redundancy *r)
+{
+	return r->most > 2;
+}
+
 void redundancy_begun(struct redundancy *r)
 {
 	if (r->state == REDUNDANCY_BEGINNING)

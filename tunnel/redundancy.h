@@ -80,6 +80,7 @@ void redundancy_evidence(struct redundancy *, int64_t now_us);
 void redundancy_update(struct redundancy *, enum redundancy_full full, bool waiting, int64_t now_us);
 /* The round trip is so long that a hedge comes too late: two copies instead of one. */
 void redundancy_far(struct redundancy *, bool far);
+bool redundancy_is_far(const struct redundancy *);
 /* The round trip is so short that TCP repairs a loss in time: no copies because a call begins. */
 void redundancy_begun(struct redundancy *);
 bool redundancy_is_on(const struct redundancy *);
