@@ -116,16 +116,20 @@ static void give_up_waiting(struct fleet *f)
 
 /* ---- opening ---- */
 
+/* Carriers that may have been opened by now. */
+static uint64_t numbers(const struct fleet *f)
+{
+	return NUMBERS_FIRST + (uint64_t)((fleet_now(f) - f->begun_us) / NUMBERS_EACH);
+}
+
 static bool may_open(struct fleet *f)
 {
+	unsigned opening = count_good(f, false) - count_good(f, true);
 	bool replaces = false;
-	unsigned opening = 0;
 
-	EACH(f, k) {
+	EACH(f, k)
 		replaces |= k->leaving;
-		opening += companion_is_good(k) && k->proven_us < 0;
-	}
-	if (opening >= OPENING_MAX || fleet_now(f) < f->not_before || f->opened >= NUMBERS_FIRST + (uint64_t)((fleet_now(f) - f->begun_us) / NUMBERS_EACH))
+	if (opening >= OPENING_MAX || fleet_now(f) < f->not_before || f->opened >= numbers(f))
 		return false;
 	return fleet_has_room(f, replaces);
 }

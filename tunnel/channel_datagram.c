@@ -123,19 +123,21 @@ bool channel_datagram_send(struct channel *ch, struct writer *w, struct packet *
 
 /* ---- in ---- */
 
-static bool is_late(struct channel *ch, const struct message_datagram *m, uint32_t lateness_ms)
+/* A call goes on: it counts for what is sent, too. */
+static void note_media(struct channel *ch, enum traffic class)
 {
-	enum traffic class = look(ch, &ch->in, m->payload.p, m->payload.n, 0).class;
+	struct redundancy *r = &ch->session->redundancy;
+	int64_t now = loop_now(ch->session->loop);
 
 	if (class != TRAFFIC_BULK)
-		redundancy_media(&ch->session->redundancy, class, loop_now(ch->session->loop));
+		redundancy_media(r, class, now);
 	if (class <= TRAFFIC_AUDIO && ch->params.redundancy != REDUNDANCY_NEVER)
-		redundancy_useful(&ch->session->redundancy, loop_now(ch->session->loop));
-	return lateness_ms + m->age_ms > deadline_ms(ch, class);
+		redundancy_useful(r, now);
 }
 
 void channel_datagram_receive(struct channel *ch, const struct message_datagram *m, uint32_t lateness_ms)
 {
+	enum traffic class;
 	uint64_t sequence;
 
 	if (ch->closing || !ch->ops)
@@ -146,7 +148,9 @@ void channel_datagram_receive(struct channel *ch, const struct message_datagram 
 		channel_tally(ch, dropped.repeat, 1);
 		return;
 	}
-	if (is_late(ch, m, lateness_ms)) {
+	class = look(ch, &ch->in, m->payload.p, m->payload.n, 0).class;
+	note_media(ch, class);
+	if (lateness_ms + m->age_ms > deadline_ms(ch, class)) {
 		count(dropped_late);
 		channel_tally(ch, dropped.late, 1);
 		return;

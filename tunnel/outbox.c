@@ -118,7 +118,7 @@ size_t outbox_most(const struct session *s, const struct carrier *c, size_t usua
 {
 	size_t alone;
 
-	if (!s->steer.spread || c->takes & TAKES_STREAMS)
+	if (!s->steer.spread || (c->takes & TAKES_STREAMS && !list_empty(&s->streams)))
 		return usual;
 	alone = scheduler_want(&s->scheduler, SCHEDULER_ALL) + DATAGRAM_ROOM;
 	return alone > STEER_RECORD ? alone : STEER_RECORD;
@@ -373,10 +373,10 @@ size_t outbox_fill(struct session *s, struct carrier *c, unsigned flags, uint64_
 	if (!(flags & (OUTBOX_HELLO | OUTBOX_OWN)) && s->state == SESSION_OPEN) {
 		put_control(&f);
 		keep = c->takes & TAKES_STREAMS && stream_room(s, c, 0) ? writer_left(&f.b.w) / STREAM_SHARE : 0;
-		if (c->takes & TAKES_MEDIA)
+		if (c->takes & TAKES_MEDIA) {
 			put_datagrams(&f, keep);
-		if (c->takes & TAKES_MEDIA)
 			put_copies(&f);
+		}
 		if (c->takes & TAKES_STREAMS) {
 			size_t left = writer_left(&f.b.w);
 

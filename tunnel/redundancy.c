@@ -17,13 +17,13 @@
 #define PAIR (10 * LOOP_SECOND)		/* two events within count */
 #define RIDE (8 * LOOP_MS)		/* a copy goes no sooner: bursts of loss last for some packets */
 #define ALONE (28 * LOOP_MS)		/* and in a record of its own when none was sent until then */
+#define RIDE_AGAIN (28 * LOOP_MS)	/* the same of a third one, behind the first */
+#define ALONE_AGAIN (48 * LOOP_MS)
 #define CROWD_TIME (20 * LOOP_MS)
 #define CROWD 600			/* urgent packets in that time: hundreds of calls, or somebody who floods */
 #define LOOK_AT 16			/* packets at most for one that had another fate: where there is one fate none has */
 #define CONTROL_TIME LOOP_SECOND
 #define CONTROL 6			/* packets in that time: a call is being set up; fewer keep something alive */
-#define RIDE_AGAIN (28 * LOOP_MS)	/* the same of a third one, behind the first */
-#define ALONE_AGAIN (48 * LOOP_MS)
 #define HEDGE 10			/* tokens of one */
 #define TOKENS_MAX (8 * HEDGE)
 
@@ -32,7 +32,6 @@ void redundancy_init(struct redundancy *r)
 	memset(r, 0, sizeof *r);
 	r->media_us = -PAUSE - 1;
 	r->tokens = TOKENS_MAX;
-	r->most = 2;
 }
 
 /* ---- kept packets ---- */
@@ -157,12 +156,12 @@ void redundancy_update(struct redundancy *r, enum redundancy_full full, bool wai
 
 void redundancy_far(struct redundancy *r, bool far)
 {
-	r->most = far ? 3 : 2;
+	r->far = far;
 }
 
 bool redundancy_is_far(const struct redundancy *r)
 {
-	return r->most > 2;
+	return r->far;
 }
 
 void redundancy_begun(struct redundancy *r)
@@ -284,9 +283,13 @@ static struct kept *find_hedge(struct redundancy *r, uint64_t fate, int64_t now_
 	return NULL;
 }
 
-static bool wants_second(const struct redundancy *r, const struct kept *k)
+/* On a long path every second packet has another: one for all would cost more than they are worth. */
+static bool wants_copy(const struct redundancy *r, uint64_t number)
 {
-	return k->packet && k->copies < r->most && (k->always || r->state != REDUNDANCY_CLEAN);
+	const struct kept *k = &r->ring[number % REDUNDANCY_KEPT];
+	unsigned most = r->far && number % 2 ? 3 : 2;
+
+	return k->packet && k->copies < most && (k->always || r->state != REDUNDANCY_CLEAN);
 }
 
 /* It has been long enough since the copy before. */
@@ -295,11 +298,11 @@ static bool may_ride(const struct kept *k, int64_t now_us)
 	return now_us - k->sent_us >= (k->copies == 1 ? RIDE : RIDE_AGAIN);
 }
 
-/* The first that waits for its second copy, in the order in which they were sent. */
+/* The first that waits for a copy, in the order in which they were sent. */
 static struct kept *first_unsent(struct redundancy *r)
 {
 	for (; r->unsent < r->next; r->unsent++)
-		if (wants_second(r, kept_at(r, r->unsent)))
+		if (wants_copy(r, r->unsent))
 			return kept_at(r, r->unsent);
 	return NULL;
 }
@@ -315,7 +318,7 @@ static struct kept *find_second(struct redundancy *r, uint64_t fate, int64_t now
 
 		if (k->packet && now_us - k->sent_us < RIDE)
 			return NULL;
-		if (!wants_second(r, k))
+		if (!wants_copy(r, n))
 			continue;
 		if (may_ride(k, now_us) && !had_fate(k, fate))
 			return k;

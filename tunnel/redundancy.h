@@ -53,7 +53,7 @@ struct redundancy {
 	int64_t use_us;		/* the newest packet, either way, that may go twice; 0: there was none */
 	int64_t waited_us;	/* when others than urgent packets last waited; 0: never */
 	bool waited;		/* a moment ago: the ends of video frames go once */
-	uint8_t most;		/* of one packet that are sent without need, the first included */
+	bool far;		/* every second packet has a third copy */
 	bool guarded, jammed;	/* no second copies, no hedges: the path is full */
 	bool pressed;		/* some channel wants it always, and sent something in the last 10 s, */
 	int64_t pressed_us;	/* the newest at this time */
@@ -78,7 +78,7 @@ void redundancy_media(struct redundancy *, enum traffic, int64_t now_us);
 void redundancy_evidence(struct redundancy *, int64_t now_us);
 /* Once in each turn that sends. full: there is a queue on the path, or urgent packets wait here; waiting: others do. */
 void redundancy_update(struct redundancy *, enum redundancy_full full, bool waiting, int64_t now_us);
-/* The round trip is so long that a hedge comes too late: two copies instead of one. */
+/* The round trip is so long that a hedge comes too late: every second packet goes three times. */
 void redundancy_far(struct redundancy *, bool far);
 bool redundancy_is_far(const struct redundancy *);
 /* The round trip is so short that TCP repairs a loss in time: no copies because a call begins. */

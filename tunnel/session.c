@@ -15,8 +15,6 @@
 #include "tunnel/log.h"
 #include "tunnel/session_internal.h"
 
-#define LEAST_FOR (30 * LOOP_SECOND)
-#define MOMENT (50 * LOOP_MS)
 
 const struct session_config session_config_default = {
 	.max_channels = 1024,
@@ -41,11 +39,9 @@ static void on_lost(void *ctx, const struct ledger_item *item)
 
 	if (s->state == SESSION_ENDED || item->type == CAPSULE_SEEN)
 		return;
-	if (item->type == CAPSULE_DATAGRAM) {
+	if (item->type == CAPSULE_DATAGRAM)
 		redundancy_overdue(&s->redundancy, item->offset);
-		return;
-	}
-	if (item->type == CAPSULE_WINDOW)
+	else if (item->type == CAPSULE_WINDOW)
 		s->window_due = true;
 	else if (item->type == CAPSULE_GOAWAY)
 		s->goaway_due = true;
@@ -77,52 +73,19 @@ static void on_receipted(void *ctx, const struct ledger_item *item)
 		channel_receipted(ctx, item);
 }
 
-/* The least round trip, and so much more as the newest record was late: a queue on the way back is none of ours. */
-static int64_t our_round_trip(struct session *s, int64_t rtt_us)
-{
-	int64_t now = loop_now(s->loop);
-
-	if (!s->least_rtt_us || rtt_us < s->least_rtt_us)
-		s->least_rtt_us = rtt_us;
-	if (!s->least_rtt_new_us || rtt_us < s->least_rtt_new_us)
-		s->least_rtt_new_us = rtt_us;
-	if (now >= s->least_rtt_until_us) {
-		s->least_rtt_us = s->least_rtt_new_us;
-		s->least_rtt_new_us = 0;
-		s->least_rtt_until_us = now + LEAST_FOR;
-	}
-	if (now >= s->recent_until_us) {
-		s->recent_rtt_us[1] = now < s->recent_until_us + MOMENT ? s->recent_rtt_us[0] : rtt_us;
-		s->recent_rtt_us[0] = rtt_us;
-		s->recent_until_us = now + MOMENT;
-	}
-	if (rtt_us < s->recent_rtt_us[0])
-		s->recent_rtt_us[0] = rtt_us;
-	return s->late_ms < 0 ? rtt_us : s->least_rtt_us + s->late_ms * LOOP_MS;
-}
-
-void session_path_changed(struct session *s)
-{
-	inflight_reset(&s->inflight, loop_now(s->loop));
-	s->least_rtt_us = s->least_rtt_new_us = s->recent_until_us = 0;
-	s->steer.turn_us = 0;
-}
-
-int64_t session_queue_us(const struct session *s)
-{
-	int64_t least = s->recent_rtt_us[0] < s->recent_rtt_us[1] ? s->recent_rtt_us[0] : s->recent_rtt_us[1];
-
-	return loop_now(s->loop) < s->recent_until_us + MOMENT ? least - s->least_rtt_us : 0;
-}
-
 static void on_settled(void *ctx, size_t bytes, int64_t sent_us, int64_t rtt_us)
 {
 	struct session *s = ctx;
+	int64_t now = loop_now(s->loop), ours = 0;
 
+	if (rtt_us > 0) {
+		round_trip_note(&s->round_trip, rtt_us, now);
+		ours = round_trip_ours(&s->round_trip, rtt_us, s->late_ms);
+	}
 	if (rtt_us < 0) {
 		inflight_lost(&s->inflight, bytes);
 	} else {
-		inflight_receipted(&s->inflight, bytes, sent_us, rtt_us ? our_round_trip(s, rtt_us) : 0, loop_now(s->loop));
+		inflight_receipted(&s->inflight, bytes, sent_us, ours, now);
 		s->receipted += bytes;
 	}
 	if (s->state == SESSION_OPEN && (scheduler_has(&s->scheduler, SCHEDULER_ALL) || !list_empty(&s->streams)))
@@ -135,6 +98,13 @@ static void on_turned(void *ctx, int64_t turn_us)
 }
 
 const struct ledger_events session_ledger_events = { on_lost, on_receipted, on_settled, on_turned };
+
+void session_path_changed(struct session *s)
+{
+	inflight_reset(&s->inflight, loop_now(s->loop));
+	s->round_trip = (struct round_trip){ 0 };
+	s->steer.turn_us = 0;
+}
 
 /* ---- flushing ---- */
 

@@ -14,6 +14,7 @@
 #include "tunnel/ledger.h"
 #include "tunnel/list.h"
 #include "tunnel/redundancy.h"
+#include "tunnel/round_trip.h"
 #include "tunnel/scheduler.h"
 #include "tunnel/session.h"
 #include "tunnel/steer.h"
@@ -215,8 +216,7 @@ struct session {
 	struct early *early;	/* capsules for channels not open yet */
 	size_t early_bytes;
 
-	int64_t least_rtt_us, least_rtt_new_us, least_rtt_until_us; /* of the last minute or half of one; 0: no sample */
-	int64_t recent_rtt_us[2], recent_until_us; /* the least of this moment and of the one before */
+	struct round_trip round_trip;
 	int32_t late_ms;	/* of the receipt that is being read, -1: it does not say */
 	struct inflight inflight;	/* in our direction, as the next two */
 	struct redundancy redundancy;
@@ -236,8 +236,6 @@ struct session {
 };
 
 /* session.c */
-/* Standing queue of both ways together: round trips of the last moments above the least. */
-int64_t session_queue_us(const struct session *);
 void session_kick(struct session *);		/* something is to be sent: flush at the end of the turn */
 void session_watch(struct session *);		/* records or receipts changed: re-arm the timers */
 void session_watch_carrier(struct session *, const struct carrier *); /* ... of this one only */

@@ -48,14 +48,18 @@ void steer_fini(struct session *s)
 
 /* ---- what is known ---- */
 
-/* From when on a record without its receipt is overdue. */
+/* From when on a record without its receipt is overdue. Beside streams and video the queue that the bound aims at comes and goes. */
 static int64_t patience(const struct session *s, const struct carrier *c)
 {
 	int64_t margin = c->ledger.srtt_us / 8;
 
 	if (!s->steer.turn_us)
 		return TURN_FIRST;
-	return s->steer.turn_us + (margin > MARGIN ? margin : MARGIN);
+	if (margin < MARGIN)
+		margin = MARGIN;
+	if (s->steer.bulk != NONE || s->redundancy.waited)
+		margin += inflight_target_us(&s->inflight);
+	return s->steer.turn_us + margin;
 }
 
 int64_t steer_overdue_us(const struct session *s, const struct carrier *c)
@@ -308,7 +312,7 @@ static void tune(struct session *s)
 static enum redundancy_full how_full(struct session *s)
 {
 	int64_t most = s->inflight.base_us / 4, waits = scheduler_oldest_us(&s->scheduler, SCHEDULER_URGENT);
-	int64_t queue = session_queue_us(s);
+	int64_t queue = round_trip_queue_us(&s->round_trip, loop_now(s->loop));
 
 	if (most < FULL)
 		most = FULL;

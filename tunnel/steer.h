@@ -22,7 +22,7 @@ enum steer_takes {
 	TAKES_ALL = 3,
 };
 
-#define STEER_RECORD 1380	/* bytes of a record while spreading beside streams: with what is around it, one segment, so that one loss is one record */
+#define STEER_RECORD 1380	/* bytes of a record while spreading: with what is around it, one segment, so that one loss is one record */
 
 struct steer {
 	int64_t turn_us;	/* nine in ten receipts come sooner behind their record; 0: none came yet */

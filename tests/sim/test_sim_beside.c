@@ -66,6 +66,7 @@ static void begin(struct run *r, const char *rung, unsigned limit)
 	r->lane = world_relay_lane(r->w, rung, &options, limit);
 	assert_true(world_connect(r->w, 5 * LOOP_SECOND));
 	r->w->no_auto_finish = true;
+	r->w->class = CLASS_AUDIO;	/* what is on its way when a carrier goes is sent again */
 	world_run(r->w, 5 * LOOP_SECOND);	/* no connection stands free */
 }
 
@@ -126,7 +127,7 @@ static void joins(void **state)
 		r.lane->carrier = NULL;
 		talk(&r, d, LOOP_SECOND);
 		assert_true(d->far.received >= d->near.next - 3);
-		assert_true(d->near.received >= d->far.next - 4);	/* three before the channel is open; one on its way down */
+		assert_true(d->near.received >= d->far.next - 3);
 		end(&r);
 	}
 }

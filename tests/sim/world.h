@@ -102,6 +102,7 @@ struct world {
 	unsigned requests;	/* that reached the server */
 	unsigned modes[16];	/* ... by mode */
 	uint64_t refuse;	/* code that opens are refused with */
+	enum message_class class; /* of datagrams */
 	/* Takes what is opened instead of the flows; as session_events.open. NULL: the flows. */
 	uint64_t (*open)(struct world *, struct channel *, struct channel_params *, const struct endpoint_ops **,
 			 void **endpoint, const char **sentence);

@@ -191,7 +191,7 @@ struct datagram_flow *world_datagram(struct world *w)
 {
 	for (unsigned i = 0; i < WORLD_FLOWS; i++) {
 		struct datagram_flow *f = &w->datagram[i];
-		struct channel_params params = { .kind = KIND_DATAGRAM };
+		struct channel_params params = { .kind = KIND_DATAGRAM, .class = w->class };
 		char name[20];
 
 		if (f->used)

@@ -124,7 +124,7 @@ static void check_change(uint64_t bits, int64_t base_us, unsigned carriers, unsi
 	b.rate /= 4;
 	bottleneck_run(&b, (base_us < 100000 ? 2 : late ? 4 : 3) * SECOND);
 	say("a quarter", bits, base_us, carriers);
-	assert_true(bottleneck_queue_us(&b) <= (base_us < MS ? 4 : 2) * bearable_us() + 4 * record_us(bits));
+	assert_true(bottleneck_queue_us(&b) <= 2 * bearable_us() + 4 * record_us(bits));
 	bottleneck_run(&b, 10 * SECOND);
 	b.rate *= 4;
 	bottleneck_run(&b, 3 * SECOND);

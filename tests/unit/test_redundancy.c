@@ -152,7 +152,7 @@ static void riding(void **state)
 	assert_int_equal(r.copy_bytes, 172);
 }
 
-/* On a long path twice more, the second time later. */
+/* On a long path every second packet goes once more, later. */
 static void riding_far(void **state)
 {
 	int64_t t = MS(1000);
@@ -161,6 +161,11 @@ static void riding_far(void **state)
 	(void)state;
 	send(1, t);
 	redundancy_far(&r, true);
+	redundancy_sent(&r, redundancy_find(&r, 2, t + MS(20)), 2);
+	assert_null(redundancy_find(&r, 3, t + MS(40)));
+	t += MS(100);
+	redundancy_arrived(&r, 0);
+	send(1, t);
 	k = redundancy_find(&r, 2, t + MS(20));
 	assert_non_null(k);
 	redundancy_sent(&r, k, 2);
@@ -171,7 +176,7 @@ static void riding_far(void **state)
 	assert_non_null(k);
 	redundancy_sent(&r, k, 3);
 	assert_null(redundancy_find(&r, 4, t + MS(60)));
-	assert_int_equal(r.copies, 2);
+	assert_int_equal(r.copies, 3);
 }
 
 /* No next record: it goes alone. What arrived does not go at all. */
