@@ -95,18 +95,29 @@ static void server_fini(struct carrier *c)
 	}
 }
 
-/* One answer that is held is for what comes next. */
-static bool server_spare(const struct carrier *c)
+static unsigned held_answers(const struct carrier *c)
 {
 	unsigned held = 0;
 
 	for (const struct link *l = c->legs.next; l != &c->legs; l = l->next)
 		held += list_entry(l, const struct leg, link)->waiting;
-	return c->standing || held > 1;
+	return held;
+}
+
+/* One answer that is held is for what comes next. */
+static bool server_spare(const struct carrier *c)
+{
+	return c->standing || held_answers(c) > 1;
+}
+
+static bool server_reaches(const struct carrier *c)
+{
+	return c->standing || held_answers(c);
 }
 
 static const struct carrier_ops server_ops = {
-	.send = server_send, .seen = ignore_seen, .welcomed = ignore_welcome, .spare = server_spare, .fini = server_fini,
+	.send = server_send, .seen = ignore_seen, .welcomed = ignore_welcome,
+	.spare = server_spare, .reaches = server_reaches, .fini = server_fini,
 };
 
 /* ---- accepting ---- */

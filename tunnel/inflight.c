@@ -391,6 +391,7 @@ size_t inflight_room(struct inflight *f, enum inflight_level level, int64_t now_
 
 	if (taken + quantum(f) > bound) {
 		f->limited = true;
+		f->limited_us = now_us;
 		return 0;
 	}
 	if (most < RECORD_MIN)

@@ -35,6 +35,7 @@ struct inflight {
 	int64_t base_us;	/* least round trip of the last minute; 0: no sample */
 	int64_t queue_us;	/* least of the last moments above that */
 	uint64_t rate;		/* bytes/s that arrive, the most of the last moments; 0: not known */
+	int64_t limited_us;	/* when the bound last held something back; 0: never */
 	/* the rest is inflight.c's own */
 	int64_t least_us[INFLIGHT_BUCKETS], bucket_us; /* bucket_us: when the next one begins */
 	unsigned bucket;

@@ -121,6 +121,8 @@ struct carrier_ops {
 	void (*welcomed)(struct carrier *);
 	/* A record more now takes nothing from those that come next. NULL: it never does. */
 	bool (*spare)(const struct carrier *);
+	/* There is something to send on now. NULL: it begins what it needs. */
+	bool (*reaches)(const struct carrier *);
 	/* A record came. NULL: it does not matter. */
 	void (*heard)(struct carrier *, bool accountable);
 	/* Closes all exchanges and frees what the role needs. */

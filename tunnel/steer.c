@@ -48,7 +48,7 @@ void steer_fini(struct session *s)
 
 /* ---- what is known ---- */
 
-/* From when on a record without its receipt is overdue. Beside streams and video the queue that the bound aims at comes and goes. */
+/* From when on a record without its receipt is overdue. While the bound is filled the queue that it aims at comes and goes. */
 static int64_t patience(const struct session *s, const struct carrier *c)
 {
 	int64_t margin = c->ledger.srtt_us / 8;
@@ -57,7 +57,7 @@ static int64_t patience(const struct session *s, const struct carrier *c)
 		return TURN_FIRST;
 	if (margin < MARGIN)
 		margin = MARGIN;
-	if (s->steer.bulk != NONE || s->redundancy.waited)
+	if (s->redundancy.waited || (s->inflight.limited_us && loop_now(s->loop) - s->inflight.limited_us < LOOP_SECOND))
 		margin += inflight_target_us(&s->inflight);
 	return s->steer.turn_us + margin;
 }
@@ -190,7 +190,7 @@ static uint8_t rank(const struct session *s, const struct carrier *c, int64_t le
 		return 5;
 	if (steer_overdue_us(s, c) || (!s->steer.spread && is_doubted(s, c)))
 		return 4;
-	if (!c->standing && (s->steer.spread || s->role == SESSION_HELPER))
+	if (!c->standing && (s->steer.spread || !c->ops->reaches || !c->ops->reaches(c)))
 		return 3;
 	if (c->ledger.srtt_us > least_rtt * 3 / 2 + SLOWER)
 		return 2;
