@@ -16,13 +16,13 @@ VERSION := 0.1.0
 # What `make deps` looks for: a header or program, and the Debian package that has it.
 include tests/lib/deps.mk
 
-PKGS = openssl libconfuse libcares jansson krb5-gssapi
+PKGS = openssl libconfuse libcares jansson krb5-gssapi libnghttp2
 CFLAGS ?= -O2 -g
 override CPPFLAGS += -I. -D_GNU_SOURCE -DCULVERT_VERSION='"$(VERSION)"'
 override CFLAGS += -std=c11 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -fno-strict-aliasing
 ifneq ($(filter-out deps clean uninstall,$(or $(MAKECMDGOALS),all)),)
 override CFLAGS += $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
-LDLIBS_MAIN = $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null) -lev -lhttp_parser -lm
+LDLIBS_MAIN = $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null) -lev -lhttp_parser -lwslay -lm
 # What finds proxies (libproxy, libcurl, libpacparser) is loaded by the child processes that use it, at run time.
 LDLIBS_CLIENT = -lseccomp
 endif

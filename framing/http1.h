@@ -37,6 +37,8 @@ struct http1_head {
 	bool chunked;
 	bool keep_alive;		/* the connection may be used again after the message */
 	bool upgrade;			/* 101, or Upgrade asked */
+	bool h2;			/* came over HTTP/2: :authority is in a Host header, :scheme nowhere */
+	struct span protocol;		/* requests: the other protocol asked for, by Upgrade or by extended CONNECT (RFC 8441) */
 	size_t count;
 	struct http1_header header[HTTP1_HEADERS_MAX];
 };

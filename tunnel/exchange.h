@@ -1,6 +1,6 @@
 /*
  * Exchange: one HTTP request and its response, whatever HTTP version and role.
- * The h1 engine presents them; carriers and the server's router use them.
+ * The engines (http.h) present them; carriers and the server's router use them.
  *
  * Body bytes are written straight into the engine's output buffer:
  *
@@ -26,6 +26,7 @@
 #define EXCHANGE_ROOM_INNER (EXCHANGE_ROOM_MAX + 256) /* what an exchange around another one asks of it */
 
 struct exchange;
+struct http;
 
 /* What to send in front of a body. */
 struct exchange_head {
@@ -35,6 +36,11 @@ struct exchange_head {
 	int status;		/* responses */
 	const char *lines;	/* further header lines, each with CRLF */
 	const char *authorization; /* sealed requests: what is sent within the body; NULL: it is among the lines */
+	/* Another protocol is spoken in the body: requests ask for it, answers (status 101) agree to it. HTTP/1.1: Upgrade, and raw bytes
+	 * both ways until the connection ends; HTTP/2: extended CONNECT (RFC 8441). "websocket"; NULL: no. Needs streamed. */
+	const char *protocol;
+	const char *priority;	/* "u=1, i" (RFC 9218), for HTTP/2; NULL: none */
+	uint64_t length;	/* streamed: Content-Length of the body, which has exactly so many bytes; 0: not declared */
 	bool streamed;		/* else: complete, the first exchange_send has everything and end */
 };
 
@@ -71,6 +77,7 @@ struct exchange {
 	const struct exchange_ops *ops;
 	const struct exchange_events *events;
 	void *ctx;
+	struct http *http;	/* the connection that it is on */
 	struct exchange *inner;	/* the one that this one is around; NULL: it is the connection's own */
 	size_t overhead;	/* bytes that each portion of a body is longer by on the wire */
 };
