@@ -38,7 +38,7 @@ struct connection {
 	struct connections *all;
 	struct origin *origin;
 	struct link link;
-	struct front_visitor visitor;
+	struct front_visitor visitor;	/* what that of each exchange begins as */
 	enum connection_state state;
 	struct timer timer;	/* until HTTP begins */
 	int fd;			/* to look at its first bytes; the stream's */
@@ -139,11 +139,26 @@ static void connection_close(struct connection *c)
 	connection_end(c);
 }
 
+/* Of HTTP/2 connections several live at a time. */
 static void on_request(void *ctx, struct exchange *x, const struct http1_head *head)
 {
 	struct connection *c = ctx;
+	struct front_visitor *v = malloc(sizeof *v);
 
-	front_request(&c->visitor, x, head);
+	if (!v)
+		abort();
+	*v = c->visitor;
+	x->visitor = v;
+	front_request(v, x, head);
+}
+
+static void on_over(void *ctx, struct exchange *x)
+{
+	struct connection *c = ctx;
+	struct front_visitor *v = x->visitor;
+
+	c->visitor.discarded = v->discarded;
+	loop_free_later(c->all->loop, v);
 }
 
 static void on_closed(void *ctx, int error)
@@ -157,7 +172,7 @@ static void on_closed(void *ctx, int error)
 	connection_end(c);
 }
 
-static const struct h1_events h1_events = { .request = on_request, .closed = on_closed };
+static const struct h1_events h1_events = { .request = on_request, .closed = on_closed, .over = on_over };
 
 static void on_timeout(void *ctx)
 {

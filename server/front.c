@@ -125,7 +125,7 @@ static bool on_opened(void *ctx, struct exchange *plain, struct span authorizati
 		return false;	/* the cover is the same for every cause: it goes in the clear */
 	forget_sealed(v);
 	seals_prove(v->front->seals, r->sid, r->seal, identity);
-	sessions_accept(v->front->sessions, identity, r, plain, head);
+	sessions_accept(v->front->sessions, identity, v->peer, r, plain, head);
 	return true;
 }
 
@@ -220,7 +220,7 @@ static bool accept_plain(struct front_visitor *v, struct exchange *x, const stru
 			    identity);
 		return false;
 	}
-	sessions_accept(f->sessions, identity, r, x, head);
+	sessions_accept(f->sessions, identity, v->peer, r, x, head);
 	return true;
 }
 

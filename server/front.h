@@ -22,7 +22,7 @@ struct front {
 	struct seals *seals;
 };
 
-/* What the front keeps of a connection. */
+/* What the front keeps of an exchange: who asks. */
 struct front_visitor {
 	const struct front *front;
 	char peer[ADDRESS_TEXT];

@@ -9,11 +9,13 @@
  */
 #include "server/sessions.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "framing/capsule.h"
 #include "server/egress.h"
+#include "tunnel/address.h"
 #include "tunnel/carrier.h"
 #include "tunnel/counters.h"
 #include "tunnel/credential.h"
@@ -40,6 +42,7 @@ struct entry {
 	char sid[REQUEST_SID_LEN + 1];
 	struct session *session; /* NULL: a tombstone */
 	bool sealed;		/* it was used so */
+	char peer[ADDRESS_TEXT]; /* where its helper was seen last */
 	int64_t until_us;	/* of a tombstone */
 	struct egress_share share;
 	struct link all;	/* in live or in graves of the table */
@@ -234,7 +237,7 @@ void sessions_free(struct sessions *t)
 }
 
 /* NULL at a cap, with what to tell the helper. */
-static struct entry *create(struct sessions *t, const char *identity, const char *sid, const char **why)
+static struct entry *create(struct sessions *t, const char *identity, const char *peer, const char *sid, const char **why)
 {
 	struct holder *h = holder_get(t, identity);
 	struct entry *e, **link;
@@ -261,11 +264,11 @@ static struct entry *create(struct sessions *t, const char *identity, const char
 	list_append(&t->live, &e->all);
 	t->count++;
 	h->sessions++;
-	log_info("session", session_tag(e->session), "of %s begins", identity);
+	log_info("session", session_tag(e->session), "of %s begins, from %s", identity, peer);
 	return e;
 }
 
-void sessions_accept(struct sessions *t, const char *identity, const struct request *r, struct exchange *x,
+void sessions_accept(struct sessions *t, const char *identity, const char *peer, const struct request *r, struct exchange *x,
 		     const struct http1_head *head)
 {
 	struct entry *e = *entry_at(t, identity, r->sid);
@@ -289,7 +292,7 @@ void sessions_accept(struct sessions *t, const char *identity, const struct requ
 		return;
 	}
 	if (!e) {
-		e = create(t, identity, r->sid, &why);
+		e = create(t, identity, peer, r->sid, &why);
 		if (!e) {
 			count(sessions_refused);
 			log_limited(LOG_LEVEL_WARN, "session", "", "refused one of %s: %s", identity, why);
@@ -298,6 +301,7 @@ void sessions_accept(struct sessions *t, const char *identity, const struct requ
 		}
 	}
 	e->sealed |= r->seal != 0;
+	snprintf(e->peer, sizeof e->peer, "%s", peer);
 	carrier_accept(e->session, r, x, head);
 }
 
@@ -355,12 +359,13 @@ size_t sessions_sealed(const struct sessions *t)
 	return n;
 }
 
-void sessions_each(const struct sessions *t, void (*fn)(void *arg, const char *identity, const struct session *, bool sealed),
-		   void *arg)
+void sessions_each(const struct sessions *t, void (*fn)(void *arg, const struct sessions_one *), void *arg)
 {
 	for (struct link *l = t->live.next; l != &t->live; l = l->next) {
 		const struct entry *e = list_entry(l, struct entry, all);
 
-		fn(arg, e->holder->name, e->session, e->sealed);
+		const struct sessions_one one = { e->holder->name, e->peer, e->session, e->sealed };
+
+		fn(arg, &one);
 	}
 }

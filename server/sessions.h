@@ -32,9 +32,9 @@ struct sessions *sessions_new(struct loop *, const struct sessions_config *, str
 			      void *ctx);
 /* Ends all without a word. NULL is fine. */
 void sessions_free(struct sessions *);
-/* An authenticated exchange of this identity: gives it to its session, which is made by the mode hello; or answers
+/* An authenticated exchange of this identity, from there (text): gives it to its session, which is made by the mode hello; or answers
  * GONE with the reason. Takes the exchange over. The head is the request's, valid during the call. */
-void sessions_accept(struct sessions *, const char *identity, const struct request *, struct exchange *,
+void sessions_accept(struct sessions *, const char *identity, const char *peer, const struct request *, struct exchange *,
 		     const struct http1_head *);
 /* Is there such a session that has not ended? And one that was ever used sealed: it takes nothing unsealed any more. */
 bool sessions_lives(const struct sessions *, const char *identity, const char *sid);
@@ -48,7 +48,12 @@ struct egress_share *sessions_share(const struct session *);
 size_t sessions_count(const struct sessions *);
 size_t sessions_tombstones(const struct sessions *);
 size_t sessions_sealed(const struct sessions *); /* of those, that were ever used sealed */
-void sessions_each(const struct sessions *, void (*fn)(void *arg, const char *identity, const struct session *, bool sealed),
-		   void *arg);
+/* One that lives. peer: where its helper was seen last. */
+struct sessions_one {
+	const char *identity, *peer;
+	const struct session *session;
+	bool sealed;
+};
+void sessions_each(const struct sessions *, void (*fn)(void *arg, const struct sessions_one *), void *arg);
 
 #endif

@@ -210,8 +210,9 @@ static void add_session(struct sessions_seen *all, const struct session_stats *s
 		all->queue_us = stats->path_queue_us;
 }
 
-static void one_session(void *arg, const char *identity, const struct session *session, bool sealed)
+static void one_session(void *arg, const struct sessions_one *one)
 {
+	const struct session *session = one->session;
 	struct sessions_seen *all = arg;
 	struct status *s = all->status;
 	struct session_stats stats;
@@ -220,18 +221,18 @@ static void one_session(void *arg, const char *identity, const struct session *s
 	add_session(all, &stats);
 	if (!s->json) {
 		fprintf(s->out,
-			"  %s of %s: %s%" PRId64 " s old, %u channels, %u carriers, %u exchanges open, round trip %.1f ms, "
+			"  %s of %s from %s: %s%" PRId64 " s old, %u channels, %u carriers, %u exchanges open, round trip %.1f ms, "
 			"%" PRIu64 " packets waiting\n",
-			session_tag(session), identity, sealed ? "sealed, " : "", stats.age_us / LOOP_SECOND, stats.channels,
+			session_tag(session), one->identity, one->peer, one->sealed ? "sealed, " : "", stats.age_us / LOOP_SECOND, stats.channels,
 			stats.carriers, stats.legs, stats.rtt_us / 1000.0, stats.queued_packets);
 		media_text(s, session, &stats);
 		return;
 	}
 	fprintf(s->out,
-		"%s{\"sid\":\"%s\",\"identity\":\"%s\",\"age_s\":%" PRId64 ",\"carriers\":%u,\"exchanges\":%u,"
+		"%s{\"sid\":\"%s\",\"identity\":\"%s\",\"client\":\"%s\",\"age_s\":%" PRId64 ",\"carriers\":%u,\"exchanges\":%u,"
 		"\"channels\":%u,\"sealed\":%s,\"rtt_us\":%" PRIu32 ",\"queued_packets\":%" PRIu64 ",\"queued_bytes\":%" PRIu64,
-		comma(s), session_sid(session), identity, stats.age_us / LOOP_SECOND, stats.carriers, stats.legs, stats.channels,
-		sealed ? "true" : "false", stats.rtt_us, stats.queued_packets, stats.queued_bytes);
+		comma(s), session_sid(session), one->identity, one->peer, stats.age_us / LOOP_SECOND, stats.carriers, stats.legs, stats.channels,
+		one->sealed ? "true" : "false", stats.rtt_us, stats.queued_packets, stats.queued_bytes);
 	media_json(s, session, &stats);
 	fputc('}', s->out);
 }

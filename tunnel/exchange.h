@@ -78,6 +78,7 @@ struct exchange {
 	const struct exchange_events *events;
 	void *ctx;
 	struct http *http;	/* the connection that it is on */
+	void *visitor;		/* of the connection's owner at the server, from http_events.request to over */
 	struct exchange *inner;	/* the one that this one is around; NULL: it is the connection's own */
 	size_t overhead;	/* bytes that each portion of a body is longer by on the wire */
 };

@@ -180,6 +180,14 @@ void h1_begin(struct h1 *h)
 	h->in_last = h->out_last = loop_now(h->loop);
 }
 
+/* The owner's part of it, too. */
+static void tell_over(struct h1 *h)
+{
+	if (h->x.visitor && h->events->over)
+		h->events->over(h->ctx, &h->x);
+	h->x.visitor = NULL;
+}
+
 /* Ends the exchange if both messages are through. True: more may be parsed. */
 static bool finish(struct h1 *h)
 {
@@ -197,6 +205,7 @@ static bool finish(struct h1 *h)
 	h->x.events = NULL;
 	if (events)
 		events->closed(h->x.ctx, 0);
+	tell_over(h);
 	if (h->state != H1_BUSY)
 		return false;
 	if (!h->keep) {
@@ -235,6 +244,7 @@ static void teardown(struct h1 *h)
 		log_debug("http", "", "exchange cut: %s", error_text(h->error ? h->error : ERROR_CLOSED));
 		events->closed(h->x.ctx, h->error ? h->error : ERROR_CLOSED);
 	}
+	tell_over(h);
 	later_cancel(h->loop, &h->later);
 	stream_close(h->stream);
 	if (h->dress)

@@ -25,6 +25,8 @@ struct h1_events {
 	/* Client, may be NULL: a proxy that is spoken to in its own way (dress.h) answered 503. True: it has too many connections; the
 	 * exchange fails with ERROR_AGAIN. */
 	bool (*crowded)(void *ctx);
+	/* Server, may be NULL: an exchange that request told of is gone, after its last event or dropped. x->visitor is still there. */
+	void (*over)(void *ctx, struct exchange *x);
 };
 
 struct h1_limits {

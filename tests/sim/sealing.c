@@ -23,10 +23,10 @@ struct visitor {
 
 /* ---- the sessions that the front sees ---- */
 
-void sessions_accept(struct sessions *t, const char *identity, const struct request *r, struct exchange *x,
+void sessions_accept(struct sessions *t, const char *identity, const char *peer, const struct request *r, struct exchange *x,
 		     const struct http1_head *head)
 {
-	(void)t, (void)identity;
+	(void)t, (void)identity, (void)peer;
 	world_serve(current->w, x, r, head);
 }
 

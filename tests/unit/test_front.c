@@ -87,11 +87,12 @@ static const struct exchange_events drop_events = { .body = drop_body, .end = dr
 static char accepted_as[80];
 static struct request accepted;
 
-void sessions_accept(struct sessions *s, const char *identity, const struct request *r, struct exchange *x,
+void sessions_accept(struct sessions *s, const char *identity, const char *peer, const struct request *r, struct exchange *x,
 		     const struct http1_head *head)
 {
 	(void)s, (void)head;
 	assert_ptr_equal(x, &fake.x);
+	assert_ptr_equal(peer, visitor.peer);
 	snprintf(accepted_as, sizeof accepted_as, "%s", identity);
 	accepted = *r;
 	x->events = &drop_events;

@@ -137,7 +137,7 @@ static void send(const char *identity, struct request r)
 	struct exchange x = { 0 };
 
 	answered_code = 999;
-	sessions_accept(table, identity, &r, &x, NULL);
+	sessions_accept(table, identity, "192.0.2.1:5", &r, &x, NULL);
 }
 
 /* HELLO for a session that ends in order right away. */
@@ -286,11 +286,12 @@ static void test_ended_in_turn(void **state)
 	assert_int_equal(n_accepted, 1);
 }
 
-static void on_each(void *arg, const char *identity, const struct session *s, bool sealed)
+static void on_each(void *arg, const struct sessions_one *one)
 {
 	char *out = arg;
 
-	sprintf(out + strlen(out), "%s:%c%s ", identity, s->sid[21], sealed ? " sealed" : "");
+	sprintf(out + strlen(out), "%s:%c%s ", one->identity, one->session->sid[21], one->sealed ? " sealed" : "");
+	assert_string_equal(one->peer, "192.0.2.1:5");
 }
 
 /* Whoever was sealed once is known to be. */
