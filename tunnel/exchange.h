@@ -20,7 +20,7 @@
 
 #include "framing/http1.h"
 
-#define EXCHANGE_HEAD_MAX 4096	/* bytes of a head that we send */
+#define EXCHANGE_HEAD_MAX 4096	/* bytes of a head of our own; one that is passed on may have HTTP1_HEAD_MAX and a little more */
 #define EXCHANGE_ROOM 16384	/* usual size of one body portion, about a TLS record */
 #define EXCHANGE_ROOM_MAX 81984	/* the most that exchange_room gives */
 #define EXCHANGE_ROOM_INNER (EXCHANGE_ROOM_MAX + 256) /* what an exchange around another one asks of it */
@@ -33,14 +33,16 @@ struct exchange_head {
 	const char *method;	/* requests */
 	const char *target;	/* requests: path and query */
 	const char *host;	/* requests */
-	int status;		/* responses */
+	int status;		/* responses. 100, with HTTP/1.1, n = 0 and while there is room: "go on", and the answer's head follows */
 	const char *lines;	/* further header lines, each with CRLF */
 	const char *authorization; /* sealed requests: what is sent within the body; NULL: it is among the lines */
 	/* Another protocol is spoken in the body: requests ask for it, answers (status 101) agree to it. HTTP/1.1: Upgrade, and raw bytes
 	 * both ways until the connection ends; HTTP/2: extended CONNECT (RFC 8441). "websocket"; NULL: no. Needs streamed. */
 	const char *protocol;
 	const char *priority;	/* "u=1, i" (RFC 9218), for HTTP/2; NULL: none */
-	uint64_t length;	/* streamed: Content-Length of the body, which has exactly so many bytes; 0: not declared */
+	/* Streamed: Content-Length of the body, which has exactly so many bytes, or none where answers have none (to HEAD, 304); 0: not
+	 * declared. */
+	uint64_t length;
 	bool streamed;		/* else: complete, the first exchange_send has everything and end */
 };
 

@@ -300,7 +300,7 @@ static void on_writable(void *ctx)
 	rc = h1_output_flush(h);
 	if (rc != 0)
 		h->role->write_failed(h, rc);
-	else if (waited && h->out_len == 0 && h->state == H1_BUSY && h->out == H1_OPEN && h->x.events)
+	else if (waited && h->out_len == 0 && h->state == H1_BUSY && h->out != H1_COMPLETE && h->x.events)
 		h->x.events->writable(h->x.ctx);
 	h1_proceed(h);
 	h1_leave(h);

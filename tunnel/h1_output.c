@@ -15,6 +15,8 @@
 
 #define BIG_CHUNK_HEAD 7	/* "14040\r\n" */
 #define DRESSED_HEAD_MAX (EXCHANGE_HEAD_MAX + 16384) /* with what a proxy wants: tickets are long */
+#define LONG_HEAD_MAX (HTTP1_HEAD_MAX + 1024) /* one that is passed on, with what is added */
+#define AROUND_LINES 256	/* bytes of a head besides the texts that are given */
 #define LAST_CHUNK "\r\n0\r\n\r\n" /* the end of a chunk, and the last one */
 #define TRAILER (sizeof LAST_CHUNK - 1)
 
@@ -34,6 +36,22 @@ void h1_output_init(struct h1 *h)
 	h->head_max = h->dress ? DRESSED_HEAD_MAX : EXCHANGE_HEAD_MAX;
 	h->headroom = h->head_max + BIG_CHUNK_HEAD;
 	reserve(h, EXCHANGE_ROOM);
+}
+
+/* Makes place for a head that is longer than ours are; the n bytes of body move along. */
+static void widen(struct h1 *h, const struct exchange_head *head, size_t n)
+{
+	size_t need = AROUND_LINES + strlen(head->lines), by;
+
+	if (head->method)
+		need += strlen(head->method) + strlen(head->target) + strlen(head->host);
+	if (need <= h->head_max || h->head_max >= LONG_HEAD_MAX)
+		return;
+	by = LONG_HEAD_MAX - h->head_max;
+	h->head_max += by;
+	h->headroom += by;
+	reserve(h, h->room);
+	memmove(h->output + h->headroom, h->output + h->headroom - by, n);
 }
 
 int h1_output_flush(struct h1 *h)
@@ -70,34 +88,43 @@ static ssize_t put_request(struct h1 *h, const struct exchange_head *plain, size
 	connect = strcmp(head->method, "CONNECT") == 0;
 	is_head = strcmp(head->method, "HEAD") == 0;
 	if (head->streamed)
-		framing = HTTP1_CHUNKED;
+		framing = head->length ? HTTP1_LENGTH : HTTP1_CHUNKED;
 	else if (n == 0 && (connect || is_head || strcmp(head->method, "GET") == 0))
 		framing = HTTP1_NO_BODY;
-	h->chunked = head->streamed;
+	h->chunked = framing == HTTP1_CHUNKED;
 	http1_next(h->parser, is_head, connect);
 	return http1_request_put(h->output, h->head_max, head->method, head->target, head->host, head->lines,
-				 framing, n);
+				 framing, head->streamed ? head->length : n);
+}
+
+/* How the body of an answer ends, if it has one. */
+static enum http1_framing answer_framing(const struct h1 *h, const struct exchange_head *head)
+{
+	if (head->status == 204 || (head->status == 304 && !head->length))
+		return HTTP1_NO_BODY;
+	if (!head->streamed || head->length)
+		return HTTP1_LENGTH;
+	return h->old ? HTTP1_UNTIL_CLOSE : HTTP1_CHUNKED;
 }
 
 static ssize_t put_response(struct h1 *h, const struct exchange_head *head, size_t n)
 {
-	enum http1_framing framing = HTTP1_LENGTH;
-	char lines[EXCHANGE_HEAD_MAX];
+	static const char stays[] = "Connection: keep-alive\r\n\r\n";
+	enum http1_framing framing = answer_framing(h, head);
+	ssize_t head_n;
 
-	if (head->streamed)
-		framing = h->old ? HTTP1_UNTIL_CLOSE : HTTP1_CHUNKED;
-	if (head->status == 204 || head->status == 304) {
-		framing = HTTP1_NO_BODY;
+	if (head->status == 204 || head->status == 304)
 		h->bodyless = true;
-	}
 	h->chunked = framing == HTTP1_CHUNKED && !h->bodyless;
 	if (framing == HTTP1_UNTIL_CLOSE || h->draining)
 		h->keep = false;
-	if (!h->resumed || !h->keep)
-		return http1_response_put(h->output, EXCHANGE_HEAD_MAX, head->status, head->lines, framing, n, h->keep);
-	if (snprintf(lines, sizeof lines, "%sConnection: keep-alive\r\n", head->lines) >= (int)sizeof lines)
-		return ERROR_LIMIT;
-	return http1_response_put(h->output, EXCHANGE_HEAD_MAX, head->status, lines, framing, n, true);
+	head_n = http1_response_put(h->output, h->head_max - sizeof stays, head->status, head->lines, framing,
+				    head->streamed ? head->length : n, h->keep);
+	if (head_n > 0 && h->resumed && h->keep) {
+		memcpy(h->output + head_n - 2, stays, sizeof stays - 1);
+		head_n += (ssize_t)sizeof stays - 3;
+	}
+	return head_n;
 }
 
 /* Writes a chunk header that ends at p: its length. */
@@ -166,6 +193,25 @@ static void touched(struct h1 *h)
 		h1_interest(h);
 }
 
+/* "100 Continue"; those who speak HTTP/1.0 know none. */
+static int send_interim(struct h1 *h, int status)
+{
+	char text[64];
+	int n = snprintf(text, sizeof text, "HTTP/1.1 %d %s\r\n\r\n", status, http1_reason(status)), rc;
+
+	assert(h->out == H1_NONE && h->out_len == 0);
+	if (h->old)
+		return 0;
+	memcpy(h->output + h->headroom, text, (size_t)n);
+	h->out_pos = h->headroom;
+	h->out_len = (size_t)n;
+	rc = h1_output_flush(h);
+	if (rc != 0)
+		h->role->write_failed(h, rc);
+	touched(h);
+	return rc;
+}
+
 static int output_send(struct exchange *x, const struct exchange_head *head, size_t n, bool end)
 {
 	struct h1 *h = h1_of(x);
@@ -177,10 +223,14 @@ static int output_send(struct exchange *x, const struct exchange_head *head, siz
 		return h->state == H1_CLOSING && h->error ? h->error : ERROR_CLOSED;
 	if (h->write_error)
 		return h->write_error;
-	assert(h->out == (head ? H1_NONE : H1_OPEN) && n <= h->room && (n == 0 || h->out_len == 0));
+	if (head && head->status == 100)
+		return send_interim(h, head->status);
+	assert(h->out == (head ? H1_NONE : H1_OPEN) && n <= h->room && ((n == 0 && !head) || h->out_len == 0));
 	assert(!head || head->streamed || end);
-	if (head)
+	if (head) {
+		widen(h, head, n);
 		head_n = server ? put_response(h, head, n) : put_request(h, head, n);
+	}
 	if (head_n < 0) {
 		h1_fail(h, (int)head_n);
 		return (int)head_n;

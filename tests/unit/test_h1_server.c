@@ -126,7 +126,7 @@ static void test_http_1_0(void **state)
 	talk_tear_down();
 	talk_set_up_server(NULL, NULL);
 	talk_say("POST / HTTP/1.0\r\nConnection: Keep-Alive\r\nContent-Length: 3\r\n\r\nabc");
-	assert_string_equal(raw.in, "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n");
+	assert_string_equal(raw.in, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n");
 	assert_false(raw.eof);
 	talk_tear_down();
 }
