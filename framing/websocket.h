@@ -61,15 +61,15 @@ struct websocket_reader;
 /* masked: frames must be (the reader is a server's). message_max: bytes of one message. */
 struct websocket_reader *websocket_reader_new(bool masked, size_t message_max, const struct websocket_events *, void *ctx);
 void websocket_reader_free(struct websocket_reader *);
-/* Takes all n bytes, in pieces of any size. 0, ERROR_MALFORMED, ERROR_LIMIT (message above the cap), or what a callback returned. */
+/* Takes all n bytes, in pieces of any size. No callback may free the reader. 0, ERROR_MALFORMED, ERROR_LIMIT (message above the cap), or what a callback returned. */
 int websocket_reader_feed(struct websocket_reader *, const uint8_t *p, size_t n);
-/* The close code that says what was wrong, after feed failed. */
+/* The close code that says what was wrong, after feed failed; INTERNAL when a callback did. A failure is for good. */
 unsigned websocket_reader_code(const struct websocket_reader *);
 
-/* Writes one frame: its length, or ERROR_LIMIT. mask: 4 bytes that nobody can foresee (5.3), or NULL for a server's frame.
+/* Writes one frame: its length, or ERROR_LIMIT (cap, or a control frame above WEBSOCKET_CONTROL_MAX). mask: 4 bytes that nobody can foresee (5.3), or NULL for a server's frame.
  * out and p must not overlap. */
 ssize_t websocket_frame_put(uint8_t *out, size_t cap, enum websocket_opcode, bool fin, const uint8_t *p, size_t n, const uint8_t *mask);
-/* Writes a close frame with a code (WEBSOCKET_NO_CODE: none) and a reason of at most 123 bytes. */
+/* Writes a close frame with a code (WEBSOCKET_NO_CODE: none, nor a reason) and a reason of at most 123 bytes; ERROR_LIMIT else. */
 ssize_t websocket_close_put(uint8_t *out, size_t cap, unsigned code, const char *reason, const uint8_t *mask);
 /* May be sent or received in a close frame (7.4). */
 bool websocket_code_ok(unsigned code);
