@@ -12,7 +12,7 @@
 
 #include "framing/error.h"
 #include "tunnel/counters.h"
-#include "tunnel/h1.h"
+#include "tunnel/http.h"
 #include "tunnel/list.h"
 #include "tunnel/log.h"
 #include "tunnel/stream_tcp.h"
@@ -43,7 +43,7 @@ struct connection {
 	struct timer timer;	/* until HTTP begins */
 	int fd;			/* to look at its first bytes; the stream's */
 	struct stream *stream;
-	struct h1 *h1;
+	struct http *http;
 };
 
 struct connections {
@@ -131,7 +131,7 @@ static void connection_end(struct connection *c)
 static void connection_close(struct connection *c)
 {
 	if (c->state == CONNECTION_HTTP) {
-		h1_close(c->h1); /* closed follows */
+		http_close(c->http); /* closed follows */
 		return;
 	}
 	if (c->state != CONNECTION_CLOSED)
@@ -172,7 +172,7 @@ static void on_closed(void *ctx, int error)
 	connection_end(c);
 }
 
-static const struct h1_events h1_events = { .request = on_request, .closed = on_closed, .over = on_over };
+static const struct http_events http_events = { .request = on_request, .closed = on_closed, .over = on_over };
 
 static void on_timeout(void *ctx)
 {
@@ -189,7 +189,7 @@ static void begin_http(struct connection *c)
 {
 	timer_stop(&c->timer);
 	c->state = CONNECTION_HTTP;
-	c->h1 = h1_server(c->all->loop, c->stream, &h1_limits_default, &h1_events, c);
+	c->http = http_server(c->all->loop, c->stream, &http_limits_default, &http_events, c);
 }
 
 static void on_tls_ready(void *ctx)

@@ -39,7 +39,7 @@ static int give_body(struct h1 *h, const uint8_t *p, size_t n)
 
 static int give_end(struct h1 *h)
 {
-	h->in = H1_COMPLETE;
+	h1_in(h, COURSE_COMPLETE);
 	if (!h->x.events)
 		return ERROR_CLOSED;
 	if (h->again)
@@ -109,9 +109,9 @@ static bool may_parse(const struct h1 *h)
 {
 	if (h->role->parses == HTTP1_REQUESTS && h->state == H1_IDLE)
 		return true;
-	if (h->state != H1_BUSY || h->in == H1_COMPLETE || h->paused || holding(h))
+	if (h->state != H1_BUSY || h->messages.in == COURSE_COMPLETE || h->paused || holding(h))
 		return false;
-	return h->role->parses == HTTP1_REQUESTS || h->out != H1_NONE;
+	return h->role->parses == HTTP1_REQUESTS || h->messages.out != COURSE_NONE;
 }
 
 static void parse(struct h1 *h)
@@ -137,22 +137,21 @@ bool h1_wants_read(const struct h1 *h)
 {
 	if (h->state != H1_IDLE && h->state != H1_BUSY)
 		return false;
-	if (holding(h) || (h->paused && h->in != H1_COMPLETE))
+	if (holding(h) || (h->paused && h->messages.in != COURSE_COMPLETE))
 		return false;
 	return h->in_end < H1_INPUT;
 }
 
 bool h1_read(struct h1 *h)
 {
-	ssize_t n = stream_read(h->stream, h->input + h->in_end, H1_INPUT - h->in_end);
+	ssize_t n = stream_read(h->http.stream, h->input + h->in_end, H1_INPUT - h->in_end);
 
 	if (n > 0) {
 		/* The time for a head runs from its first byte. */
 		if (h->state == H1_IDLE && !h->fresh && !http1_busy(h->parser))
 			h->since = loop_now(h->loop);
-		h1_heard(h, (size_t)n);
+		course_heard(&h->course, (size_t)n, loop_now(h->loop));
 		h->in_end += (size_t)n;
-		h->in_last = loop_now(h->loop);
 		return true;
 	}
 	if (n == 0)
@@ -167,24 +166,23 @@ bool h1_read(struct h1 *h)
 void h1_sparse(struct h1 *h, bool on)
 {
 	h->sparse = on;
-	stream_sparse(h->stream, on);
+	stream_sparse(h->http.stream, on);
 }
 
 void h1_begin(struct h1 *h)
 {
-	h->x = (struct exchange){ .ops = &h1_output_ops };
+	h->x = (struct exchange){ .ops = &h1_output_ops, .http = &h->http };
 	h->state = H1_BUSY;
-	h->in = h->out = H1_NONE;
+	course_begin(&h->course, &h->messages, loop_now(h->loop));
 	h->paused = h->chunked = h->bodyless = h->old = h->refused = h->resumed = h->again = false;
 	h->keep = true;
-	h->in_last = h->out_last = loop_now(h->loop);
 }
 
 /* The owner's part of it, too. */
 static void tell_over(struct h1 *h)
 {
 	if (h->x.visitor && h->events->over)
-		h->events->over(h->ctx, &h->x);
+		h->events->over(h->http.ctx, &h->x);
 	h->x.visitor = NULL;
 }
 
@@ -194,7 +192,7 @@ static bool finish(struct h1 *h)
 	const struct exchange_events *events = h->x.events;
 	int rc;
 
-	if (h->state != H1_BUSY || h->in != H1_COMPLETE || h->out != H1_COMPLETE || h->out_len > 0 || h->write_error)
+	if (h->state != H1_BUSY || h->messages.in != COURSE_COMPLETE || h->messages.out != COURSE_COMPLETE || h->out_len > 0 || h->write_error)
 		return false;
 	if (h->again) {
 		rc = h1_repeat(h);
@@ -202,6 +200,7 @@ static bool finish(struct h1 *h)
 			h->role->write_failed(h, rc);
 		return false;
 	}
+	course_end(&h->course, &h->messages, loop_now(h->loop));
 	h->x.events = NULL;
 	if (events)
 		events->closed(h->x.ctx, 0);
@@ -219,7 +218,7 @@ static bool finish(struct h1 *h)
 	h->since = loop_now(h->loop);
 	h->fresh = false;
 	if (h->role->parses == HTTP1_RESPONSES)
-		h->events->idle(h->ctx);
+		h->events->idle(h->http.ctx);
 	return true;
 }
 
@@ -246,7 +245,7 @@ static void teardown(struct h1 *h)
 	}
 	tell_over(h);
 	later_cancel(h->loop, &h->later);
-	stream_close(h->stream);
+	stream_close(h->http.stream);
 	if (h->dress)
 		h->dress->ops->release(h->dress);
 	free(h->kept);
@@ -254,13 +253,13 @@ static void teardown(struct h1 *h)
 	loop_free_later(h->loop, h->input);
 	loop_free_later(h->loop, h->output);
 	loop_free_later(h->loop, h);
-	h->events->closed(h->ctx, h->error);
+	h->events->closed(h->http.ctx, h->error);
 }
 
 void h1_interest(struct h1 *h)
 {
 	if (h->state < H1_CLOSING)
-		stream_want(h->stream, h1_wants_read(h), h->out_len > 0);
+		stream_want(h->http.stream, h1_wants_read(h), h->out_len > 0);
 }
 
 void h1_enter(struct h1 *h)
@@ -300,7 +299,7 @@ static void on_writable(void *ctx)
 	rc = h1_output_flush(h);
 	if (rc != 0)
 		h->role->write_failed(h, rc);
-	else if (waited && h->out_len == 0 && h->state == H1_BUSY && h->out != H1_COMPLETE && h->x.events)
+	else if (waited && h->out_len == 0 && h->state == H1_BUSY && h->messages.out != COURSE_COMPLETE && h->x.events)
 		h->x.events->writable(h->x.ctx);
 	h1_proceed(h);
 	h1_leave(h);
@@ -331,40 +330,76 @@ static void on_later(void *ctx)
 	h1_leave(h);
 }
 
-struct h1 *h1_new(struct loop *l, struct stream *s, const struct h1_role *role, const struct h1_events *events, void *ctx)
+/* The functions of a connection */
+
+static struct h1 *h1_from(struct http *http)
+{
+	return (struct h1 *)http;
+}
+
+static struct exchange *do_exchange(struct http *http, const struct exchange_events *events, void *ctx)
+{
+	return h1_ask(h1_from(http), events, ctx);
+}
+
+static unsigned do_room(const struct http *http)
+{
+	return ((const struct h1 *)http)->state == H1_IDLE;
+}
+
+static void do_close(struct http *http)
+{
+	struct h1 *h = h1_from(http);
+
+	h1_enter(h);
+	h1_fail(h, ERROR_CLOSED);
+	h1_leave(h);
+}
+
+static void do_drain(struct http *http)
+{
+	struct h1 *h = h1_from(http);
+
+	h->draining = true;
+	loop_later(h->loop, &h->later);
+}
+
+static struct course *do_course(struct http *http)
+{
+	return &h1_from(http)->course;
+}
+
+static bool do_was_answered(const struct http *http)
+{
+	const struct h1 *h = (const struct h1 *)http;
+
+	return h->refused || h->messages.in == COURSE_COMPLETE;
+}
+
+static const struct http_ops ops = { do_exchange, do_room, do_close, do_drain, do_course, do_was_answered };
+
+struct h1 *h1_new(struct loop *l, struct stream *s, const struct h1_role *role, const struct http_events *events, void *ctx)
 {
 	struct h1 *h = calloc(1, sizeof *h);
 
 	if (!h)
 		abort();
 	h->loop = l;
-	h->stream = s;
+	h->http = (struct http){ .ops = &ops, .stream = s, .ctx = ctx };
 	h->role = role;
 	h->events = events;
-	h->ctx = ctx;
 	h->dress = s->dress;
 	s->dress = NULL;
-	h->x.ops = &h1_output_ops;
 	h->parser = http1_new(role->parses, role->parser, h);
 	h->input = malloc(H1_INPUT);
 	if (!h->input)
 		abort();
 	h1_output_init(h);
 	later_init(&h->later, on_later, h);
-	h->since = h->born = h->heard = loop_now(l);
+	h->since = loop_now(l);
+	course_init(&h->course, h->since);
 	h->fresh = true;
 	stream_attach(s, &stream_events, h);
 	return h;
 }
 
-void h1_close(struct h1 *h)
-{
-	h1_enter(h);
-	h1_fail(h, ERROR_CLOSED);
-	h1_leave(h);
-}
-
-struct stream *h1_stream(struct h1 *h)
-{
-	return h->stream;
-}

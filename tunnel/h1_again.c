@@ -43,7 +43,7 @@ int h1_look_at_answer(struct h1 *h, const struct http1_head *head)
 {
 	int rc;
 
-	if (head->status == 503 && h->events->crowded && h->events->crowded(h->ctx))
+	if (head->status == 503 && h->events->crowded && h->events->crowded(h->http.ctx))
 		return ERROR_AGAIN;
 	if (head->status != 407) {
 		h->dress->ops->accepted(h->dress, head);
@@ -70,6 +70,6 @@ int h1_repeat(struct h1 *h)
 	head.lines = head.host + strlen(head.host) + 1;
 	log_debug("http", "", "the proxy wants credentials: the request goes again with them");
 	h->again = h->refused = false;
-	h->in = H1_NONE;
+	h1_in(h, COURSE_NONE);
 	return h1_output_again(h, &head, h->kept_body);
 }

@@ -15,7 +15,7 @@ static int on_head(void *ctx, const struct http1_head *head)
 
 	if (!h->x.events)
 		return ERROR_CLOSED;
-	h->in = H1_OPEN;
+	h1_in(h, COURSE_OPEN);
 	h->refused = head->status != 200;
 	h->keep = head->keep_alive && !head->upgrade;
 	rc = h->dress ? h1_look_at_answer(h, head) : 0;
@@ -27,7 +27,7 @@ static int on_head(void *ctx, const struct http1_head *head)
 
 static void client_stray(struct h1 *h)
 {
-	if (h->in == H1_COMPLETE && h->state == H1_BUSY)
+	if (h->messages.in == COURSE_COMPLETE && h->state == H1_BUSY)
 		h->keep = false;
 	else
 		h1_fail(h, h->state == H1_IDLE ? 0 : ERROR_RESET);
@@ -41,7 +41,7 @@ static void client_eof(struct h1 *h)
 		return;
 	}
 	h->keep = false;
-	if (h->out == H1_NONE || http1_eof(h->parser) != 0 || h->in != H1_COMPLETE)
+	if (h->messages.out == COURSE_NONE || http1_eof(h->parser) != 0 || h->messages.in != COURSE_COMPLETE)
 		h1_fail(h, ERROR_RESET);
 }
 
@@ -61,7 +61,7 @@ static void client_settled(struct h1 *h)
 		h1_proceed(h);
 		h->depth--;
 	}
-	if (h->state == H1_BUSY && h->in == H1_COMPLETE && (h->out != H1_COMPLETE || h->out_len > 0))
+	if (h->state == H1_BUSY && h->messages.in == COURSE_COMPLETE && (h->messages.out != COURSE_COMPLETE || h->out_len > 0))
 		h1_fail(h, ERROR_RESET);
 }
 
@@ -77,21 +77,19 @@ static const struct h1_role client_role = {
 	.settled = client_settled,
 };
 
-struct h1 *h1_client(struct loop *l, struct stream *s, const struct h1_events *events, void *ctx)
+struct http *h1_client(struct loop *l, struct stream *s, const struct http_events *events, void *ctx)
 {
 	struct h1 *h = h1_new(l, s, &client_role, events, ctx);
 
 	h1_interest(h);
-	return h;
+	return &h->http;
 }
 
-struct exchange *h1_exchange(struct h1 *h, const struct exchange_events *events, void *ctx)
+struct exchange *h1_ask(struct h1 *h, const struct exchange_events *events, void *ctx)
 {
 	if (h->state != H1_IDLE)
 		return NULL;
 	h1_begin(h);
-	h->begun = h->last_open = loop_now(h->loop);
-	h->rested = h->fresh ? 0 : loop_now(h->loop) - h->since;
 	h->x.events = events;
 	h->x.ctx = ctx;
 	return &h->x;

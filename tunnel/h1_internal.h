@@ -4,13 +4,13 @@
  *
  *   h1.c         input, the course of an exchange, teardown
  *   h1_output.c  the four functions of an exchange; heads, chunks, writing
- *   h1_course.c  how long, how much, how silent
  *   h1_again.c   a request that a proxy refused for want of credentials, sent again
  *   h1_client.c  h1_server.c  what differs
  */
 #ifndef TUNNEL_H1_INTERNAL_H
 #define TUNNEL_H1_INTERNAL_H
 
+#include "tunnel/course.h"
 #include "tunnel/dress.h"
 #include "tunnel/h1.h"
 
@@ -23,12 +23,7 @@ enum h1_state {
 	H1_DEAD,	/* freed at the end of the turn */
 };
 
-/* One direction of the exchange in flight. */
-enum h1_message {
-	H1_NONE,	/* no head yet; -> OPEN, COMPLETE */
-	H1_OPEN,	/* -> COMPLETE */
-	H1_COMPLETE,
-};
+struct h1;
 
 struct h1_role {
 	enum http1_role parses;
@@ -43,11 +38,10 @@ struct h1_role {
 };
 
 struct h1 {
-	struct exchange x;	/* the one in flight; first. events NULL: dropped */
+	struct http http;	/* first */
+	struct exchange x;	/* the one in flight. events NULL: dropped */
 	struct loop *loop;
-	struct stream *stream;
-	const struct h1_events *events;
-	void *ctx;
+	const struct http_events *events;
 	const struct h1_role *role;
 	struct http1 *parser;
 	struct later later;	/* goes on with what exchange_* calls left to do */
@@ -55,7 +49,8 @@ struct h1 {
 	enum h1_state state;
 	int error;		/* why it closes */
 
-	enum h1_message in, out;
+	struct course_exchange messages;
+	struct course course;
 	bool keep;		/* the connection can take another exchange */
 	bool paused;
 	bool chunked;		/* our body is */
@@ -74,15 +69,6 @@ struct h1 {
 	size_t headroom, head_max, room;
 	size_t out_pos, out_len; /* not written yet */
 	int write_error;	/* client: what is left to read is still read */
-	int64_t in_last, out_last; /* progress was made */
-
-	/* client: see h1_course */
-	int64_t born, heard;	/* heard: something came, ever */
-	uint64_t in_bytes, out_bytes;
-	int64_t begun, last_open, answered; /* the exchange; its body went on then; the longest silence of the peer beside a body that was answered in the end */
-	int64_t rested;		/* between the last exchange and this one */
-	int64_t gap, quiet_before; /* the silence that ended last, and quiet before it */
-	int64_t quiet, unproven; /* longest silences that ended: and something was heard since, or not */
 
 	/* client: see h1_again */
 	struct dress *dress;	/* NULL: requests go as they are */
@@ -93,7 +79,7 @@ struct h1 {
 	unsigned repeats;	/* of this exchange */
 
 	/* server */
-	struct h1_limits limits;
+	struct http_limits limits;
 	struct timer timer;
 	int64_t since;		/* idle, or the head begun, since then */
 	bool fresh;		/* had no exchange yet */
@@ -101,7 +87,7 @@ struct h1 {
 };
 
 /* h1.c */
-struct h1 *h1_new(struct loop *, struct stream *, const struct h1_role *, const struct h1_events *, void *ctx);
+struct h1 *h1_new(struct loop *, struct stream *, const struct h1_role *, const struct http_events *, void *ctx);
 /* Closes with a code (0: in order) once nobody is on the stack. */
 void h1_fail(struct h1 *, int error);
 /* Around everything that may call up. */
@@ -122,9 +108,13 @@ void h1_interest(struct h1 *);
 int h1_on_body(void *ctx, const uint8_t *p, size_t n);
 int h1_on_end(void *ctx);
 
-/* h1_course.c: bytes came, or went, after the silence up to now. */
-void h1_heard(struct h1 *, size_t n);
-void h1_said(struct h1 *, size_t n);
+static inline void h1_in(struct h1 *h, enum course_message m)
+{
+	course_in(&h->course, &h->messages, m);
+}
+
+/* h1_client.c: an exchange on an idle connection; NULL when it is not idle. */
+struct exchange *h1_ask(struct h1 *, const struct exchange_events *, void *ctx);
 
 /* h1_again.c */
 void h1_keep_request(struct h1 *, const struct exchange_head *, size_t body);

@@ -12,6 +12,7 @@
 
 #include "framing/error.h"
 #include "tunnel/h1_internal.h"
+#include "tunnel/list.h"
 
 #define BIG_CHUNK_HEAD 7	/* "14040\r\n" */
 #define DRESSED_HEAD_MAX (EXCHANGE_HEAD_MAX + 16384) /* with what a proxy wants: tickets are long */
@@ -57,7 +58,7 @@ static void widen(struct h1 *h, const struct exchange_head *head, size_t n)
 int h1_output_flush(struct h1 *h)
 {
 	while (h->out_len > 0) {
-		ssize_t n = stream_write(h->stream, h->output + h->out_pos, h->out_len);
+		ssize_t n = stream_write(h->http.stream, h->output + h->out_pos, h->out_len);
 
 		if (n == ERROR_AGAIN)
 			return 0;
@@ -65,8 +66,7 @@ int h1_output_flush(struct h1 *h)
 			return (int)n;
 		h->out_pos += (size_t)n;
 		h->out_len -= (size_t)n;
-		h1_said(h, (size_t)n);
-		h->out_last = loop_now(h->loop);
+		course_said(&h->course, (size_t)n, loop_now(h->loop));
 	}
 	return 0;
 }
@@ -170,7 +170,7 @@ static void assemble(struct h1 *h, size_t head_n, size_t n, bool end)
 
 static struct h1 *h1_of(struct exchange *x)
 {
-	return (struct h1 *)x;
+	return list_entry(x, struct h1, x);
 }
 
 static uint8_t *output_room(struct exchange *x, size_t want, size_t *cap)
@@ -178,7 +178,7 @@ static uint8_t *output_room(struct exchange *x, size_t want, size_t *cap)
 	struct h1 *h = h1_of(x);
 
 	assert(want <= EXCHANGE_ROOM_INNER);
-	if (h->state != H1_BUSY || h->out == H1_COMPLETE || h->out_len > 0 || h->write_error)
+	if (h->state != H1_BUSY || h->messages.out == COURSE_COMPLETE || h->out_len > 0 || h->write_error)
 		return NULL;
 	if (want > h->room)
 		reserve(h, want);
@@ -199,7 +199,7 @@ static int send_interim(struct h1 *h, int status)
 	char text[64];
 	int n = snprintf(text, sizeof text, "HTTP/1.1 %d %s\r\n\r\n", status, http1_reason(status)), rc;
 
-	assert(h->out == H1_NONE && h->out_len == 0);
+	assert(h->messages.out == COURSE_NONE && h->out_len == 0);
 	if (h->old)
 		return 0;
 	memcpy(h->output + h->headroom, text, (size_t)n);
@@ -225,7 +225,7 @@ static int output_send(struct exchange *x, const struct exchange_head *head, siz
 		return h->write_error;
 	if (head && head->status == 100)
 		return send_interim(h, head->status);
-	assert(h->out == (head ? H1_NONE : H1_OPEN) && n <= h->room && ((n == 0 && !head) || h->out_len == 0));
+	assert(h->messages.out == (head ? COURSE_NONE : COURSE_OPEN) && n <= h->room && ((n == 0 && !head) || h->out_len == 0));
 	assert(!head || head->streamed || end);
 	if (head) {
 		widen(h, head, n);
@@ -238,7 +238,7 @@ static int output_send(struct exchange *x, const struct exchange_head *head, siz
 	if (head && h->dress)
 		h1_keep_request(h, head, n);
 	assemble(h, (size_t)head_n, h->bodyless ? 0 : n, end);
-	h->out = end ? H1_COMPLETE : H1_OPEN;
+	course_out(&h->course, &h->messages, end ? COURSE_COMPLETE : COURSE_OPEN);
 	rc = h1_output_flush(h);
 	if (rc != 0)
 		h->role->write_failed(h, rc);
@@ -265,7 +265,7 @@ static void output_pause(struct exchange *x, bool on)
 	if (h->state != H1_BUSY || h->paused == on)
 		return;
 	h->paused = on;
-	h->in_last = loop_now(h->loop);
+	course_excuse(&h->course, loop_now(h->loop));
 	if (!on)
 		loop_later(h->loop, &h->later);
 	touched(h);
@@ -278,7 +278,7 @@ static void output_abort(struct exchange *x)
 	x->events = NULL;
 	if (h->state != H1_BUSY)
 		return;
-	if (h->in == H1_COMPLETE && h->out == H1_COMPLETE)
+	if (h->messages.in == COURSE_COMPLETE && h->messages.out == COURSE_COMPLETE)
 		loop_later(h->loop, &h->later);
 	else
 		h1_fail(h, ERROR_CLOSED);

@@ -3,26 +3,25 @@
  * watches the time limits. Bytes of a next
  * request wait in the input buffer until the exchange before it is over.
  */
+#include <assert.h>
+#include <string.h>
+
 #include "framing/error.h"
 #include "tunnel/h1_internal.h"
 
 #define NEVER INT64_MAX
-
-const struct h1_limits h1_limits_default = {
-	.head_us = 10 * LOOP_SECOND, .idle_us = 120 * LOOP_SECOND, .body_us = 60 * LOOP_SECOND,
-};
 
 static int on_head(void *ctx, const struct http1_head *head)
 {
 	struct h1 *h = ctx;
 
 	h1_begin(h);
-	h->in = H1_OPEN;
+	h1_in(h, COURSE_OPEN);
 	h->keep = head->keep_alive;
 	h->old = head->minor == 0;
 	h->resumed = h->old && h->keep;
 	h->bodyless = http1_is(head->method, "HEAD");
-	h->events->request(h->ctx, &h->x, head);
+	h->events->request(h->http.ctx, &h->x, head);
 	if (!h->x.events)
 		h1_fail(h, ERROR_CLOSED);
 	return h->state == H1_BUSY ? 0 : ERROR_CLOSED;
@@ -45,9 +44,9 @@ static void server_malformed(struct h1 *h, int error)
 		return;
 	}
 	h1_begin(h);
-	h->in = H1_COMPLETE;
+	h1_in(h, COURSE_COMPLETE);
 	h->keep = h->old = h->resumed = h->bodyless = false;
-	h->events->request(h->ctx, &h->x, &nothing);
+	h->events->request(h->http.ctx, &h->x, &nothing);
 	if (!h->x.events)
 		h1_fail(h, error);
 }
@@ -67,10 +66,10 @@ static int64_t deadline(const struct h1 *h)
 
 	if (h->state == H1_IDLE)
 		return h->since + (h->fresh || http1_busy(h->parser) ? h->limits.head_us : h->limits.idle_us);
-	if (h->state == H1_BUSY && h->in == H1_OPEN && !h->paused)
-		at = h->in_last + h->limits.body_us;
-	if (h->out_len > 0 && h->out_last + h->limits.body_us < at)
-		at = h->out_last + h->limits.body_us;
+	if (h->state == H1_BUSY && h->messages.in == COURSE_OPEN && !h->paused)
+		at = h->course.in_last + h->limits.body_us;
+	if (h->out_len > 0 && h->course.out_last + h->limits.body_us < at)
+		at = h->course.out_last + h->limits.body_us;
 	return at;
 }
 
@@ -114,8 +113,8 @@ static const struct h1_role server_role = {
 	.settled = server_settled,
 };
 
-struct h1 *h1_server(struct loop *l, struct stream *s, const struct h1_limits *limits, const struct h1_events *events,
-		     void *ctx)
+struct http *h1_server(struct loop *l, struct stream *s, const struct http_limits *limits, const struct http_events *events,
+		       void *ctx)
 {
 	struct h1 *h = h1_new(l, s, &server_role, events, ctx);
 
@@ -123,11 +122,15 @@ struct h1 *h1_server(struct loop *l, struct stream *s, const struct h1_limits *l
 	timer_init(&h->timer, l, on_timer, h);
 	watch(h);
 	h1_interest(h);
-	return h;
+	return &h->http;
 }
 
-void h1_drain(struct h1 *h)
+void h1_first(struct http *http, const uint8_t *p, size_t n)
 {
-	h->draining = true;
+	struct h1 *h = (struct h1 *)http;
+
+	assert(h->in_end == 0 && n <= H1_INPUT);
+	memcpy(h->input, p, n);
+	h->in_end = n;
 	loop_later(h->loop, &h->later);
 }

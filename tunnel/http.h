@@ -6,7 +6,7 @@
 #ifndef TUNNEL_HTTP_H
 #define TUNNEL_HTTP_H
 
-#include "tunnel/cuts.h"
+#include "tunnel/course.h"
 #include "tunnel/exchange.h"
 #include "tunnel/loop.h"
 #include "tunnel/stream.h"
@@ -36,7 +36,9 @@ struct http_limits {
 	int64_t idle_us;	/* server: time between exchanges before the connection is closed */
 	int64_t body_us;	/* server: the longest silence within a request body */
 };
-extern const struct http_limits http_limits_default;	/* 10 s, 120 s, 60 s */
+static const struct http_limits http_limits_default = {
+	.head_us = 10 * LOOP_SECOND, .idle_us = 120 * LOOP_SECOND, .body_us = 60 * LOOP_SECOND,
+};
 
 struct http;
 
@@ -45,8 +47,8 @@ struct http_ops {
 	unsigned (*room)(const struct http *);
 	void (*close)(struct http *);
 	void (*drain)(struct http *);
-	/* What is known of how it lives, see below. */
-	const struct course *(*course)(const struct http *);
+	/* Client: what is known of how it lives, see below. */
+	struct course *(*course)(struct http *);
 	bool (*was_answered)(const struct http *);
 };
 
@@ -80,7 +82,7 @@ static inline struct stream *http_stream(const struct http *h) { return h->strea
 /* Client: the ctx of the connection under an exchange. */
 static inline void *http_owner(const struct exchange *x) { return x->http->ctx; }
 /* Client: how the connection lives (course.h). */
-static inline const struct course *http_course(const struct http *h) { return h->ops->course(h); }
+static inline struct course *http_course(struct http *h) { return h->ops->course(h); }
 /* An exchange got a whole answer, or one with another status than 200: the connection ends for that reason, if it does. */
 static inline bool http_was_answered(const struct http *h) { return h->ops->was_answered(h); }
 

@@ -168,7 +168,7 @@ static bool is_stale(const struct pool *p, const struct member *m)
 
 	if (m->state != MEMBER_FREE)
 		return false;
-	h1_course(m->h, &now);
+	course_now(http_course(m->http), loop_now(p->loop), &now);
 	return m->spent || m->exchanges >= EXCHANGES_MAX || (m->exchanges && pool_is_hushed(p)) || loop_now(p->loop) - m->since >= idle_limit(p) ||
 	       cuts_half(p->cuts, &now);
 }
@@ -195,7 +195,7 @@ static void on_idle(void *ctx)
 	m->pool->crowded = 0;
 	set_free(m->pool, m);
 	if (is_stale(m->pool, m))
-		h1_close(m->h);
+		http_close(m->http);
 	else
 		pool_tell_available(m->pool);
 }
@@ -203,7 +203,7 @@ static void on_idle(void *ctx)
 /* In the middle of an exchange, and not by ourselves. */
 static bool is_cut(const struct member *m, int error)
 {
-	if ((m->user && m->user->leaving) || (m->h && h1_was_answered(m->h)))
+	if ((m->user && m->user->leaving) || (m->http && http_was_answered(m->http)))
 		return false;
 	return m->state == MEMBER_USED && (error == ERROR_RESET || error == ERROR_EOF || error == ERROR_TIMEOUT);
 }
@@ -244,11 +244,11 @@ static bool on_crowded(void *ctx)
 	return m->pool && pool_is_crowded(m->pool, m);
 }
 
-static const struct h1_events connection_events = { .idle = on_idle, .closed = on_closed, .crowded = on_crowded };
+static const struct http_events connection_events = { .idle = on_idle, .closed = on_closed, .crowded = on_crowded };
 
 void pool_stands(struct pool *p, struct member *m, struct stream *s)
 {
-	m->h = h1_client(p->loop, s, &connection_events, m);
+	m->http = http_client(p->loop, s, &connection_events, m);
 	set_free(p, m);
 	if (pool_standing(p) > p->peak)
 		p->peak = pool_standing(p);
@@ -262,7 +262,7 @@ static void on_expiry(void *ctx)
 	for (struct member *m = p->members, *next; m; m = next) {
 		next = m->next;
 		if (is_stale(p, m))
-			h1_close(m->h);
+			http_close(m->http);
 		else if (m->state == MEMBER_FREE)
 			timer_sooner(&p->expiry, m->since + idle_limit(p));
 	}
@@ -302,8 +302,8 @@ void pool_free(struct pool *p)
 		m->pool = NULL;
 		if (m->dial)
 			p->dialler->cancel(m->dial);
-		if (m->h)
-			h1_close(m->h);
+		if (m->http)
+			http_close(m->http);
 		loop_free_later(p->loop, m);
 	}
 	loop_free_later(p->loop, p);
@@ -335,7 +335,7 @@ void pool_renew(struct pool *p)
 	for (struct member *m = p->members, *next; m; m = next) {
 		next = m->next;
 		if (m->state == MEMBER_FREE)
-			h1_close(m->h);
+			http_close(m->http);
 	}
 }
 
@@ -377,7 +377,7 @@ struct exchange *pool_exchange(struct pool_user *u, const struct exchange_events
 		for (struct member *m = p->members; m && !x; m = m->next) {
 			if (m->state != MEMBER_FREE || is_stale(p, m))
 				continue;
-			x = h1_exchange(m->h, events, asker);
+			x = http_exchange(m->http, events, asker);
 			if (!x)
 				continue;
 			m->state = MEMBER_USED;

@@ -37,14 +37,12 @@ void pool_tell_learned(struct pool *p)
 
 static struct member *member_of(const struct exchange *x)
 {
-	while (x->inner)
-		x = x->inner;
-	return h1_owner(x);
+	return http_owner(x);
 }
 
 bool pool_is_plain(const struct exchange *x)
 {
-	return h1_stream(member_of(x)->h)->plain;
+	return http_stream(x->http)->plain;
 }
 
 void pool_survived(struct member *m, bool over)
@@ -53,7 +51,7 @@ void pool_survived(struct member *m, bool over)
 
 	if (m->old)
 		return;
-	h1_survived(m->h, &stood);
+	course_survived(http_course(m->http), &stood);
 	if (!over) {
 		stood.age_us -= stood.age_us / 8;
 		stood.bytes -= stood.bytes / 8;
@@ -80,7 +78,7 @@ void pool_was_cut(struct member *m)
 	if (m->noted)
 		return;
 	m->noted = m->spent = true;
-	h1_cut(m->h, &now, &stood);
+	course_cut(http_course(m->http), at, &now, &stood);
 	keep_before(m->pool);
 	cuts_survived(c, &stood);
 	if (cuts_note(c, &now, at)) {
@@ -123,7 +121,7 @@ void pool_note_idle(const struct exchange *x, int64_t idle_us)
 		return;
 	before = *m->pool->cuts;
 	keep_before(m->pool);
-	h1_disown(m->h);	/* that it stood this silence means nothing */
+	course_disown(http_course(m->http));	/* that it stood this silence means nothing */
 	if (cuts_note_idle(m->pool->cuts, idle_us, loop_now(m->pool->loop))) {
 		say_learned(&before, m->pool->cuts);
 		pool_tell_learned(m->pool);
@@ -139,7 +137,7 @@ bool pool_is_worn(const struct exchange *x)
 		return false;
 	pool_survived(m, false);
 	cuts_relax(m->pool->cuts, loop_now(m->pool->loop));
-	h1_course(m->h, &now);
+	course_now(http_course(m->http), loop_now(m->pool->loop), &now);
 	return m->spent || cuts_due(m->pool->cuts, &now);
 }
 
@@ -150,7 +148,7 @@ int64_t pool_left_us(const struct exchange *x)
 
 	if (!m->pool)
 		return INT64_MAX;
-	h1_course(m->h, &now);
+	course_now(http_course(m->http), loop_now(m->pool->loop), &now);
 	return cuts_left_us(m->pool->cuts, &now);
 }
 
@@ -164,7 +162,7 @@ bool pool_was_hushed(struct member *m, int error)
 	int64_t now = loop_now(p->loop);
 	bool ended = error == ERROR_EOF || error == ERROR_RESET;
 
-	if (m->state == MEMBER_USED && (m->exchanges < 2 || !ended || h1_was_answered(m->h)))
+	if (m->state == MEMBER_USED && (m->exchanges < 2 || !ended || http_was_answered(m->http)))
 		return false;
 	if (m->state == MEMBER_FREE && (m->exchanges == 0 || (error && !ended)))
 		return false;

@@ -26,7 +26,7 @@
 static bool heard_since(const struct pool *p, int64_t us)
 {
 	for (const struct member *m = p->members; m; m = m->next)
-		if (m->state != MEMBER_DIALLING && h1_heard_us(m->h) >= us)
+		if (m->state != MEMBER_DIALLING && http_course(m->http)->heard >= us)
 			return true;
 	return false;
 }

@@ -5,7 +5,7 @@
 #ifndef TUNNEL_POOL_INTERNAL_H
 #define TUNNEL_POOL_INTERNAL_H
 
-#include "tunnel/h1.h"
+#include "tunnel/http.h"
 #include "tunnel/pool.h"
 
 #define POOL_WAITERS_MAX (4 * POOL_LIMIT_MAX)
@@ -23,7 +23,7 @@ struct member {
 	struct pool_user *user;	/* of USED; NULL: it has left */
 	enum member_state state;
 	struct dial *dial;
-	struct h1 *h;
+	struct http *http;
 	int64_t since;		/* free, or being dialled, since */
 	unsigned exchanges;
 	bool silent;		/* being dialled: so were all that stand, when it had taken too long */

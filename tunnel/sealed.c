@@ -428,7 +428,7 @@ static struct sealed *sealed_new(struct loop *loop, struct seal *seal, struct ex
 
 	if (!s)
 		abort();
-	s->x = (struct exchange){ .ops = &sealed_ops, .events = inner->events, .ctx = inner->ctx, .inner = inner,
+	s->x = (struct exchange){ .ops = &sealed_ops, .events = inner->events, .ctx = inner->ctx, .inner = inner, .http = inner->http,
 				  .overhead = OVERHEAD };
 	s->loop = loop;
 	s->seal = seal_keep(seal);

@@ -1,5 +1,5 @@
 // links: tests/fuzz/play.c tests/lib/stream_mem.c framing/*.c tunnel/*.c
-/* libs: -lev -lhttp_parser -lssl -lcrypto -lconfuse -lcares -lm */
+/* libs: -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
 /*
  * A helper that knows its token and means harm, against a session of the server: the
  * input is a script of requests, pieces of bodies, waits, cuts and what targets do. Each
@@ -26,7 +26,7 @@ struct world;
 struct conn {
 	struct world *w;
 	struct stream *near;	/* the helper's end; NULL: closed */
-	struct h1 *h1;		/* the server's; NULL: closed */
+	struct http *http;		/* the server's; NULL: closed */
 	bool streaming;		/* a chunked request body is open */
 	unsigned carrier;
 };
@@ -125,10 +125,10 @@ static void on_h1_closed(void *ctx, int error)
 	struct conn *c = ctx;
 
 	(void)error;
-	c->h1 = NULL;
+	c->http = NULL;
 }
 
-static const struct h1_events h1_events = { .request = on_request, .idle = no_idle, .closed = on_h1_closed };
+static const struct http_events http_events = { .request = on_request, .idle = no_idle, .closed = on_h1_closed };
 
 /* ---- helper ---- */
 
@@ -164,14 +164,14 @@ static void dial(struct conn *c, unsigned how)
 	struct stream_mem_options o = stream_mem_plain;
 	struct stream *far;
 
-	if (c->near || c->h1)
+	if (c->near || c->http)
 		return;
 	o.delay_us = LOOP_MS;
 	o.buffer = how & 1 ? 2000 : 1 << 20;
 	stream_mem_pair(c->w->loop, &c->near, &far, &o);
 	stream_attach(c->near, &near_events, c);
 	stream_want(c->near, true, false);
-	c->h1 = h1_server(c->w->loop, far, &h1_limits_default, &h1_events, c);
+	c->http = h1_server(c->w->loop, far, &http_limits_default, &http_events, c);
 }
 
 static void send_text(struct conn *c, const char *text)
@@ -336,8 +336,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	session_free(w->session);
 	for (unsigned i = 0; i < CONNS; i++) {
 		hang_up(&w->conn[i]);
-		if (w->conn[i].h1)
-			h1_close(w->conn[i].h1);
+		if (w->conn[i].http)
+			http_close(w->conn[i].http);
 	}
 	loop_advance(w->loop, loop_now(w->loop) + LOOP_SECOND);
 	packet_pool_free(w->pool);

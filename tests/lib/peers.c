@@ -49,7 +49,7 @@ static void on_closed(void *ctx, int error)
 	peers_open--;
 }
 
-static const struct h1_events events = { .request = on_request, .closed = on_closed };
+static const struct http_events events = { .request = on_request, .closed = on_closed };
 
 struct stream *peers_connect(struct loop *loop)
 {
@@ -59,7 +59,7 @@ struct stream *peers_connect(struct loop *loop)
 	assert(peers_made <= PEERS_MAX);
 	stream_mem_pair(loop, &near, &far, NULL);
 	peers_open++;
-	p->h = h1_server(loop, far, &h1_limits_default, &events, p);
+	p->h = h1_server(loop, far, &http_limits_default, &events, p);
 	return near;
 }
 
@@ -76,7 +76,7 @@ void peers_close(void)
 {
 	for (unsigned i = 0; i < peers_made; i++)
 		if (peers[i].h)
-			h1_close(peers[i].h);
+			http_close(peers[i].h);
 }
 
 void peers_forget(void)

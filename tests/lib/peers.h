@@ -10,7 +10,7 @@
 #define PEERS_MAX 64
 
 struct peer {
-	struct h1 *h;		/* NULL: closed */
+	struct http *h;		/* NULL: closed */
 	struct exchange *x;	/* NULL: nothing is asked */
 	bool old;		/* answers as if it would not keep the connection */
 };

@@ -60,7 +60,7 @@ static int act(struct party *p, enum moment m)
 		p->x = NULL;
 		break;
 	case DO_CLOSE:
-		h1_close(p->h);
+		http_close(p->h);
 		break;
 	case DO_PAUSE:
 		if (p->x)
@@ -69,7 +69,7 @@ static int act(struct party *p, enum moment m)
 		break;
 	case DO_DRAIN:
 		if (p->server)
-			h1_drain(p->h);
+			http_drain(p->h);
 		break;
 	case DO_FAIL:
 		return ERROR_HTTP;
@@ -186,12 +186,12 @@ static void on_over(void *ctx, int error)
 	p->h = NULL;
 }
 
-static const struct h1_events h1_events = { .request = on_request, .idle = on_idle, .closed = on_over };
+static const struct http_events http_events = { .request = on_request, .idle = on_idle, .closed = on_over };
 
 void talk_ask(struct party *p)
 {
 	begin(p);
-	p->x = h1_exchange(p->h, &talk_exchange_events, p);
+	p->x = http_exchange(p->h, &talk_exchange_events, p);
 	assert_non_null(p->x);
 	if (p->around)
 		p->x = p->around(p->x);
@@ -228,8 +228,8 @@ void talk_set_up_pair(const struct stream_mem_options *o)
 
 	set_up();
 	stream_mem_pair(talk.loop, &a, &b, o);
-	talk.client.h = h1_client(talk.loop, a, &h1_events, &talk.client);
-	talk.server.h = h1_server(talk.loop, b, &h1_limits_default, &h1_events, &talk.server);
+	talk.client.h = h1_client(talk.loop, a, &http_events, &talk.client);
+	talk.server.h = h1_server(talk.loop, b, &http_limits_default, &http_events, &talk.server);
 }
 
 void talk_set_up_client(const struct stream_mem_options *o)
@@ -241,29 +241,29 @@ void talk_set_up_client(const struct stream_mem_options *o)
 	raw_attach(b);
 	a->dress = talk.dress;
 	talk.dress = NULL;
-	talk.client.h = h1_client(talk.loop, a, &h1_events, &talk.client);
+	talk.client.h = h1_client(talk.loop, a, &http_events, &talk.client);
 	talk.client.lax = true;
 }
 
-void talk_set_up_server(const struct h1_limits *limits, const struct stream_mem_options *o)
+void talk_set_up_server(const struct http_limits *limits, const struct stream_mem_options *o)
 {
 	struct stream *a, *b;
 
 	set_up();
 	stream_mem_pair(talk.loop, &a, &b, o);
 	raw_attach(b);
-	talk.server.h = h1_server(talk.loop, a, limits ? limits : &h1_limits_default, &h1_events, &talk.server);
+	talk.server.h = h1_server(talk.loop, a, limits ? limits : &http_limits_default, &http_events, &talk.server);
 	talk.server.lax = true;
 }
 
 void talk_tear_down(void)
 {
 	if (talk.client.h) {
-		h1_close(talk.client.h);
+		http_close(talk.client.h);
 		assert_null(talk.client.h);
 	}
 	if (talk.server.h) {
-		h1_close(talk.server.h);
+		http_close(talk.server.h);
 		assert_null(talk.server.h);
 	}
 	raw_close();

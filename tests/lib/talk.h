@@ -18,7 +18,7 @@ enum action { DO_NOTHING, DO_ABORT, DO_CLOSE, DO_PAUSE, DO_FAIL, DO_DRAIN, ACTIO
 
 /* One side: the connection and what is done with its exchanges. */
 struct party {
-	struct h1 *h;
+	struct http *h;
 	struct exchange *x;
 	bool server;
 
@@ -55,7 +55,7 @@ extern const struct exchange_events talk_exchange_events;	/* of a party, which i
 /* Both engines; or one and raw, which then does not compare the body. NULL: the default limits, the plain stream. */
 void talk_set_up_pair(const struct stream_mem_options *);
 void talk_set_up_client(const struct stream_mem_options *);
-void talk_set_up_server(const struct h1_limits *, const struct stream_mem_options *);
+void talk_set_up_server(const struct http_limits *, const struct stream_mem_options *);
 /* Closes what stands; after it each connection must have ended exactly once. */
 void talk_tear_down(void);
 

@@ -147,7 +147,7 @@ static void server_closed(void *ctx, int error)
 	(void)ctx, (void)error;
 }
 
-static const struct h1_events h1_events = { .request = on_request, .idle = nothing, .closed = server_closed };
+static const struct http_events http_events = { .request = on_request, .idle = nothing, .closed = server_closed };
 static const struct session_events session_events = { 0 };
 
 /* ---- the script ---- */
@@ -213,7 +213,7 @@ struct conn *asker_ask(struct asker *rig, unsigned i, const char *query, const c
 	stream_mem_pair(rig->loop, &c->near, &far, &o);
 	stream_attach(c->near, &near_events, c);
 	stream_want(c->near, true, false);
-	h1_server(rig->loop, far, &h1_limits_default, &h1_events, rig);
+	h1_server(rig->loop, far, &http_limits_default, &http_events, rig);
 	snprintf(head, sizeof head,
 		 "POST /v1/AAAAAAAAAAAAAAAAAAAAAA?%s&e=0000000000000001 HTTP/1.%d\r\nHost: h\r\nVia: 1.1 a\r\n%s\r\n"
 		 "vIA: 1.0 b (\xe9)\r\n\r\n", query, minor, framing);

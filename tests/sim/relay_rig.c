@@ -127,14 +127,14 @@ static void server_closed(void *ctx, int error)
 	r->n_servers--;
 }
 
-static const struct h1_events server_events = { .request = on_request, .idle = ignore, .closed = server_closed };
+static const struct http_events server_events = { .request = on_request, .idle = ignore, .closed = server_closed };
 
 static void on_accept(void *ctx, struct stream *s)
 {
 	struct rig *r = ctx;
 
 	r->n_servers++;
-	h1_server(r->loop, s, &h1_limits_default, &server_events, r);
+	h1_server(r->loop, s, &http_limits_default, &server_events, r);
 }
 
 /* ---- helper ---- */
@@ -179,7 +179,7 @@ static const struct exchange_events call_events = { call_head, call_body, call_e
 void rig_call_again(struct call *c)
 {
 	struct exchange_head head = { .method = "POST", .target = "/x", .host = "test", .lines = "" };
-	struct exchange *x = h1_exchange(c->h1, &call_events, c);
+	struct exchange *x = http_exchange(c->http, &call_events, c);
 
 	assert_non_null(x);
 	memset(&c->in, 0, sizeof c->in);
@@ -204,10 +204,10 @@ static void call_over(void *ctx, int error)
 	(void)error;
 	c->connection_over = true;
 	c->over_at = loop_now(c->rig->loop);
-	c->h1 = NULL;
+	c->http = NULL;
 }
 
-static const struct h1_events client_events = { .idle = call_idle, .closed = call_over };
+static const struct http_events client_events = { .idle = call_idle, .closed = call_over };
 
 static void on_dialled(void *ctx, struct stream *s, int error, const char *why)
 {
@@ -218,7 +218,7 @@ static void on_dialled(void *ctx, struct stream *s, int error, const char *why)
 	c->refused = !s;
 	if (!s)
 		return;
-	c->h1 = h1_client(c->rig->loop, s, &client_events, c);
+	c->http = h1_client(c->rig->loop, s, &client_events, c);
 	rig_call_again(c);
 }
 
@@ -252,8 +252,8 @@ struct rig *rig_new(void)
 void rig_free(struct rig *r)
 {
 	for (unsigned i = 0; i < CALLS; i++)
-		if (r->call[i].h1)
-			h1_close(r->call[i].h1);
+		if (r->call[i].http)
+			http_close(r->call[i].http);
 	relay_free(r->relay);
 	loop_advance(r->loop, loop_now(r->loop) + LOOP_SECOND);
 	assert_int_equal(r->n_servers, 0);	/* none is left over */

@@ -48,7 +48,7 @@ struct seat {			/* an exchange at the server */
 
 struct call {			/* an exchange of the helper, with its own connection */
 	struct rig *rig;
-	struct h1 *h1;
+	struct http *http;
 	struct sender out;
 	struct arrivals in;
 	int status, minor, error;

@@ -1,5 +1,5 @@
-// links: tests/sim/relay.c tests/sim/relay_way.c tests/sim/relay_flow.c tests/sim/relay_dress.c tests/sim/relay_rig.c tests/lib/stream_mem.c framing/*.c tunnel/h1*.c tunnel/loop.c tunnel/log.c tunnel/counters.c
-/* libs: -lev -lhttp_parser -lm */
+// links: tests/sim/relay.c tests/sim/relay_way.c tests/sim/relay_flow.c tests/sim/relay_dress.c tests/sim/relay_rig.c tests/lib/stream_mem.c framing/*.c tunnel/h1*.c tunnel/course.c tunnel/loop.c tunnel/log.c tunnel/counters.c
+/* libs: -lev -lhttp_parser -lnghttp2 -lm */
 /*
  * The relay does what its switches say: the real HTTP engines on both sides, bodies in pieces,
  * and when each piece came.
@@ -284,8 +284,8 @@ static void refuses_connections(void **state)
 	assert_int_equal(n.refused, 1);
 	assert_true(r->call[2].refused);
 	rig_run(r, 10 * LOOP_SECOND);
-	h1_close(r->call[0].h1);
-	r->call[0].h1 = NULL;
+	http_close(r->call[0].http);
+	r->call[0].http = NULL;
 	rig_run(r, LOOP_SECOND);
 	assert_true(rig_call(r, 3) != NULL);
 	rig_run(r, 10 * LOOP_SECOND);

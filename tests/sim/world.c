@@ -115,7 +115,7 @@ static void unused_idle(void *ctx)
 	(void)ctx;
 }
 
-static const struct h1_events h1_events = { .request = on_request, .idle = unused_idle, .closed = on_closed };
+static const struct http_events http_events = { .request = on_request, .idle = unused_idle, .closed = on_closed };
 
 void world_accept(void *ctx, struct stream *s)
 {
@@ -124,7 +124,7 @@ void world_accept(void *ctx, struct stream *s)
 
 	c->w = w;
 	list_append(&w->connections, &c->link);
-	c->h1 = h1_server(w->loop, s, &h1_limits_default, &h1_events, c);
+	c->http = h1_server(w->loop, s, &http_limits_default, &http_events, c);
 }
 
 void world_cut(struct world *w)
@@ -133,14 +133,14 @@ void world_cut(struct world *w)
 
 	for (struct link *l = w->connections.next; l != &w->connections; l = next) {
 		next = l->next;
-		stream_mem_cut(h1_stream(list_entry(l, struct connection, link)->h1));
+		stream_mem_cut(http_stream(list_entry(l, struct connection, link)->http));
 	}
 }
 
 void world_stall(struct world *w, bool on)
 {
 	for (struct link *l = w->connections.next; l != &w->connections; l = l->next) {
-		struct stream *s = h1_stream(list_entry(l, struct connection, link)->h1);
+		struct stream *s = http_stream(list_entry(l, struct connection, link)->http);
 
 		stream_mem_stall(s, on);
 		stream_mem_stall(stream_mem_peer(s), on);
@@ -309,7 +309,7 @@ void world_free(struct world *w)
 	for (unsigned i = 0; i < WORLD_SESSIONS; i++)
 		session_free(w->server[i].session);
 	while (!list_empty(&w->connections))
-		h1_close(list_entry(w->connections.next, struct connection, link)->h1);
+		http_close(list_entry(w->connections.next, struct connection, link)->http);
 	if (w->front_over)
 		w->front_over(w->front_ctx);
 	loop_advance(w->loop, loop_now(w->loop) + LOOP_SECOND);

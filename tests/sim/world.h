@@ -81,7 +81,7 @@ struct server_session {
 struct connection {
 	struct link link;
 	struct world *w;
-	struct h1 *h1;
+	struct http *http;
 };
 
 struct world {

@@ -1,4 +1,4 @@
-/* links: tunnel/h1.c tunnel/h1_again.c tunnel/h1_course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/talk.c tests/lib/raw.c tests/lib/stream_mem.c */
+/* links: tunnel/h1.c tunnel/h1_again.c tunnel/course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/talk.c tests/lib/raw.c tests/lib/stream_mem.c */
 /* libs: -lev -lhttp_parser */
 /* The HTTP/1.1 engine in both roles against itself over a stream in memory: many exchanges on one connection,
  * big portions, full buffers both ways, pauses. */
@@ -21,7 +21,7 @@ static void test_complete(void **state)
 	talk.server.total = 700;
 	for (int i = 1; i <= 3; i++) {
 		talk_ask(&talk.client);
-		assert_null(h1_exchange(talk.client.h, &talk_exchange_events, &talk.client));
+		assert_null(http_exchange(talk.client.h, &talk_exchange_events, &talk.client));
 		talk_settle();
 		assert_int_equal(talk.client.closed, i);
 		assert_int_equal(talk.client.error, 0);
@@ -33,7 +33,7 @@ static void test_complete(void **state)
 		assert_int_equal(talk.server.ends, i);
 		assert_int_equal(talk.server.idles, 0);
 	}
-	assert_non_null(h1_stream(talk.client.h));
+	assert_non_null(http_stream(talk.client.h));
 	talk_tear_down();
 	assert_int_equal(talk.client.over_error, ERROR_CLOSED);
 	assert_int_equal(talk.client.over, 1);

@@ -1,4 +1,4 @@
-/* links: tunnel/h1.c tunnel/h1_again.c tunnel/h1_course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/talk.c tests/lib/raw.c tests/lib/stream_mem.c */
+/* links: tunnel/h1.c tunnel/h1_again.c tunnel/course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/talk.c tests/lib/raw.c tests/lib/stream_mem.c */
 /* libs: -lev -lhttp_parser */
 /* The HTTP/1.1 engine in both roles against itself: cut behind every byte, every call made from every event, and
  * a thousand runs by chance. */
@@ -108,7 +108,7 @@ static void poke(struct party *p)
 		break;
 	case 2:
 		if (p->h && chance(30) == 0)
-			h1_close(p->h);
+			http_close(p->h);
 		break;
 	case 3:
 		p->when = (enum moment)chance(MOMENTS);

@@ -1,4 +1,4 @@
-/* links: tunnel/h1.c tunnel/h1_again.c tunnel/h1_course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/talk.c tests/lib/raw.c tests/lib/stream_mem.c */
+/* links: tunnel/h1.c tunnel/h1_again.c tunnel/course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/talk.c tests/lib/raw.c tests/lib/stream_mem.c */
 /* libs: -lev -lhttp_parser */
 /* The HTTP/1.1 engine as server: its deadlines, and the ways to end a connection in order. */
 #include <setjmp.h>
@@ -17,7 +17,7 @@ static void wait_s(int64_t seconds)
 
 static void test_limits(void **state)
 {
-	struct h1_limits l = { .head_us = 10 * LOOP_SECOND, .idle_us = 100 * LOOP_SECOND, .body_us = 40 * LOOP_SECOND };
+	struct http_limits l = { .head_us = 10 * LOOP_SECOND, .idle_us = 100 * LOOP_SECOND, .body_us = 40 * LOOP_SECOND };
 
 	(void)state;
 	/* A connection that says nothing. */
@@ -133,7 +133,7 @@ static void test_drain(void **state)
 	(void)state;
 	talk_set_up_server(NULL, NULL);
 	talk_say(TALK_REQUEST);
-	h1_drain(talk.server.h);
+	http_drain(talk.server.h);
 	talk_settle();
 	assert_int_equal(talk.server.over, 1);
 	assert_int_equal(talk.server.over_error, 0);
@@ -141,7 +141,7 @@ static void test_drain(void **state)
 	talk_set_up_server(NULL, NULL);
 	talk.server.hold = true;
 	talk_say(TALK_REQUEST);
-	h1_drain(talk.server.h);
+	http_drain(talk.server.h);
 	talk_settle();
 	assert_int_equal(talk.server.over, 0);
 	talk.server.hold = false;
@@ -153,7 +153,7 @@ static void test_drain(void **state)
 	talk_tear_down();
 	talk_set_up_server(NULL, NULL);	/* half a head: that request is still taken */
 	talk_say("GET / HT");
-	h1_drain(talk.server.h);
+	http_drain(talk.server.h);
 	talk_run(1);
 	assert_int_equal(talk.server.over, 0);
 	talk_tear_down();

@@ -1,5 +1,5 @@
-/* links: tunnel/pool.c tunnel/pool_dial.c tunnel/pool_cuts.c tunnel/cuts.c tunnel/h1.c tunnel/h1_again.c tunnel/h1_course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/stream_mem.c tests/lib/peers.c */
-/* libs: -lev -lhttp_parser */
+/* links: tunnel/pool.c tunnel/pool_dial.c tunnel/pool_cuts.c tunnel/http.c tunnel/h2*.c tunnel/cuts.c tunnel/h1.c tunnel/h1_again.c tunnel/course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/stream_mem.c tests/lib/peers.c */
+/* libs: -lev -lhttp_parser -lnghttp2 */
 /*
  * The pool with a dialler that takes 10 ms and succeeds or fails as told, against real h1
  * servers that answer when told.
@@ -320,7 +320,7 @@ static void test_ahead(void **state)
 	assert_int_equal(started, 6);
 	assert_int_equal(pool_open_count(pool), 6);
 	/* A connection that breaks while in use is replaced; one that only grew old is not. */
-	h1_close(peers[0].h);
+	http_close(peers[0].h);
 	run_ms(20);
 	assert_int_equal(started, 7);
 	assert_int_equal(pool_free_count(pool), 1);
@@ -369,7 +369,7 @@ static void one_and_gone(unsigned peer)
 	one();
 	run_ms(1);
 	if (peers[peer].h)
-		h1_close(peers[peer].h);
+		http_close(peers[peer].h);
 	run_ms(1);
 }
 

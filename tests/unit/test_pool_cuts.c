@@ -1,5 +1,5 @@
-/* links: tunnel/pool.c tunnel/pool_dial.c tunnel/pool_cuts.c tunnel/cuts.c tunnel/h1.c tunnel/h1_again.c tunnel/h1_course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/stream_mem.c tests/lib/peers.c tests/lib/takers.c */
-/* libs: -lev -lhttp_parser */
+/* links: tunnel/pool.c tunnel/pool_dial.c tunnel/pool_cuts.c tunnel/http.c tunnel/h2*.c tunnel/cuts.c tunnel/h1.c tunnel/h1_again.c tunnel/course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/stream_mem.c tests/lib/peers.c tests/lib/takers.c */
+/* libs: -lev -lhttp_parser -lnghttp2 */
 /* Connections of a pool that are cut, wear out, or belong to a network that is gone; what of it is learned. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,8 +18,8 @@ static void cut_by_age(void **state)
 	takers_begin(2);
 	takers_want(0, 1);
 	takers_run(10 * LOOP_SECOND);
-	h1_disown((struct h1 *)takers.who[0].taken[0]);
-	stream_mem_cut(h1_stream(peers[0].h));
+	course_disown(http_course(takers.who[0].taken[0]->http));
+	stream_mem_cut(http_stream(peers[0].h));
 	takers_run(MS(1));
 	assert_int_equal(takers.who[0].closed, 1);
 	assert_int_equal(takers.cuts.count, 1);
@@ -102,7 +102,7 @@ static void another_network(void **state)
 	takers_run(MS(1));
 	assert_int_equal(pool_open_count(takers.pool), 0);	/* what is still used takes no place */
 	takers_run(5 * LOOP_SECOND);
-	stream_mem_cut(h1_stream(peers[0].h));
+	stream_mem_cut(http_stream(peers[0].h));
 	takers_run(MS(1));
 	assert_int_equal(takers.cuts.count, 0);	/* of the old network */
 	assert_int_equal(pool_open_count(takers.pool), 0);
@@ -143,7 +143,7 @@ static void count_learned(void *ctx)
 static void cut_after(unsigned peer, int64_t us)
 {
 	takers_run(us);
-	stream_mem_cut(h1_stream(peers[peer].h));
+	stream_mem_cut(http_stream(peers[peer].h));
 	takers_run(MS(1));
 	assert_int_equal(takers.cuts.count, 1);
 	assert_true(takers.cuts.seen.idle_us > 0 || takers.cuts.seen.age_us > 0);
@@ -224,7 +224,7 @@ static void learning_is_told(void **state)
 	assert_int_equal(learned, 1);
 	assert_int_equal(pool_limit_learned(takers.pool), 2);
 	takers_run(5 * LOOP_SECOND);
-	stream_mem_cut(h1_stream(peers[0].h));
+	stream_mem_cut(http_stream(peers[0].h));
 	takers_run(MS(1));
 	assert_int_equal(takers.cuts.count, 1);
 	assert_int_equal(learned, 2);

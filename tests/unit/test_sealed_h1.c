@@ -1,4 +1,4 @@
-// links: tunnel/sealed.c tunnel/hold.c tunnel/seal.c tunnel/counters.c tunnel/h1.c tunnel/h1_again.c tunnel/h1_course.c tunnel/h1_output.c
+// links: tunnel/sealed.c tunnel/hold.c tunnel/seal.c tunnel/counters.c tunnel/h1.c tunnel/h1_again.c tunnel/course.c tunnel/h1_output.c
 // links: tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c
 // links: framing/capsule.c framing/cursor.c framing/varint.c framing/error.c tests/lib/talk.c tests/lib/raw.c tests/lib/stream_mem.c
 /* libs: -lev -lhttp_parser -lcrypto */
