@@ -1,5 +1,5 @@
 // links: tests/fuzz/play.c tests/lib/stream_mem.c framing/*.c tunnel/*.c
-/* libs: -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
+/* libs: -lwslay -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
 /*
  * A server, or a box in between, that means harm, against carriers of a helper: the
  * input is a script of answers, pieces of bodies, waits and cuts, and of what the helper's

@@ -1,5 +1,5 @@
 // links: tests/fuzz/play.c tests/lib/stream_mem.c framing/*.c tunnel/*.c
-/* libs: -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
+/* libs: -lwslay -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
 /*
  * A helper that knows its token and means harm, against a session of the server: the
  * input is a script of requests, pieces of bodies, waits, cuts and what targets do. Each

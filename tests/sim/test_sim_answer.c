@@ -1,5 +1,5 @@
 // links: tests/sim/asker.c tests/lib/stream_mem.c framing/*.c tunnel/*.c
-/* libs: -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
+/* libs: -lwslay -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
 /*
  * What a server session answers, byte for byte and at which time: streamed answers as
  * their request wants them, and probes. The helper is a script of raw requests.

@@ -1,5 +1,5 @@
 // links: tests/sim/world.c tests/sim/world_flow.c tests/sim/proxy.c tests/sim/relay*.c tests/lib/stream_mem.c framing/*.c tunnel/*.c
-/* libs: -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
+/* libs: -lwslay -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
 /*
  * Simulations of carriers that join one that is proven: how soon they are, that the server takes to them, how many
  * there may be, and what happens when they cannot be proven.

@@ -1,5 +1,5 @@
 // links: client/doctor_call.c client/sealed_path.c client/signer.c client/call_result.c client/emodel.c server/egress_echo.c tests/sim/world.c tests/sim/world_flow.c tests/sim/proxy.c tests/sim/relay*.c tests/lib/stream_mem.c framing/*.c tunnel/*.c
-/* libs: -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
+/* libs: -lwslay -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
 /*
  * The simulated call over paths of which delay and loss are known, against the
  * server's real echo; and what the echo gives, and no more.

@@ -1,5 +1,5 @@
 // links: client/ladder*.c client/survey*.c client/fleet*.c tests/sim/engine*.c tests/sim/media.c tests/sim/lossy*.c tests/sim/splice.c tests/sim/world.c tests/sim/world_flow.c tests/sim/proxy.c tests/sim/relay.c tests/sim/relay_way.c tests/sim/relay_flow.c tests/sim/relay_dress.c tests/lib/stream_mem.c framing/*.c tunnel/*.c
-/* libs: -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
+/* libs: -lwslay -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
 /*
  * Simulations of the real-time engine where the path queues or stands still: calls beside a
  * transfer, more video than passes, stalls of one connection and of all.

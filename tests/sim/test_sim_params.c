@@ -1,5 +1,5 @@
 // links: tests/sim/world.c tests/sim/world_flow.c tests/sim/proxy.c tests/sim/relay*.c tests/lib/stream_mem.c framing/*.c tunnel/*.c
-/* libs: -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
+/* libs: -lwslay -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
 /* What both ends know of a channel's class, deadline, redundancy and payload types once it is open, whoever said it. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 // links: tests/sim/media.c tests/sim/world.c tests/sim/world_flow.c tests/sim/proxy.c tests/sim/relay*.c tests/lib/stream_mem.c framing/*.c tunnel/*.c
-/* libs: -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
+/* libs: -lwslay -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
 /*
  * Simulations of what waits in a session: more video than the path carries beside calls and a transfer, a
  * flood by one of many, and a path that carries nothing for a while. One carrier over a pipe whose small

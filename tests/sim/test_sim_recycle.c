@@ -1,5 +1,5 @@
 // links: tests/sim/world.c tests/sim/world_flow.c tests/sim/proxy.c tests/sim/relay*.c tests/lib/stream_mem.c framing/*.c tunnel/*.c
-/* libs: -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
+/* libs: -lwslay -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
 /* valgrind: left to the sanitizers, it would take an hour */
 /*
  * Simulations of paths that cut connections by age, by bytes and by silence: once a cut was

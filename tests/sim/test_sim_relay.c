@@ -1,5 +1,5 @@
 // links: tests/sim/relay.c tests/sim/relay_way.c tests/sim/relay_flow.c tests/sim/relay_dress.c tests/sim/relay_rig.c tests/lib/stream_mem.c framing/*.c tunnel/h1*.c tunnel/course.c tunnel/loop.c tunnel/log.c tunnel/counters.c
-/* libs: -lev -lhttp_parser -lnghttp2 -lm */
+/* libs: -lwslay -lev -lhttp_parser -lnghttp2 -lm */
 /*
  * The relay does what its switches say: the real HTTP engines on both sides, bodies in pieces,
  * and when each piece came.

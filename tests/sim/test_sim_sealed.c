@@ -1,6 +1,6 @@
 // links: tests/sim/sealing.c tests/sim/world.c tests/sim/world_flow.c tests/sim/proxy.c tests/sim/relay.c tests/sim/relay_way.c tests/sim/relay_flow.c tests/sim/relay_dress.c
 // links: tests/lib/stream_mem.c tests/lib/certs.c server/front.c server/seals.c server/seals_visit.c server/cover.c framing/*.c tunnel/*.c
-/* libs: -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
+/* libs: -lwslay -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
 /*
  * Simulations of sealed sessions: through proxies that lose, repeat, delay, truncate and replay exchanges, with one to three
  * carriers on different rungs; when the server forgets the seal in the middle; and when the handshake itself is hurt.

@@ -1,5 +1,5 @@
 // links: tests/sim/world.c tests/sim/world_flow.c tests/sim/proxy.c tests/sim/relay*.c tests/lib/stream_mem.c framing/*.c tunnel/*.c
-/* libs: -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
+/* libs: -lwslay -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
 /*
  * Simulations of a path that begins to hold back in the middle of a call, and of carriers that leave:
  * what is noticed and when, which carrier is used meanwhile, that nothing is lost on the way.
