@@ -77,8 +77,8 @@ int64_t inflight_target_us(const struct inflight *f)
 {
 	int64_t target = larger(larger(TARGET_MIN, TARGET_NEAR - f->base_us / 3), smaller(f->base_us / 6, TARGET_MAX));
 
-	/* On a slow path the least bound is a queue of its own. */
-	return f->rate ? larger(target, smaller(INFLIGHT_FLOOR * SECOND / (int64_t)f->rate, SECOND)) : target;
+	/* On a slow path a packet is a queue of its own. */
+	return f->rate ? larger(target, smaller(PACKET * SECOND / (int64_t)f->rate, SECOND)) : target;
 }
 
 /* ---- samples ---- */

@@ -5,6 +5,7 @@
 
 #define SECOND 1000000LL
 #define RECORD_MAX 16384
+#define PACKET 1400
 
 void bottleneck_init(struct bottleneck *b, uint64_t bits, int64_t base_us)
 {
@@ -119,7 +120,7 @@ void bottleneck_run(struct bottleneck *b, int64_t us)
 			b->queue_max_us = bottleneck_queue_us(b);
 		b->queue_sum_us += bottleneck_queue_us(b);
 		b->steps++;
-		if (bottleneck_queue_us(b) > 2 * inflight_target_us(&b->flow) + 4 * 1400 * SECOND / (int64_t)b->rate)
+		if (bottleneck_queue_us(b) > 2 * bottleneck_small_us(b) + 4 * PACKET * SECOND / (int64_t)b->rate)
 			b->long_steps++;
 		if (b->flow.bound > b->bound_max)
 			b->bound_max = b->flow.bound;
@@ -142,6 +143,13 @@ int64_t bottleneck_queue_us(const struct bottleneck *b)
 int64_t bottleneck_mean_queue_us(const struct bottleneck *b)
 {
 	return b->steps ? b->queue_sum_us / b->steps : 0;
+}
+
+int64_t bottleneck_small_us(const struct bottleneck *b)
+{
+	int64_t target = inflight_target_us(&b->flow), two = 2 * PACKET * SECOND / (int64_t)b->rate;
+
+	return target > two ? target : two;
 }
 
 double bottleneck_long(const struct bottleneck *b)

@@ -43,6 +43,8 @@ void bottleneck_run(struct bottleneck *, int64_t us);
 void bottleneck_measure(struct bottleneck *); /* forgets what was measured */
 int64_t bottleneck_queue_us(const struct bottleneck *); /* now */
 int64_t bottleneck_mean_queue_us(const struct bottleneck *);
+/* A queue that nobody minds: the target, or two packets of a slow path. */
+int64_t bottleneck_small_us(const struct bottleneck *);
 double bottleneck_long(const struct bottleneck *); /* share of the time that the queue was long */
 double bottleneck_used(const struct bottleneck *); /* arrived, of what could have been */
 
