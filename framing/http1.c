@@ -181,6 +181,12 @@ static void chunk_start(struct http1 *h)
 	h->digits = h->line = 0;
 }
 
+/* Another protocol may be spoken behind this head. Nobody asks so in HTTP/1.0 (RFC 9110 7.8), nor with a body in front. */
+static bool asks_for(const struct http1_head *head, enum state next)
+{
+	return head->request && head->upgrade && head->minor > 0 && next == DONE && http1_is(head->method, "GET");
+}
+
 static int head_done(struct http1 *h)
 {
 	struct http1_head *head = &h->head;
@@ -202,6 +208,7 @@ static int head_done(struct http1 *h)
 		head->upgrade = http1_head_has(head, "Connection", "upgrade") && http1_find(head, "Upgrade").n > 0;
 	else
 		head->upgrade = head->status == 101;
+	head->protocol = asks_for(head, next) ? http1_find(head, "Upgrade") : (struct span){ NULL, 0 };
 	h->trailer = 0;
 	chunk_start(h);
 	h->state = next;

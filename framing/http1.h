@@ -38,7 +38,7 @@ struct http1_head {
 	bool keep_alive;		/* the connection may be used again after the message */
 	bool upgrade;			/* 101, or Upgrade asked */
 	bool h2;			/* came over HTTP/2: :authority is in a Host header, :scheme nowhere */
-	struct span protocol;		/* requests: the other protocol asked for, by Upgrade or by extended CONNECT (RFC 8441) */
+	struct span protocol;		/* requests: the other protocol asked for, by Upgrade (of a GET without body) or by extended CONNECT (RFC 8441) */
 	size_t count;
 	struct http1_header header[HTTP1_HEADERS_MAX];
 };

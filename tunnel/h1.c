@@ -65,7 +65,9 @@ int h1_on_end(void *ctx)
 {
 	struct h1 *h = ctx;
 
-	if (!h->paused)
+	if (h->raw)
+		return 0;	/* no message ends here */
+	if (!h->paused && !h->asked)
 		return give_end(h);
 	h->held_end = true;
 	return 0;
@@ -81,8 +83,8 @@ static void give_held(struct h1 *h)
 	size_t n = h->held_n;
 	int rc = 0;
 
-	if (h->paused || h->state != H1_BUSY)
-		return;
+	if (h->paused || h->asked || h->state != H1_BUSY)
+		return;		/* while a protocol is asked for, the answer says whether the request has ended */
 	h->held_n = 0;
 	if (n > 0)
 		rc = give_body(h, h->input + h->held, n);
@@ -114,12 +116,23 @@ static bool may_parse(const struct h1 *h)
 	return h->role->parses == HTTP1_REQUESTS || h->messages.out != COURSE_NONE;
 }
 
+/* Bytes used, or a code. */
+static ssize_t take(struct h1 *h, const uint8_t *p, size_t n)
+{
+	int rc;
+
+	if (!h->raw)
+		return http1_feed(h->parser, p, n);
+	rc = give_body(h, p, n);
+	return rc ? rc : (ssize_t)n;
+}
+
 static void parse(struct h1 *h)
 {
 	ssize_t n;
 
 	while (h->in_start < h->in_end && may_parse(h)) {
-		n = http1_feed(h->parser, h->input + h->in_start, h->in_end - h->in_start);
+		n = take(h, h->input + h->in_start, h->in_end - h->in_start);
 		if (h->state >= H1_CLOSING)
 			return;
 		if (n < 0) {
@@ -137,9 +150,22 @@ bool h1_wants_read(const struct h1 *h)
 {
 	if (h->state != H1_IDLE && h->state != H1_BUSY)
 		return false;
-	if (holding(h) || (h->paused && h->messages.in != COURSE_COMPLETE))
+	if (holding(h) || (h->messages.in == COURSE_COMPLETE ? h->raw : h->paused))
 		return false;
 	return h->in_end < H1_INPUT;
+}
+
+/* The peer ends what is spoken: who has not ended it by then, or does so now, was cut. */
+static void raw_eof(struct h1 *h)
+{
+	int rc;
+
+	parse(h);	/* what waited */
+	if (h->state != H1_BUSY)
+		return;
+	rc = h->in_start < h->in_end ? ERROR_RESET : give_end(h);
+	if (rc != 0 || h->messages.out != COURSE_COMPLETE)
+		h1_fail(h, rc ? rc : ERROR_RESET);
 }
 
 bool h1_read(struct h1 *h)
@@ -154,7 +180,9 @@ bool h1_read(struct h1 *h)
 		h->in_end += (size_t)n;
 		return true;
 	}
-	if (n == 0)
+	if (n == 0 && h->raw)
+		raw_eof(h);
+	else if (n == 0)
 		h->role->eof(h);
 	else if (n != ERROR_AGAIN)
 		h1_fail(h, (int)n);
@@ -162,6 +190,16 @@ bool h1_read(struct h1 *h)
 }
 
 /* The course of an exchange */
+
+void h1_switch(struct h1 *h)
+{
+	h->asked = false;
+	h->raw = true;
+	h->keep = h->held_end = false;
+	h1_in(h, COURSE_OPEN);
+	course_out(&h->course, &h->messages, COURSE_OPEN);
+	loop_later(h->loop, &h->later);	/* to what came behind the head */
+}
 
 void h1_sparse(struct h1 *h, bool on)
 {
@@ -174,7 +212,7 @@ void h1_begin(struct h1 *h)
 	h->x = (struct exchange){ .ops = &h1_output_ops, .http = &h->http };
 	h->state = H1_BUSY;
 	course_begin(&h->course, &h->messages, loop_now(h->loop));
-	h->paused = h->chunked = h->bodyless = h->old = h->refused = h->resumed = h->again = false;
+	h->paused = h->chunked = h->bodyless = h->old = h->refused = h->resumed = h->again = h->asked = h->raw = false;
 	h->keep = true;
 }
 
@@ -192,6 +230,8 @@ static bool finish(struct h1 *h)
 	const struct exchange_events *events = h->x.events;
 	int rc;
 
+	if (h->raw && h->messages.out == COURSE_COMPLETE)
+		h1_in(h, COURSE_COMPLETE);	/* there is no half of it */
 	if (h->state != H1_BUSY || h->messages.in != COURSE_COMPLETE || h->messages.out != COURSE_COMPLETE || h->out_len > 0 || h->write_error)
 		return false;
 	if (h->again) {

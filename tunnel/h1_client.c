@@ -16,8 +16,11 @@ static int on_head(void *ctx, const struct http1_head *head)
 	if (!h->x.events)
 		return ERROR_CLOSED;
 	h1_in(h, COURSE_OPEN);
-	h->refused = head->status != 200;
+	h->refused = head->status != (h->asked ? 101 : 200);
 	h->keep = head->keep_alive && !head->upgrade;
+	if (h->asked && head->status == 101)
+		h1_switch(h);
+	h->asked = false;
 	rc = h->dress ? h1_look_at_answer(h, head) : 0;
 	if (rc != 0 || h->again)
 		return rc;

@@ -59,6 +59,8 @@ struct h1 {
 	bool refused;		/* client: the answer's status is not 200 */
 	bool resumed;		/* server: and wants to be told that the connection stays */
 	bool sparse;		/* asked for by the exchange, and ends with it */
+	bool asked;		/* the request asks for another protocol, and no answer has said yes or no */
+	bool raw;		/* which is spoken: bytes both ways, until the connection ends */
 
 	uint8_t *input;		/* H1_INPUT bytes */
 	size_t in_start, in_end; /* not parsed yet */
@@ -93,6 +95,8 @@ void h1_fail(struct h1 *, int error);
 /* Around everything that may call up. */
 void h1_enter(struct h1 *);
 void h1_leave(struct h1 *);
+/* Another protocol is spoken from here on. */
+void h1_switch(struct h1 *);
 /* A new exchange begins: everything about it is reset. */
 void h1_begin(struct h1 *);
 /* Of the stream. */

@@ -18,6 +18,7 @@
 #define DRESSED_HEAD_MAX (EXCHANGE_HEAD_MAX + 16384) /* with what a proxy wants: tickets are long */
 #define LONG_HEAD_MAX (HTTP1_HEAD_MAX + 1024) /* one that is passed on, with what is added */
 #define AROUND_LINES 256	/* bytes of a head besides the texts that are given */
+#define UPGRADE_MAX 160	/* bytes of the lines that an engine adds */
 #define LAST_CHUNK "\r\n0\r\n\r\n" /* the end of a chunk, and the last one */
 #define TRAILER (sizeof LAST_CHUNK - 1)
 
@@ -73,6 +74,17 @@ int h1_output_flush(struct h1 *h)
 
 /* Heads, written at the start of the buffer: bytes, or ERROR_LIMIT. */
 
+/* Behind a head that lies at the start of the buffer: the lines that ask for another protocol or agree to it. The length of both. */
+static ssize_t put_upgrade(struct h1 *h, const struct exchange_head *head, ssize_t head_n)
+{
+	int n;
+
+	if (head_n < 0)
+		return head_n;
+	n = snprintf((char *)h->output + head_n - 2, UPGRADE_MAX, "Connection: Upgrade\r\nUpgrade: %s\r\n\r\n", head->protocol);
+	return n < UPGRADE_MAX ? head_n - 2 + n : ERROR_LIMIT;
+}
+
 static ssize_t put_request(struct h1 *h, const struct exchange_head *plain, size_t n)
 {
 	enum http1_framing framing = HTTP1_LENGTH;
@@ -80,6 +92,7 @@ static ssize_t put_request(struct h1 *h, const struct exchange_head *plain, size
 	const struct exchange_head *head = plain;
 	int rc = h->dress ? h->dress->ops->request(h->dress, plain, &dressed) : 0;
 	bool connect, is_head;
+	ssize_t head_n;
 
 	if (rc < 0)
 		return rc;
@@ -91,16 +104,20 @@ static ssize_t put_request(struct h1 *h, const struct exchange_head *plain, size
 		framing = head->length ? HTTP1_LENGTH : HTTP1_CHUNKED;
 	else if (n == 0 && (connect || is_head || strcmp(head->method, "GET") == 0))
 		framing = HTTP1_NO_BODY;
+	if (head->protocol)
+		framing = HTTP1_NO_BODY;
 	h->chunked = framing == HTTP1_CHUNKED;
+	h->asked = head->protocol;
 	http1_next(h->parser, is_head, connect);
-	return http1_request_put(h->output, h->head_max, head->method, head->target, head->host, head->lines,
-				 framing, head->streamed ? head->length : n);
+	head_n = http1_request_put(h->output, h->head_max - UPGRADE_MAX, head->method, head->target, head->host, head->lines,
+				   framing, head->streamed ? head->length : n);
+	return head->protocol ? put_upgrade(h, head, head_n) : head_n;
 }
 
 /* How the body of an answer ends, if it has one. */
 static enum http1_framing answer_framing(const struct h1 *h, const struct exchange_head *head)
 {
-	if (head->status == 204 || (head->status == 304 && !head->length))
+	if (head->protocol || head->status == 204 || (head->status == 304 && !head->length))
 		return HTTP1_NO_BODY;
 	if (!head->streamed || head->length)
 		return HTTP1_LENGTH;
@@ -113,13 +130,19 @@ static ssize_t put_response(struct h1 *h, const struct exchange_head *head, size
 	enum http1_framing framing = answer_framing(h, head);
 	ssize_t head_n;
 
+	if (head->protocol && !h->asked)
+		return ERROR_UNSUPPORTED;
 	if (head->status == 204 || head->status == 304)
 		h->bodyless = true;
 	h->chunked = framing == HTTP1_CHUNKED && !h->bodyless;
 	if (framing == HTTP1_UNTIL_CLOSE || h->draining)
 		h->keep = false;
-	head_n = http1_response_put(h->output, h->head_max - sizeof stays, head->status, head->lines, framing,
+	head_n = http1_response_put(h->output, h->head_max - UPGRADE_MAX, head->status, head->lines, framing,
 				    head->streamed ? head->length : n, h->keep);
+	if (head->protocol) {
+		h1_switch(h);	/* bytes follow as they are */
+		return put_upgrade(h, head, head_n);
+	}
 	if (head_n > 0 && h->resumed && h->keep) {
 		memcpy(h->output + head_n - 2, stays, sizeof stays - 1);
 		head_n += (ssize_t)sizeof stays - 3;
@@ -238,7 +261,12 @@ static int output_send(struct exchange *x, const struct exchange_head *head, siz
 	if (head && h->dress)
 		h1_keep_request(h, head, n);
 	assemble(h, (size_t)head_n, h->bodyless ? 0 : n, end);
-	course_out(&h->course, &h->messages, end ? COURSE_COMPLETE : COURSE_OPEN);
+	/* Of a request for another protocol nothing can follow until that is agreed to. */
+	course_out(&h->course, &h->messages, end || (h->asked && !server) ? COURSE_COMPLETE : COURSE_OPEN);
+	if (server && h->asked) {	/* an ordinary answer: so was the request, which has ended */
+		h->asked = false;
+		loop_later(h->loop, &h->later);
+	}
 	rc = h1_output_flush(h);
 	if (rc != 0)
 		h->role->write_failed(h, rc);

@@ -21,6 +21,7 @@ static int on_head(void *ctx, const struct http1_head *head)
 	h->old = head->minor == 0;
 	h->resumed = h->old && h->keep;
 	h->bodyless = http1_is(head->method, "HEAD");
+	h->asked = head->protocol.n > 0;
 	h->events->request(h->http.ctx, &h->x, head);
 	if (!h->x.events)
 		h1_fail(h, ERROR_CLOSED);
@@ -66,7 +67,9 @@ static int64_t deadline(const struct h1 *h)
 
 	if (h->state == H1_IDLE)
 		return h->since + (h->fresh || http1_busy(h->parser) ? h->limits.head_us : h->limits.idle_us);
-	if (h->state == H1_BUSY && h->messages.in == COURSE_OPEN && !h->paused)
+	if (h->raw)	/* it may be silent in one direction */
+		at = (h->course.in_last > h->course.out_last ? h->course.in_last : h->course.out_last) + h->limits.idle_us;
+	else if (h->state == H1_BUSY && h->messages.in == COURSE_OPEN && !h->paused)
 		at = h->course.in_last + h->limits.body_us;
 	if (h->out_len > 0 && h->course.out_last + h->limits.body_us < at)
 		at = h->course.out_last + h->limits.body_us;
