@@ -104,6 +104,7 @@ static ssize_t put_request(struct h1 *h, const struct exchange_head *plain, size
 		framing = head->length ? HTTP1_LENGTH : HTTP1_CHUNKED;
 	else if (n == 0 && (connect || is_head || strcmp(head->method, "GET") == 0))
 		framing = HTTP1_NO_BODY;
+	assert(!head->protocol || (head->streamed && n == 0));	/* it begins with the answer */
 	if (head->protocol)
 		framing = HTTP1_NO_BODY;
 	h->chunked = framing == HTTP1_CHUNKED;
@@ -138,7 +139,7 @@ static ssize_t put_response(struct h1 *h, const struct exchange_head *head, size
 	if (framing == HTTP1_UNTIL_CLOSE || h->draining)
 		h->keep = false;
 	head_n = http1_response_put(h->output, h->head_max - UPGRADE_MAX, head->status, head->lines, framing,
-				    head->streamed ? head->length : n, h->keep);
+				    head->streamed ? head->length : n, h->keep || head->protocol);
 	if (head->protocol) {
 		h1_switch(h);	/* bytes follow as they are */
 		return put_upgrade(h, head, head_n);
