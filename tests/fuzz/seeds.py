@@ -344,6 +344,39 @@ def connect():
         write("connect", name, data)
 
 
+def websocket():
+    def frame(first, payload=b"", key=None, width=0):
+        mark, size = 0x80 if key else 0, len(payload)
+        width = width or (0 if size < 126 else 2 if size < 65536 else 8)
+        head = bytes([first, mark | {0: size, 2: 126, 8: 127}[width]]) + (size.to_bytes(width, "big") if width else b"")
+        return head + (key + bytes(c ^ key[i % 4] for i, c in enumerate(payload)) if key else payload)
+
+    key, kosme, face = b"\x9a\1\xff\x3c", "\u03ba\u1f79\u03c3\u03bc\u03b5".encode(), "\U0001f600".encode()
+    seeds = {
+        "text": b"\xfe\1" + frame(0x81, b"Hello " + kosme),
+        "binary-masked": b"\xff\1" + frame(0x82, bytes(range(200)), key) + frame(0x82, b"", key),
+        "fragments": b"\xff\4" + frame(1, kosme[:3], key) + frame(0x89, b"ping", key) + frame(0, kosme[3:], key) + frame(0x80, b"", key),
+        "split-character": b"\xfe\0" + b"".join(frame(t, face[i:i + 1]) for i, t in enumerate((1, 0, 0, 0x80))),
+        "not-utf8": b"\xfe\1" + frame(0x81, kosme + b"\xed\xa0\x80edited"),
+        "controls": b"\xff\7" + frame(0x89, b"", key) + frame(0x8a, bytes(125), key) + frame(0x88, b"\x03\xe8bye", key) + b"rest",
+        "close-empty": b"\xfe\0" + frame(0x88),
+        "close-half": b"\xfe\0" + frame(0x88, b"\3"),
+        "close-code": b"\xfe\0" + frame(0x88, b"\3\xed"),
+        "reserved": b"\xfe\0" + frame(0xc1, b"x"),
+        "reserved-opcode": b"\xfe\0" + frame(0x83, b"x"),
+        "long-form": b"\xfe\0" + frame(0x82, b"abc", None, 2),
+        "long-form-8": b"\xfe\0" + frame(0x82, b"abc", None, 8),
+        "length-63": b"\xfe\0\x82\x7f\x80" + bytes(7) + b"x",
+        "too-big": b"\x08\x20" + frame(2, bytes(200)) + frame(0, bytes(57)),
+        "large": b"\xfe\xff" + frame(0x82, bytes(range(256)) * 20),
+        "ping-126": b"\xfe\0" + frame(0x89, bytes(126)),
+        "no-mask": b"\xff\0" + frame(0x82, b"abc"),
+        "nested": b"\xfe\0" + frame(1, b"a") + frame(0x81, b"b"),
+    }
+    for name, data in seeds.items():
+        write("websocket", name, data)
+
+
 if __name__ == "__main__":
     records()
     http1()
@@ -356,3 +389,4 @@ if __name__ == "__main__":
     answer()
     sealed()
     connect()
+    websocket()
