@@ -43,7 +43,7 @@ struct websocket_reader {
 	size_t control_len;
 	/* The message. */
 	size_t size, max;	/* octets so far, the open frame's included */
-	struct utf8 utf8;
+	struct utf8 utf8;	/* between two texts it is as it was at first */
 	enum websocket_opcode type;
 	bool open, first;	/* a message is open; nothing of it was handed out */
 	bool masked;		/* frames must be */
@@ -104,7 +104,6 @@ static int message_frame(struct websocket_reader *r, uint8_t opcode, uint64_t le
 		r->open = r->first = true;
 		r->type = opcode;
 		r->size = 0;
-		r->utf8 = (struct utf8){ 0 };
 	}
 	if (length > r->max - r->size && length <= INT64_MAX) /* beyond that it is no length */
 		return fail(r, WEBSOCKET_TOO_BIG, ERROR_LIMIT);
