@@ -112,7 +112,7 @@ static void calls_start(struct check_run *run)
 	s->session = session_config_default;
 	s->setup = (struct call_setup){ .loop = d->loop, .session = &s->session, .path = &d->path, .pool = d->pool, .packets = d->packets, .sealed = doctor_sealing(d),
 					.seconds = d->how->seconds };
-	s->found = d->have & HAVE_PROBES ? survey_rung(&d->findings, doctor_connections(d)) : NULL;
+	s->found = d->have & HAVE_PROBES ? survey_rung(&d->findings, pool_is_multiplexed(d->pool) ? SURVEY_ENOUGH : doctor_connections(d)) : NULL;
 	add(s, s->found);
 	for (const struct rung *r = rungs; r->name; r++)
 		if (verdict_may_pass(r, &d->findings))

@@ -20,11 +20,17 @@ static unsigned rung_most(const struct rung *r)
 	return r->up == r->down ? FLEET_MOST : OTHERS_MOST;
 }
 
+/* Connections that a carrier holds: its exchanges share one of HTTP/2. */
+static unsigned holds(const struct fleet *f, const struct rung *r)
+{
+	return pool_is_multiplexed(f->config.pool) ? 1 : r->connections;
+}
+
 /* That the budget of connections allows. */
 static unsigned room(const struct fleet *f, const struct rung *r)
 {
 	unsigned limit = pool_limit(f->config.pool), spare = is_post(r) ? SPARE_POSTS : SPARE;
-	unsigned n = limit > spare ? (limit - spare) / r->connections : 0;
+	unsigned n = limit > spare ? (limit - spare) / holds(f, r) : 0;
 
 	return n ? n : 1;
 }
@@ -69,7 +75,7 @@ static unsigned places(struct fleet *f, const struct rung *r)
 	unsigned limit = pool_limit(f->config.pool), used = pool_others(&f->user);
 
 	EACH(f, k)
-		used += k->opened_us == fleet_now(f) ? r->connections : 0;
+		used += k->opened_us == fleet_now(f) ? holds(f, r) : 0;
 	return limit > used ? limit - used : 0;
 }
 
@@ -77,5 +83,5 @@ bool fleet_has_room(struct fleet *f, bool replaces)
 {
 	const struct rung *r = carrier_rung(f->lead);
 
-	return places(f, r) >= r->connections + (replaces ? 0 : SPARE);
+	return places(f, r) >= holds(f, r) + (replaces ? 0 : SPARE);
 }

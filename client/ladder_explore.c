@@ -80,11 +80,17 @@ static void mask(struct survey_findings *f, const struct rung *r)
 		f->down_pad = FINDING_HELD;
 }
 
+/* Of HTTP/2 one bears all that a rung needs. */
+static unsigned connections(const struct ladder *l)
+{
+	return pool_is_multiplexed(l->config->pool) ? SURVEY_ENOUGH : pool_limit(l->config->pool);
+}
+
 /* The best rung by the findings that is not let be; NULL: nothing better than what is in use. */
 static const struct rung *choose(const struct ladder *l, struct survey_findings f)
 {
 	for (unsigned i = 0; i < LADDER_RUNGS; i++) {
-		const struct rung *r = survey_rung(&f, pool_limit(l->config->pool));
+		const struct rung *r = survey_rung(&f, connections(l));
 
 		if (!r || r >= l->active->rung)
 			return NULL;
@@ -189,7 +195,7 @@ static void say_findings(const struct ladder *l, const struct survey_findings *f
 	log_limited(LOG_LEVEL_INFO, "ladder", session_tag(l->session),
 		    "measured: both ways at once %s, streamed requests %s, streamed answers %s: the best rung is %s",
 		    finding_name(f->duplex), finding_name(f->up), finding_name(f->down),
-		    survey_rung(f, pool_limit(l->config->pool))->name);
+		    survey_rung(f, connections(l))->name);
 }
 
 static void on_survey(void *ctx, const struct survey_findings *found)
@@ -212,11 +218,11 @@ static void on_survey(void *ctx, const struct survey_findings *found)
 			look(l, SURVEY_ALL);
 			return;
 		}
-	} else if (survey_rung(found, pool_limit(l->config->pool))) {
+	} else if (survey_rung(found, connections(l))) {
 		if (!l->looked || memcmp(&l->found, found, sizeof *found) != 0)
 			say_findings(l, found);
 		l->looked = true;
-		if (survey_rung(found, pool_limit(l->config->pool)) == l->active->rung) {
+		if (survey_rung(found, connections(l)) == l->active->rung) {
 			snprintf(l->why, sizeof l->why, "measured: nothing better passes here");
 			ladder_learn(l, l->active->rung);
 		}

@@ -16,7 +16,8 @@ struct survey_findings {
 	enum finding down, down_sse, down_pad;	/* streamed answers; as text/event-stream; padded */
 };
 
-/* The best rung that they allow with that many connections; NULL: nothing was found out. */
+/* The best rung that they allow with that many connections (HTTP/2: SURVEY_ENOUGH); NULL: nothing was found out. */
+#define SURVEY_ENOUGH 3	/* for two bodies that stand, and one to replace them or to measure */
 const struct rung *survey_rung(const struct survey_findings *, unsigned connections);
 
 /* What a survey looks at. */

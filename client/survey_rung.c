@@ -1,11 +1,9 @@
 /* What the findings of a survey mean: which rung. Pure. */
 #include "client/survey.h"
 
-#define SPLIT_CONNECTIONS 3	/* two that stand, and one to replace them or to measure */
-
 const struct rung *survey_rung(const struct survey_findings *f, unsigned connections)
 {
-	bool split = connections >= SPLIT_CONNECTIONS;
+	bool split = connections >= SURVEY_ENOUGH;
 
 	if (f->duplex == FINDING_PASSES)
 		return rung_find("duplex");

@@ -12,6 +12,7 @@
 #include "framing/capsule.h"
 #include "framing/error.h"
 #include "tunnel/carrier_internal.h"
+#include "tunnel/http.h"
 #include "tunnel/log.h"
 
 #define HOLD_DEFAULT 20000			/* ms */
@@ -28,6 +29,7 @@
 #define EMPTY_PAUSE (50 * LOOP_MS)
 #define NUMBERS_KEPT 1000			/* of carriers, for those that a session cannot do without */
 #define EARLY_MAX 410				/* of 1024 */
+#define POST_CONNECTIONS 3			/* of HTTP/2, so that what goes twice has two fates */
 
 static const int64_t pauses[FAILURES_MAX] = { 0, 250 * LOOP_MS, 500 * LOOP_MS };
 
@@ -90,6 +92,12 @@ static uint32_t hold_of(const struct carrier_helper *h, const struct exchange *x
 	return hold < HOLD_MIN ? HOLD_MIN / LOOP_MS : (uint32_t)(hold / LOOP_MS);
 }
 
+/* Of a standing leg that is to be replaced. */
+static const struct http *connection_of(const struct leg *leg)
+{
+	return leg && leg->x ? leg->x->http : NULL;
+}
+
 struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *ops, uint32_t hold_ms)
 {
 	struct session *s = h->base.session;
@@ -100,6 +108,7 @@ struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *o
 		return NULL;
 	if (ops->mode == MODE_UP && !ledger_ready(&h->base.ledger))
 		return NULL;	/* nothing could be sent on it */
+	h->user.apart = connection_of(ops->mode == MODE_UP ? h->up : ops->mode == MODE_POLL || ops->mode == MODE_HELLO ? NULL : h->down);
 	x = carrier_path_exchange(h->path, &h->user, &leg_exchange_events, (void *)(uintptr_t)ops); /* who asks; leg_new says who listens */
 	if (!x)
 		return NULL;
@@ -137,6 +146,8 @@ unsigned carrier_helper_keep(const struct carrier_helper *h)
 	const struct pool *p = h->user.pool;
 	unsigned proven = p ? pool_peak(p) : 0, used = 1 + pool_others(&h->user); /* one connection stays free to send */
 
+	if (p && pool_is_multiplexed(p))
+		return KEEP_MAX;
 	if (p && proven > pool_limit(p))
 		proven = pool_limit(p);
 	if (proven <= used)
@@ -384,13 +395,22 @@ static void leave(void *ctx)
 static bool helper_spare(const struct carrier *c)
 {
 	const struct carrier_helper *h = (const struct carrier_helper *)(const void *)c;
+	const struct http *next;
 
-	return c->standing || (h->user.pool && pool_free_count(h->user.pool) > 1);
+	if (c->standing || (h->user.pool && pool_free_count(h->user.pool) > 1))
+		return true;
+	next = pool_next(&h->user);
+	return next && next->multiplexed;
+}
+
+static const struct http *helper_next(const struct carrier *c)
+{
+	return pool_next(&((const struct carrier_helper *)(const void *)c)->user);
 }
 
 static const struct carrier_ops helper_ops = {
 	.send = helper_send, .seen = carrier_proof_seen, .welcomed = carrier_proof_welcomed, .spare = helper_spare,
-	.heard = carrier_stall_heard, .fini = helper_fini,
+	.heard = carrier_stall_heard, .next = helper_next, .fini = helper_fini,
 };
 
 static struct carrier_helper *helper_new(struct session *s, const struct rung *rung, const struct carrier_path *path,
@@ -417,6 +437,7 @@ static struct carrier_helper *helper_new(struct session *s, const struct rung *r
 	later_init(&h->fail, tell_failed, h);
 	later_init(&h->again, carrier_proof_begin, h);
 	pool_join(pool, &h->user, false, &pool_events, h);
+	h->user.spread = rung->up == &method_up_post ? POST_CONNECTIONS : 0;
 	session_add_carrier(s, &h->base);
 	return h;
 }

@@ -72,6 +72,6 @@ void carrier_helper_down_ended(struct leg *leg)
 /* With no connection left to replace the answer on, the request body makes room. */
 void carrier_helper_yield(struct carrier_helper *h)
 {
-	if (h->up && h->up != h->down && h->user.pool && pool_is_full(h->user.pool))
+	if (h->up && h->up != h->down && h->user.pool && !pool_is_multiplexed(h->user.pool) && pool_is_full(h->user.pool))
 		method_up_stream_end(h);
 }

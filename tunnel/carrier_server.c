@@ -115,9 +115,23 @@ static bool server_reaches(const struct carrier *c)
 	return c->standing || held_answers(c);
 }
 
+/* As send_held. */
+static const struct http *server_next(const struct carrier *c)
+{
+	const struct leg *first = NULL;
+
+	for (const struct link *l = c->legs.next; l != &c->legs; l = l->next) {
+		const struct leg *leg = list_entry(l, const struct leg, link);
+
+		if (leg->waiting && leg->x && (!first || (first->doubled && !leg->doubled)))
+			first = leg;
+	}
+	return first ? first->x->http : NULL;
+}
+
 static const struct carrier_ops server_ops = {
 	.send = server_send, .seen = ignore_seen, .welcomed = ignore_welcome,
-	.spare = server_spare, .reaches = server_reaches, .fini = server_fini,
+	.spare = server_spare, .reaches = server_reaches, .next = server_next, .fini = server_fini,
 };
 
 /* ---- accepting ---- */

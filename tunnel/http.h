@@ -19,7 +19,8 @@ struct http_events {
 	 * sends a complete answer at once that is fine too. A malformed head is shown as one with
 	 * empty method and target; with HTTP/1.1 the connection ends with the answer to it. */
 	void (*request)(void *ctx, struct exchange *x, const struct http1_head *);
-	/* Client: an exchange is over and the connection can take another, or it can take more at a time than before. */
+	/* Client: an exchange is over and the connection can take another, or it can take more at a time than before. Also when it began
+	 * to leave; not from within a call. */
 	void (*idle)(void *ctx);
 	/* The connection is over; its stream is closed. Last call; after it the http is gone.
 	 * Exchanges in flight got their closed first. */
@@ -58,6 +59,7 @@ struct http {
 	struct stream *stream;
 	void *ctx;		/* the owner's */
 	bool multiplexed;	/* HTTP/2 */
+	bool leaving;		/* client: the peer takes no more exchanges on it (GOAWAY); those under way go on */
 };
 
 /* Takes a ready stream over. Version: what ALPN agreed to; without TLS that of the first bytes (prior knowledge, RFC 9113 3.3).

@@ -98,7 +98,7 @@ static unsigned needed(const struct carrier_helper *h)
 	if (!h->park.every_us)
 		return PARKED_BUSY;
 	most = most > PARKED_BUSY + 2 ? most - 2 : PARKED_BUSY;
-	if (most > KEEP_MAX)
+	if (most > KEEP_MAX || pool_is_multiplexed(h->user.pool))
 		most = KEEP_MAX;
 	n = (turn + h->park.every_us - 1) / h->park.every_us + 1;
 	return n < most ? (unsigned)n : most;
@@ -137,6 +137,8 @@ unsigned method_down_poll_spare(const struct carrier_helper *h)
 
 	if (!carrier_helper_is_busy(h))
 		return pool_peak(h->user.pool) < POOL_LIMIT_MIN ? 1 : 0;	/* to find out that a second one can be had */
+	if (pool_is_multiplexed(h->user.pool))
+		return 1;
 	if (n > next && !pool_is_single(h->user.pool))
 		n = next;	/* dials are dear to some proxies: not all at once when a call begins */
 	return n > h->polls ? n - h->polls + 1 : 1;

@@ -75,12 +75,13 @@ static struct leg *begin(struct carrier_helper *h)
 	return leg;
 }
 
-/* The newer one begins, then the older one ends. Where there is no connection for both the older one goes first. */
+/* The newer one begins, then the older one ends. Where there is no connection for both the older one goes first
+ * (of HTTP/2 it would leave none behind). */
 static struct leg *renew(struct carrier_helper *h, struct leg *old)
 {
 	struct leg *leg = begin(h);
 
-	if (!leg && !pool_is_full(h->user.pool))
+	if (!leg && (!pool_is_full(h->user.pool) || pool_is_multiplexed(h->user.pool)))
 		return old;	/* a connection is coming */
 	carrier_helper_replaced(old);
 	end(old);

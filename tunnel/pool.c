@@ -169,7 +169,7 @@ static bool is_stale(const struct pool *p, const struct member *m)
 	if (m->state != MEMBER_FREE)
 		return false;
 	course_now(http_course(m->http), loop_now(p->loop), &now);
-	return m->spent || m->exchanges >= EXCHANGES_MAX || (m->exchanges && pool_is_hushed(p)) || loop_now(p->loop) - m->since >= idle_limit(p) ||
+	return m->spent || m->http->leaving || m->exchanges >= EXCHANGES_MAX || (m->exchanges && pool_is_hushed(p)) || loop_now(p->loop) - m->since >= idle_limit(p) ||
 	       cuts_half(p->cuts, &now);
 }
 
@@ -186,14 +186,18 @@ static void set_free(struct pool *p, struct member *m)
 static void on_idle(void *ctx)
 {
 	struct member *m = ctx;
+	bool over = http_course(m->http)->exchanges == 0;
 
 	if (!m->pool)
 		return;
-	pool_survived(m, true);
-	m->pool->kept |= m->exchanges > 1;
-	m->pool->single = pool_is_hushed(m->pool);
-	m->pool->crowded = 0;
-	set_free(m->pool, m);
+	if (m->state == MEMBER_USED) {
+		pool_survived(m, over);
+		m->pool->kept |= m->exchanges > 1;
+		m->pool->single = pool_is_hushed(m->pool);
+		m->pool->crowded = 0;
+	}
+	if (m->state == MEMBER_USED && over)
+		set_free(m->pool, m);
 	if (is_stale(m->pool, m))
 		http_close(m->http);
 	else
@@ -226,6 +230,8 @@ static void on_closed(void *ctx, int error)
 		p->single = pool_is_hushed(p);
 	} else if (is_cut(m, error)) {
 		pool_was_cut(m);
+	} else if (error == 0 && m->state == MEMBER_USED && m->http->multiplexed) {
+		pool_survived(m, true);
 	} else if (error == 0 && m->state == MEMBER_USED) {
 		pool_survived(m, true);
 		p->single = m->exchanges == 1;
@@ -249,6 +255,7 @@ static const struct http_events connection_events = { .idle = on_idle, .closed =
 void pool_stands(struct pool *p, struct member *m, struct stream *s)
 {
 	m->http = http_client(p->loop, s, &connection_events, m);
+	p->multiplexed = m->http->multiplexed;
 	set_free(p, m);
 	if (pool_standing(p) > p->peak)
 		p->peak = pool_standing(p);
@@ -366,24 +373,62 @@ static bool may_take(const struct pool_user *u)
 	return p->limit <= POOL_LIMIT_MIN && pool_eager(p) == 0;
 }
 
+/* It bears one more exchange of the user that has it. One that will soon be replaced does not, while another can be had. */
+static bool may_share(const struct pool_user *u, struct member *m)
+{
+	struct pool *p = u->pool;
+	struct cut now;
+
+	if (m->state != MEMBER_USED || m->user != u || !m->http->multiplexed || m->http == u->apart || m->spent)
+		return false;
+	if (m->exchanges >= EXCHANGES_MAX || http_room(m->http) == 0)
+		return false;
+	course_now(http_course(m->http), loop_now(p->loop), &now);
+	return !cuts_due(p->cuts, &now) || pool_is_full(p);
+}
+
+/* Its own, of several the one with the fewest exchanges under way, else a free one. */
+static struct member *choose(const struct pool_user *u)
+{
+	struct member *own = NULL;
+	unsigned owns = 0;
+
+	if (!u->pool)
+		return NULL;
+	for (struct member *m = u->pool->members; m; m = m->next) {
+		if (!may_share(u, m))
+			continue;
+		owns++;
+		if (!own || (u->spread && http_course(m->http)->exchanges < http_course(own->http)->exchanges))
+			own = m;
+	}
+	if (own && owns >= u->spread)
+		return own;
+	for (struct member *m = may_take(u) ? u->pool->members : NULL; m; m = m->next)
+		if (m->state == MEMBER_FREE && !is_stale(u->pool, m) && http_room(m->http) > 0)
+			return m;
+	return own;
+}
+
+const struct http *pool_next(const struct pool_user *u)
+{
+	const struct member *m = choose(u);
+
+	return m ? m->http : NULL;
+}
+
 struct exchange *pool_exchange(struct pool_user *u, const struct exchange_events *events, void *asker)
 {
 	struct pool *p = u->pool;
-	struct exchange *x = NULL;
+	struct member *m = choose(u);
+	struct exchange *x = m ? http_exchange(m->http, events, asker) : NULL;
 
 	if (!p)
 		return NULL;
-	if (may_take(u)) {
-		for (struct member *m = p->members; m && !x; m = m->next) {
-			if (m->state != MEMBER_FREE || is_stale(p, m))
-				continue;
-			x = http_exchange(m->http, events, asker);
-			if (!x)
-				continue;
-			m->state = MEMBER_USED;
-			m->user = u;
-			m->exchanges++;
-		}
+	if (x) {
+		m->state = MEMBER_USED;
+		m->user = u;
+		m->exchanges++;
 	}
 	if (!x)
 		wait_for(u, asker);
@@ -449,6 +494,11 @@ void pool_claim(struct pool_user *u, bool on)
 bool pool_is_standing(const struct pool *p)
 {
 	return pool_standing(p) > 0;
+}
+
+bool pool_is_multiplexed(const struct pool *p)
+{
+	return p->multiplexed;
 }
 
 bool pool_is_dialling(const struct pool *p)

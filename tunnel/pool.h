@@ -1,6 +1,8 @@
 /*
  * Pool: the connections of one helper to one server over one path, within one
- * budget that carriers, probes and racing share. It dials through a function given
+ * budget that carriers, probes and racing share. A connection has one user at a time;
+ * of HTTP/2 that one gets several exchanges on it, so that several users still have
+ * several connections. It dials through a function given
  * by its owner, keeps idle connections for a few seconds, opens them ahead of need,
  * learns a lower limit when the path refuses one more (or lets it wait) while others
  * stand, and learns how long connections live there.
@@ -51,6 +53,8 @@ struct pool_user {
 	bool claims;		/* pool_claim */
 	bool modest;		/* gets an exchange only while one more connection is free or can be opened */
 	int64_t insist_us;	/* modest until then; 0: always. Set by the user */
+	unsigned spread;	/* HTTP/2: exchanges go over so many connections, while they can be had; 0: one. Set by the user */
+	const struct http *apart; /* the next exchange is not to go on that connection; NULL: on any. Set by the user */
 	unsigned spare, waiting; /* waiting: exchanges asked for in vain */
 	uint64_t since, told;	/* since when it waits, of the pool's own counting; the last round it was told in */
 };
@@ -61,10 +65,12 @@ void pool_free(struct pool *);	/* exchanges in flight get closed(ERROR_CLOSED); 
 void pool_join(struct pool *, struct pool_user *, bool modest, const struct pool_events *, void *ctx);
 void pool_leave(struct pool_user *);	/* its exchanges are its own business. Not joined is fine */
 
-/* An exchange on a free connection. NULL when there is none: one is then being opened if the
+/* An exchange on a free connection, or on one that is the user's already and has room. NULL when there is none: one is then being opened if the
  * budget allows it, and available or failed will be called. asker: distinguishes what the user waits for, so that as many connections are
  * opened as there are askers; the ctx of the events at first. */
 struct exchange *pool_exchange(struct pool_user *, const struct exchange_events *, void *asker);
+/* The connection that it would get now; NULL: none. */
+const struct http *pool_next(const struct pool_user *);
 /* Keeps `spare` connections free or being opened beyond those in use, within the limit; of several users the most counts. */
 void pool_ahead(struct pool_user *, unsigned spare);
 
@@ -90,6 +96,7 @@ unsigned pool_open_count(const struct pool *);	/* all, those being opened includ
 bool pool_is_dialling(const struct pool *);
 bool pool_is_standing(const struct pool *);	/* there is a connection of the network that we are on */
 bool pool_is_single(const struct pool *);	/* connections end behind one exchange */
+bool pool_is_multiplexed(const struct pool *);	/* one bears several exchanges: the newest that stood is HTTP/2 */
 bool pool_is_full(const struct pool *);	/* none is free, and none can be opened now */
 const struct cuts *pool_cuts(const struct pool *);
 

@@ -138,7 +138,7 @@ bool pool_is_worn(const struct exchange *x)
 	pool_survived(m, false);
 	cuts_relax(m->pool->cuts, loop_now(m->pool->loop));
 	course_now(http_course(m->http), loop_now(m->pool->loop), &now);
-	return m->spent || cuts_due(m->pool->cuts, &now);
+	return m->spent || m->http->leaving || cuts_due(m->pool->cuts, &now);
 }
 
 int64_t pool_left_us(const struct exchange *x)
@@ -166,7 +166,7 @@ bool pool_was_hushed(struct member *m, int error)
 		return false;
 	if (m->state == MEMBER_FREE && (m->exchanges == 0 || (error && !ended)))
 		return false;
-	if (m->state == MEMBER_DIALLING || p->kept || m->old || m->spent || now - m->since > HUSHED_US)
+	if (m->state == MEMBER_DIALLING || p->kept || m->http->multiplexed || m->old || m->spent || now - m->since > HUSHED_US)
 		return false;
 	if (pool_is_hushed(p))
 		return true;

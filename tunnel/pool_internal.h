@@ -14,7 +14,7 @@
 enum member_state {
 	MEMBER_DIALLING,	/* -> FREE, gone */
 	MEMBER_FREE,		/* -> USED, gone */
-	MEMBER_USED,		/* -> FREE, gone */
+	MEMBER_USED,		/* by one exchange, or several of its user's; -> FREE, gone */
 };
 
 struct member {
@@ -62,6 +62,7 @@ struct pool {
 	int64_t dialled_us;	/* when the last one began */
 	bool single;		/* connections end behind one exchange here */
 	bool kept;		/* one served a second exchange */
+	bool multiplexed;	/* the newest is HTTP/2 */
 	unsigned hushed;	/* connections that ended behind an answer which did not say so, until one is kept */
 	int64_t hushed_us;	/* the last one */
 	unsigned crowded;	/* exchanges in a row that were refused because others stand */

@@ -123,6 +123,8 @@ struct carrier_ops {
 	bool (*spare)(const struct carrier *);
 	/* There is something to send on now. NULL: it begins what it needs. */
 	bool (*reaches)(const struct carrier *);
+	/* The connection that the next record would go on, if it is known (steer_fate). */
+	const struct http *(*next)(const struct carrier *);
 	/* A record came. NULL: it does not matter. */
 	void (*heard)(struct carrier *, bool accountable);
 	/* Closes all exchanges and frees what the role needs. */

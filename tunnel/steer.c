@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tunnel/counters.h"
+#include "tunnel/http.h"
 #include "tunnel/leg.h"
 #include "tunnel/log.h"
 #include "tunnel/session_internal.h"
@@ -120,9 +121,25 @@ bool steer_is_spread(const struct session *s)
 	return s->steer.spread || (s->steer.spread_in_us && loop_now(s->loop) - s->steer.spread_in_us < LOOP_SECOND);
 }
 
+/* Under that exchange; under the next one, if that has not begun. NULL: it is not known. */
+static const struct http *connection_of(const struct carrier *c, uint64_t number)
+{
+	for (const struct link *l = c->legs.next; l != &c->legs; l = l->next) {
+		const struct leg *leg = list_entry(l, const struct leg, link);
+
+		if (leg->number == number)
+			return leg->x ? leg->x->http : NULL;
+	}
+	return c->ops->next ? c->ops->next(c) : NULL;
+}
+
 uint64_t steer_fate(const struct carrier *c, uint64_t leg)
 {
-	return c->standing ? c->id : leg | UINT64_C(1) << 63;
+	const struct http *http = c->standing ? NULL : connection_of(c, leg);
+
+	if (c->standing)
+		return c->id;
+	return (http && http->multiplexed ? (uintptr_t)http : leg) | UINT64_C(1) << 63;
 }
 
 /* ---- how many carriers ---- */

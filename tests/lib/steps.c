@@ -61,6 +61,7 @@ void pool_ahead(struct pool_user *u, unsigned spare) { u->spare = spare; }
 unsigned pool_others(const struct pool_user *u) { (void)u; return steps.used; }
 void pool_claim(struct pool_user *u, bool on) { u->claims = on; }
 unsigned pool_limit(const struct pool *p) { (void)p; return steps.limit; }
+bool pool_is_multiplexed(const struct pool *p) { (void)p; return steps.multiplexed; }
 bool pool_is_single(const struct pool *p) { (void)p; return steps.single; }
 const char *finding_name(enum finding f) { (void)f; return "x"; }
 

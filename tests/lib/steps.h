@@ -39,6 +39,7 @@ extern struct steps {
 	bool refuse_open;
 	unsigned limit;		/* of connections, */
 	unsigned used;		/* ... of which these are taken */
+	bool multiplexed;	/* HTTP/2 */
 	bool single;		/* each for one exchange */
 
 	unsigned looks;		/* at the session, as whoever wakes up does */
