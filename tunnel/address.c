@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "framing/error.h"
@@ -127,6 +128,55 @@ bool address_literal(const char *host, uint16_t port, struct address *a)
 	return true;
 }
 
+bool address_unix(const char *path, struct address *a)
+{
+	struct sockaddr_un *sun = (struct sockaddr_un *)&a->sa;
+	size_t n = strlen(path);
+
+	memset(a, 0, sizeof *a);
+	if (*path != '/' || n >= sizeof sun->sun_path)
+		return false;
+	sun->sun_family = AF_UNIX;
+	memcpy(sun->sun_path, path, n);
+	a->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + 1);
+	return true;
+}
+
+void address_of_ip(const uint8_t *ip, size_t n, uint16_t port, struct address *a)
+{
+	memset(a, 0, sizeof *a);
+	if (n == 4) {
+		a->sa.ss_family = AF_INET;
+		a->len = sizeof(struct sockaddr_in);
+		memcpy(&address_v4(a)->sin_addr, ip, 4);
+	} else {
+		a->sa.ss_family = AF_INET6;
+		a->len = sizeof(struct sockaddr_in6);
+		memcpy(&address_v6(a)->sin6_addr, ip, 16);
+	}
+	address_set_port(a, port);
+	address_unmap(a);
+}
+
+void address_unmap(struct address *a)
+{
+	uint8_t ip[16];
+
+	if (a->sa.ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&address_v6(a)->sin6_addr))
+		return;
+	memcpy(ip, &address_v6(a)->sin6_addr, sizeof ip);
+	address_of_ip(ip + 12, 4, address_port(a), a);
+}
+
+bool address_is_local(const struct address *a)
+{
+	if (a->sa.ss_family == AF_INET)
+		return ntohl(address_v4(a)->sin_addr.s_addr) >> 24 == 127;
+	if (a->sa.ss_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&address_v6(a)->sin6_addr);
+	return a->sa.ss_family == AF_UNIX;
+}
+
 void address_set_port(struct address *a, uint16_t port)
 {
 	if (a->sa.ss_family == AF_INET)
@@ -156,6 +206,33 @@ bool address_equal(const struct address *a, const struct address *b)
 	return a->len == b->len && !memcmp(&a->sa, &b->sa, a->len);
 }
 
+/* A path, or of the abstract ones, which begin with a NUL, "@name". */
+static const char *address_unix_text(const struct address *a, char *out)
+{
+	const struct sockaddr_un *sun = (const struct sockaddr_un *)&a->sa;
+	size_t n = a->len > offsetof(struct sockaddr_un, sun_path) ? a->len - offsetof(struct sockaddr_un, sun_path) : 0;
+
+	if (n > 0 && sun->sun_path[0])
+		snprintf(out, ADDRESS_TEXT, "unix:%.*s", (int)strnlen(sun->sun_path, n), sun->sun_path);
+	else if (n > 1)
+		snprintf(out, ADDRESS_TEXT, "unix:@%.*s", (int)strnlen(sun->sun_path + 1, n - 1), sun->sun_path + 1);
+	else
+		snprintf(out, ADDRESS_TEXT, "unix");
+	return out;
+}
+
+const char *address_host_text(const struct address *a, char *out)
+{
+	*out = '\0';
+	if (a->sa.ss_family == AF_UNIX)
+		return address_unix_text(a, out);
+	if (a->sa.ss_family == AF_INET)
+		inet_ntop(AF_INET, &address_v4(a)->sin_addr, out, ADDRESS_TEXT);
+	else if (a->sa.ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &address_v6(a)->sin6_addr, out, ADDRESS_TEXT);
+	return out;
+}
+
 const char *address_text(const struct address *a, char *out)
 {
 	char host[INET6_ADDRSTRLEN], zone[IF_NAMESIZE];
@@ -170,6 +247,8 @@ const char *address_text(const struct address *a, char *out)
 		inet_ntop(AF_INET6, &address_v6(a)->sin6_addr, host, sizeof host);
 		snprintf(out, ADDRESS_TEXT, "[%s%s%s]:%u", host, scoped ? "%" : "", scoped ? zone : "",
 			 (unsigned)address_port(a));
+	} else if (a->sa.ss_family == AF_UNIX) {
+		address_unix_text(a, out);
 	}
 	return out;
 }
