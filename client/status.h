@@ -122,7 +122,7 @@ struct status_media {
 
 /* A local port. */
 struct status_forward {
-	char scheme[8], local[STATUS_NAME], service[STATUS_NAME];
+	char scheme[8], local[120], service[STATUS_NAME];
 	int64_t flows, packets_in, packets_out, bytes_in, bytes_out, dropped; /* dropped: repeats aside */
 };
 

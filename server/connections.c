@@ -1,6 +1,6 @@
 /*
  * Connections. Fed by the listeners; stacks TCP, TLS and the HTTP engine, whose
- * requests go to the front.
+ * requests go to the front, each with its visitor.
  */
 #include "server/connections.h"
 
@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "framing/error.h"
+#include "framing/proxy_protocol.h"
+#include "server/visitors.h"
 #include "tunnel/counters.h"
 #include "tunnel/http.h"
 #include "tunnel/list.h"
@@ -18,17 +20,9 @@
 #include "tunnel/stream_tcp.h"
 
 #define HANDSHAKE_TIMEOUT (10 * LOOP_SECOND)
-#define BUCKETS 1024
-
-/* An address that has connections; of IPv6 the /64, which one customer has. */
-struct origin {
-	struct origin *next;	/* in its bucket */
-	uint8_t key[SEALS_ORIGIN]; /* family, then 4 or 8 bytes */
-	size_t count;
-};
-
 enum connection_state {
-	CONNECTION_NEW,		/* no byte yet -> TLS, HTTP if it is plain, CLOSED */
+	CONNECTION_PROXY,	/* the PROXY protocol's header is not whole yet -> NEW, CLOSED */
+	CONNECTION_NEW,		/* no byte yet -> TLS, HTTP without TLS, CLOSED */
 	CONNECTION_TLS,		/* -> HTTP, CLOSED */
 	CONNECTION_HTTP,	/* the engine has the stream -> CLOSED */
 	CONNECTION_CLOSED,
@@ -36,12 +30,15 @@ enum connection_state {
 
 struct connection {
 	struct connections *all;
-	struct origin *origin;
+	struct origin *origin;	/* NULL: of a trusted proxy, or by a Unix socket */
 	struct link link;
-	struct front_visitor visitor;	/* what that of each exchange begins as */
+	struct visitors_place place;
+	enum connections_kind kind;
 	enum connection_state state;
 	struct timer timer;	/* until HTTP begins */
 	int fd;			/* to look at its first bytes; the stream's */
+	uint8_t *header;	/* what came of it so far */
+	size_t header_n;
 	struct stream *stream;
 	struct http *http;
 };
@@ -52,65 +49,13 @@ struct connections {
 	struct tls_context *tls;
 	size_t max, max_per_address, count;
 	struct link list;
-	struct origin *bucket[BUCKETS];
+	struct origins origins;
+	struct visitors visitors;
 };
 
-/* ---- addresses ---- */
-
-static void origin_key(const struct address *a, uint8_t key[SEALS_ORIGIN])
+static const char *peer_of(const struct connection *c)
 {
-	memset(key, 0, SEALS_ORIGIN);
-	key[0] = (uint8_t)a->sa.ss_family;
-	if (a->sa.ss_family == AF_INET)
-		memcpy(key + 1, &((const struct sockaddr_in *)&a->sa)->sin_addr, 4);
-	else if (a->sa.ss_family == AF_INET6)
-		memcpy(key + 1, &((const struct sockaddr_in6 *)&a->sa)->sin6_addr, 8);
-}
-
-static struct origin **origin_at(struct connections *all, const uint8_t key[SEALS_ORIGIN])
-{
-	uint32_t h = 2166136261;
-	struct origin **link;
-
-	for (int i = 0; i < SEALS_ORIGIN; i++)
-		h = (h ^ key[i]) * 16777619;
-	link = &all->bucket[(h ^ h >> 15) % BUCKETS];
-	while (*link && memcmp((*link)->key, key, SEALS_ORIGIN))
-		link = &(*link)->next;
-	return link;
-}
-
-/* One more from this address; NULL at the cap. */
-static struct origin *origin_take(struct connections *all, const struct address *a)
-{
-	uint8_t key[SEALS_ORIGIN];
-	struct origin **link, *o;
-
-	origin_key(a, key);
-	link = origin_at(all, key);
-	o = *link;
-	if (o && o->count >= all->max_per_address)
-		return NULL;
-	if (!o) {
-		o = calloc(1, sizeof *o);
-		if (!o)
-			abort();
-		memcpy(o->key, key, sizeof key);
-		*link = o;
-	}
-	o->count++;
-	return o;
-}
-
-static void origin_give(struct connections *all, struct origin *o)
-{
-	struct origin **link;
-
-	if (--o->count)
-		return;
-	link = origin_at(all, o->key);
-	*link = o->next;
-	free(o);
+	return c->place.visitor.peer;
 }
 
 /* ---- one connection ---- */
@@ -123,7 +68,8 @@ static void connection_end(struct connection *c)
 	c->state = CONNECTION_CLOSED;
 	timer_stop(&c->timer);
 	link_remove(&c->link);
-	origin_give(c->all, c->origin);
+	origins_give(&c->all->origins, c->origin);
+	free(c->header);
 	c->all->count--;
 	loop_free_later(c->all->loop, c);
 }
@@ -139,15 +85,11 @@ static void connection_close(struct connection *c)
 	connection_end(c);
 }
 
-/* Of HTTP/2 connections several live at a time. */
 static void on_request(void *ctx, struct exchange *x, const struct http1_head *head)
 {
 	struct connection *c = ctx;
-	struct front_visitor *v = malloc(sizeof *v);
+	struct front_visitor *v = visitors_take(&c->all->visitors, &c->place, head);
 
-	if (!v)
-		abort();
-	*v = c->visitor;
 	x->visitor = v;
 	front_request(v, x, head);
 }
@@ -155,10 +97,8 @@ static void on_request(void *ctx, struct exchange *x, const struct http1_head *h
 static void on_over(void *ctx, struct exchange *x)
 {
 	struct connection *c = ctx;
-	struct front_visitor *v = x->visitor;
 
-	c->visitor.discarded = v->discarded;
-	loop_free_later(c->all->loop, v);
+	visitors_give(&c->all->visitors, &c->place, x->visitor);
 }
 
 static void on_closed(void *ctx, int error)
@@ -166,9 +106,9 @@ static void on_closed(void *ctx, int error)
 	struct connection *c = ctx;
 
 	if (error == ERROR_MALFORMED)
-		log_limited(LOG_LEVEL_INFO, "connection", c->visitor.peer, "sent a malformed request body");
+		log_limited(LOG_LEVEL_INFO, "connection", peer_of(c), "sent a malformed request body");
 	else
-		log_debug("connection", c->visitor.peer, "closed: %s", error_text(error));
+		log_debug("connection", peer_of(c), "closed: %s", error_text(error));
 	connection_end(c);
 }
 
@@ -177,10 +117,11 @@ static const struct http_events http_events = { .request = on_request, .closed =
 static void on_timeout(void *ctx)
 {
 	struct connection *c = ctx;
+	const char *why = c->state == CONNECTION_TLS ? "its TLS handshake was not done" : "it sent nothing";
 
-	log_limited(LOG_LEVEL_INFO, "connection", c->visitor.peer, "closed: %s within %d s",
-		    c->state == CONNECTION_NEW ? "it sent nothing" : "its TLS handshake was not done",
-		    (int)(HANDSHAKE_TIMEOUT / LOOP_SECOND));
+	if (c->state == CONNECTION_PROXY)
+		why = c->header_n ? "the PROXY protocol header was not whole" : "no PROXY protocol header came";
+	log_limited(LOG_LEVEL_INFO, "connection", peer_of(c), "closed: %s within %d s", why, (int)(HANDSHAKE_TIMEOUT / LOOP_SECOND));
 	count(tls_failed);
 	connection_close(c);
 }
@@ -209,7 +150,7 @@ static void on_tls_failed(void *ctx, int error)
 	const char *why = stream_tls_reason(c->stream);
 
 	count(tls_failed);
-	log_limited(LOG_LEVEL_INFO, "tls", c->visitor.peer, "%s", *why ? why : error_text(error));
+	log_limited(LOG_LEVEL_INFO, "tls", peer_of(c), "%s", *why ? why : error_text(error));
 	connection_close(c);
 }
 
@@ -240,7 +181,7 @@ static void plain_http(struct connection *c)
 				     "Connection: close\r\n\r\nThis port speaks HTTPS: the URL must be https://.\n";
 
 	count(tls_failed);
-	log_limited(LOG_LEVEL_WARN, "tls", c->visitor.peer,
+	log_limited(LOG_LEVEL_WARN, "tls", peer_of(c),
 		    "sent plain HTTP to the TLS port: its URL must begin with https://; if a reverse proxy sent it, let it "
 		    "speak TLS to culvertd");
 	(void)stream_write(c->stream, (const uint8_t *)answer, sizeof answer - 1);
@@ -255,15 +196,100 @@ static bool is_tls(const char *p, size_t n)
 
 static void tls_on_plain(struct connection *c)
 {
-	log_limited(LOG_LEVEL_WARN, "connection", c->visitor.peer,
-		    "sent TLS to a port of --listen-http, which speaks HTTP without TLS: https:// URLs lead to a port of --listen");
+	if (c->kind == CONNECTIONS_CLEAR)
+		log_limited(LOG_LEVEL_WARN, "connection", peer_of(c),
+			    "sent TLS to a port of --listen-clear, which speaks HTTP without TLS: let the reverse proxy speak http:// to "
+			    "it, or TLS to a port of --listen");
+	else
+		log_limited(LOG_LEVEL_WARN, "connection", peer_of(c),
+			    "sent TLS to a port of --listen-http, which speaks HTTP without TLS: https:// URLs lead to a port of --listen");
 	connection_close(c);
 }
 
-/* The first bytes are there: TLS begins, unless they are plainly something else. */
-static void on_first_bytes(void *ctx)
+/* ---- the PROXY protocol ---- */
+
+/* Counted for its address; false at the cap. */
+static bool take_origin(struct connection *c, const struct address *peer)
 {
-	struct connection *c = ctx;
+	if (peer->sa.ss_family == AF_UNIX)
+		return true;
+	c->origin = origins_take(&c->all->origins, c->place.visitor.origin);
+	if (origin_count(c->origin) <= c->all->max_per_address)
+		return true;
+	count(connections_failed);
+	log_limited(LOG_LEVEL_WARN, "connection", peer_of(c),
+		    "closed: its address has %zu connections open, the most allowed (max-connections-per-address)",
+		    c->all->max_per_address);
+	return false;
+}
+
+/* From now on it is theirs. */
+static void name_peer(struct connection *c, const struct address *peer)
+{
+	address_text(peer, c->place.visitor.peer);
+	origins_key(peer, c->place.visitor.origin);
+}
+
+/* The proxy has told whose connection it is; false at the cap of that address. */
+static bool take_client(struct connection *c, const struct proxy_protocol *header)
+{
+	struct address client;
+
+	if (header->source == PROXY_PROTOCOL_LOCAL)
+		return true;
+	if (header->source == PROXY_PROTOCOL_UNKNOWN) {
+		c->place.proxy = false; /* whoever it is, nobody has looked at its requests */
+		return true;
+	}
+	address_of_ip(header->ip, header->source == PROXY_PROTOCOL_IPV4 ? 4 : 16, header->port, &client);
+	name_peer(c, &client);
+	c->place.proxy = trusted_has(c->all->visitors.trusted, &client) || (c->place.local && address_is_local(&client));
+	return c->place.proxy || take_origin(c, &client);
+}
+
+static void no_header(struct connection *c, ssize_t error)
+{
+	count(proxy_headers_failed);
+	log_limited(LOG_LEVEL_WARN, "connection", peer_of(c), "closed: %s; its proxy must send one (send-proxy, proxy_protocol on)",
+		    error == ERROR_LIMIT ? "its PROXY protocol header is too long" : "it does not begin with a PROXY protocol header");
+	connection_close(c);
+}
+
+/* Takes the header out of the socket, and nothing of what follows it. */
+static void take_header(struct connection *c)
+{
+	uint8_t *end = c->header + c->header_n;
+	ssize_t n = recv(c->fd, end, PROXY_PROTOCOL_MAX - c->header_n, MSG_PEEK | MSG_DONTWAIT), len;
+	struct proxy_protocol header;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		connection_close(c); /* a proxy's look whether the port is open, most likely */
+		return;
+	}
+	len = proxy_protocol_get(c->header, c->header_n + (size_t)n, &header);
+	if (len < 0) {
+		no_header(c, len);
+		return;
+	}
+	if (len > 0)
+		n = len - (ssize_t)c->header_n;
+	if (recv(c->fd, end, (size_t)n, MSG_DONTWAIT) != n) {
+		connection_close(c);
+		return;
+	}
+	c->header_n += (size_t)n;
+	if (len == 0)
+		return;
+	c->state = CONNECTION_NEW;
+	if (!take_client(c, &header))
+		connection_close(c);
+}
+
+/* The first bytes are there: TLS begins, unless they are plainly something else. */
+static void begin(struct connection *c)
+{
 	char first[8];
 	ssize_t n = recv(c->fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
 
@@ -273,7 +299,7 @@ static void on_first_bytes(void *ctx)
 		connection_close(c); /* a probe of a load balancer, most likely */
 		return;
 	}
-	if (c->visitor.plain) {
+	if (c->kind != CONNECTIONS_HTTPS) {
 		is_tls(first, (size_t)n) ? tls_on_plain(c) : begin_http(c);
 		return;
 	}
@@ -284,6 +310,16 @@ static void on_first_bytes(void *ctx)
 	c->state = CONNECTION_TLS;
 	stream_want(c->stream, false, false);
 	c->stream = stream_tls_server(c->all->loop, c->all->tls, c->stream, &tls_events, c);
+}
+
+static void on_first_bytes(void *ctx)
+{
+	struct connection *c = ctx;
+
+	if (c->state == CONNECTION_PROXY)
+		take_header(c);
+	else
+		begin(c);
 }
 
 static void on_tcp_failed(void *ctx, int error)
@@ -306,6 +342,8 @@ struct connections *connections_new(struct loop *loop, const struct front *front
 	all->front = front;
 	all->max = max;
 	all->max_per_address = max_per_address;
+	all->visitors.loop = loop;
+	all->visitors.max = max_per_address;
 	list_init(&all->list);
 	return all;
 }
@@ -329,44 +367,73 @@ void connections_set_tls(struct connections *all, struct tls_context *tls)
 	all->tls = tls;
 }
 
-void connections_accept(struct connections *all, int fd, const struct address *peer, bool plain)
+/* Why one from there is not let in at all; NULL: it is. */
+static const char *unwanted(const struct connections *all, const struct connections_manner *manner, bool local, bool proxy)
 {
-	struct connection *c;
-	struct origin *origin = NULL;
-	char text[ADDRESS_TEXT];
+	if (all->count >= all->max)
+		return "as many connections are open as there may be (max-connections)";
+	if (manner->kind == CONNECTIONS_CLEAR && !local && !proxy)
+		return "a port of --listen-clear is for this machine and for trusted-proxies only";
+	if (manner->proxy_protocol && !local && !proxy)
+		return "a port with proxy-protocol is for this machine and for trusted-proxies only";
+	return NULL;
+}
 
-	if (all->count < all->max)
-		origin = origin_take(all, peer);
-	if (!origin) {
-		count(connections_failed);
-		if (all->count >= all->max)
-			log_limited(LOG_LEVEL_WARN, "connection", address_text(peer, text),
-				    "closed: %zu connections are open, the most allowed (max-connections)", all->count);
-		else
-			log_limited(LOG_LEVEL_WARN, "connection", address_text(peer, text),
-				    "closed: its address has %zu connections open, the most allowed "
-				    "(max-connections-per-address)", all->max_per_address);
-		close(fd);
-		return;
-	}
-	count(connections_opened);
-	c = calloc(1, sizeof *c);
+static struct connection *connection_new(struct connections *all, int fd, const struct address *peer,
+					 const struct connections_manner *manner)
+{
+	struct connection *c = calloc(1, sizeof *c);
+
 	if (!c)
 		abort();
 	c->all = all;
-	c->origin = origin;
 	c->fd = fd;
-	c->visitor.front = all->front;
-	c->visitor.plain = plain;
-	origin_key(peer, c->visitor.origin);
-	address_text(peer, c->visitor.peer);
+	c->kind = manner->kind;
+	c->state = manner->proxy_protocol ? CONNECTION_PROXY : CONNECTION_NEW;
+	c->place.visitor.front = all->front;
+	c->place.visitor.plain = manner->kind == CONNECTIONS_HTTP;
+	c->place.local = manner->kind == CONNECTIONS_CLEAR || manner->proxy_protocol;
+	name_peer(c, peer);
 	list_append(&all->list, &c->link);
 	all->count++;
 	timer_init(&c->timer, all->loop, on_timeout, c);
 	timer_in(&c->timer, HANDSHAKE_TIMEOUT);
 	c->stream = stream_tcp_adopt(all->loop, fd, &tcp_events, c);
-	stream_tcp_far(c->stream);
+	if (peer->sa.ss_family != AF_UNIX)
+		stream_tcp_far(c->stream);
 	stream_want(c->stream, true, false);
+	if (manner->proxy_protocol) {
+		c->header = malloc(PROXY_PROTOCOL_MAX);
+		if (!c->header)
+			abort();
+	}
+	return c;
+}
+
+void connections_set_trusted(struct connections *all, const struct trusted *trusted)
+{
+	all->visitors.trusted = trusted;
+}
+
+void connections_accept(struct connections *all, int fd, const struct address *peer, const struct connections_manner *manner)
+{
+	bool local = address_is_local(peer), listed = trusted_has(all->visitors.trusted, peer);
+	const char *why = unwanted(all, manner, local, listed);
+	struct connection *c;
+	char text[ADDRESS_TEXT];
+
+	if (why) {
+		count(connections_failed);
+		log_limited(LOG_LEVEL_WARN, "connection", address_text(peer, text), "closed: %s", why);
+		close(fd);
+		return;
+	}
+	c = connection_new(all, fd, peer, manner);
+	c->place.proxy = listed || (c->place.local && local);
+	if (c->place.proxy || take_origin(c, peer))
+		count(connections_opened);
+	else
+		connection_close(c);
 }
 
 size_t connections_count(const struct connections *all)

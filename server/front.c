@@ -55,8 +55,22 @@ static bool with_body(const struct http1_head *head)
 	return !(head->method.n == 4 && !memcmp(head->method.p, "HEAD", 4));
 }
 
+/* Its client has as many exchanges as it may have: the same to all, for it is not the cover's to say. */
+static void turn_away(struct front_visitor *v, struct exchange *x, const struct http1_head *head)
+{
+	count(clients_refused);
+	log_limited(LOG_LEVEL_WARN, "front", v->peer,
+		    "a request was answered 503: this client behind a proxy has as many at a time as it may have "
+		    "(max-connections-per-address%s)", v->crowd == FRONT_CROWD_ALL ? ", twice for helpers" : "");
+	cover_send_text(x, loop_wall(v->front->loop), 503, "Too many requests at a time.\n", with_body(head));
+}
+
 static void cover(struct front_visitor *v, struct exchange *x, const struct http1_head *head)
 {
+	if (v->crowd != FRONT_CROWD_NONE) {
+		turn_away(v, x, head);
+		return;
+	}
 	count(cover_replies);
 	cover_send(v->front->cover, x, loop_wall(v->front->loop), with_body(head));
 }
@@ -258,6 +272,10 @@ void front_request(struct front_visitor *v, struct exchange *x, const struct htt
 		cover_send_text(x, loop_wall(f->loop), 200, "ok\n", with_body(head));
 		return;
 	}
+	if (v->crowd == FRONT_CROWD_ALL) {
+		turn_away(v, x, head);
+		return;
+	}
 	error = request_parse(&request, f->base, head->target, &path_query);
 	if (head->method.n == 0) {
 		log_limited(LOG_LEVEL_INFO, "front", v->peer, "sent something that is not an HTTP/1.1 request");
@@ -268,7 +286,7 @@ void front_request(struct front_visitor *v, struct exchange *x, const struct htt
 	} else if (head->method.n != 4 || memcmp(head->method.p, "POST", 4)) {
 		log_other(v, head, "a helper would use POST");
 	} else if (request.mode == MODE_SEAL) {
-		if (make_seal(v, x, &request))
+		if (v->crowd == FRONT_CROWD_NONE && make_seal(v, x, &request))
 			return;
 	} else if (request.seal) {
 		open_sealed(v, x, &request, head, path_query);

@@ -22,12 +22,20 @@ struct front {
 	struct seals *seals;
 };
 
+/* Clients behind trusted proxies that have many exchanges at a time. */
+enum front_crowd {
+	FRONT_CROWD_NONE,
+	FRONT_CROWD_STRANGERS,	/* only helpers that authenticate are served */
+	FRONT_CROWD_ALL,	/* nobody */
+};
+
 /* What the front keeps of an exchange: who asks. */
 struct front_visitor {
 	const struct front *front;
 	char peer[ADDRESS_TEXT];
 	uint8_t origin[SEALS_ORIGIN];
 	bool plain;		/* of a listener without TLS: nothing but sealed sessions is served */
+	enum front_crowd crowd;
 	size_t discarded;	/* bytes of bodies that nobody wants */
 	struct {		/* the sealed request that is being opened */
 		struct request request;

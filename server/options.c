@@ -1,7 +1,7 @@
 /*
  * The options of culvertd. Read by main at start, and again for a reload.
  */
-#include "server/options.h"
+#include "server/options_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +10,6 @@
 #include "framing/error.h"
 #include "framing/request.h"
 #include "tunnel/tcp_tuning.h"
-
-#define PORT_DEFAULT "443"
 
 static const struct config_option service_table[] = {
 	{ .name = "target", .type = CONFIG_STRING },
@@ -30,6 +28,12 @@ const struct config_option options_table[] = {
 	  .help = "listen there; may be repeated (*:443: all addresses)" },
 	{ .name = "listen-http", .type = CONFIG_LIST, .metavar = "ADDRESS:PORT",
 	  .help = "listen there without TLS, for sealed sessions only; may be repeated" },
+	{ .name = "listen-clear", .type = CONFIG_LIST, .metavar = "ADDRESS:PORT",
+	  .help = "listen there for a reverse proxy that ends TLS (or unix:/PATH); may be repeated" },
+	{ .name = "trusted-proxies", .type = CONFIG_LIST, .metavar = "NETWORK",
+	  .help = "reverse proxies that are believed whom they ask for; may be repeated" },
+	{ .name = "forwarded-header", .type = CONFIG_STRING, .value = "auto", .metavar = "WHICH",
+	  .help = "where they say it: auto, x-forwarded-for, forwarded or none (auto)" },
 	{ .name = "cert", .type = CONFIG_STRING, .metavar = "FILE", .help = "certificate chain, PEM" },
 	{ .name = "key", .type = CONFIG_STRING, .metavar = "FILE", .help = "its private key, PEM" },
 	{ .name = "token-file", .type = CONFIG_STRING, .metavar = "FILE", .help = "name:token lines of those who may connect" },
@@ -77,9 +81,7 @@ const struct config_option options_table[] = {
 	{ .name = NULL },
 };
 
-static int wrong(char *error, size_t size, const char *where, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-
-static int wrong(char *error, size_t size, const char *where, const char *fmt, ...)
+int options_wrong(char *error, size_t size, const char *where, const char *fmt, ...)
 {
 	va_list ap;
 	int n = snprintf(error, size, "%s%s", where, *where ? ": " : "");
@@ -89,53 +91,6 @@ static int wrong(char *error, size_t size, const char *where, const char *fmt, .
 		vsnprintf(error + n, size - (size_t)n, fmt, ap);
 	va_end(ap);
 	return ERROR_CONFIG;
-}
-
-/* ---- listen ---- */
-
-static bool add_listen(struct options *o, const char *host, uint16_t port, bool optional, bool plain)
-{
-	struct options_listen *l = &o->listen[o->listen_count];
-
-	if (o->listen_count == OPTIONS_LISTEN_MAX || !address_literal(host, port, &l->address))
-		return false;
-	l->optional = optional;
-	l->plain = plain;
-	o->listen_count++;
-	return true;
-}
-
-/* name: of the option; text: one value of it. */
-static int read_listen(struct options *o, const char *name, const char *text, const char *where, char *error, size_t size)
-{
-	bool plain = !strcmp(name, "listen-http");
-	const char *port = plain ? "80" : PORT_DEFAULT;
-	struct address_hostport at;
-
-	if (address_split(text, false, &at) < 0 || !at.has_port)
-		return wrong(error, size, where, "%s must be like 0.0.0.0:%s, [::]:%s or *:%s, not '%s'", name, port, port, port,
-			     text);
-	if (!strcmp(at.host, "*")) {
-		if (add_listen(o, "0.0.0.0", at.first, false, plain) && add_listen(o, "::", at.first, true, plain))
-			return 0;
-	} else if (add_listen(o, at.host, at.first, false, plain)) {
-		return 0;
-	}
-	if (o->listen_count == OPTIONS_LISTEN_MAX)
-		return wrong(error, size, where, "%s is given more than %d times", name, OPTIONS_LISTEN_MAX);
-	return wrong(error, size, where, "%s needs an address of this machine (or *), not the name '%s'", name, at.host);
-}
-
-static int read_listens(struct options *o, char *error, size_t size)
-{
-	static const char *const names[] = { "listen", "listen-http" };
-
-	for (size_t k = 0; k < sizeof names / sizeof *names; k++)
-		for (size_t i = 0; i < config_list_size(o->config, names[k]); i++)
-			if (read_listen(o, names[k], config_list(o->config, names[k], i), config_where(o->config, names[k], i), error,
-					size) < 0)
-				return ERROR_CONFIG;
-	return o->listen_count ? 0 : read_listen(o, "listen", "*:" PORT_DEFAULT, "", error, size);
 }
 
 /* ---- services ---- */
@@ -149,11 +104,11 @@ static int read_service(struct options *o, size_t i, char *error, size_t size)
 	char name[MESSAGE_NAME_MAX + 2], why[512];
 
 	if (!equal || (size_t)(equal - text) >= sizeof name)
-		return wrong(error, size, where, "a service is NAME=URL, such as rtp=udp://127.0.0.1:5004, not '%s'", text);
+		return options_wrong(error, size, where, "a service is NAME=URL, such as rtp=udp://127.0.0.1:5004, not '%s'", text);
 	snprintf(name, sizeof name, "%.*s", (int)(equal - text), text);
 	spec.name = name;
 	spec.target = equal + 1;
-	return services_add(o->services, &spec, why, sizeof why) < 0 ? wrong(error, size, where, "%s", why) : 0;
+	return services_add(o->services, &spec, why, sizeof why) < 0 ? options_wrong(error, size, where, "%s", why) : 0;
 }
 
 /* The command line wins over a section of the same name. */
@@ -201,9 +156,9 @@ static int read_section(struct options *o, const struct config_section *s, char 
 	if (is_on_line(o, spec.name))
 		return 0;
 	if (!spec.target)
-		return wrong(error, size, config_section_where(s), "service '%s' needs a target = \"udp://HOST:PORT\"", spec.name);
+		return options_wrong(error, size, config_section_where(s), "service '%s' needs a target = \"udp://HOST:PORT\"", spec.name);
 	return services_add(o->services, &spec, why, sizeof why) < 0 ?
-		       wrong(error, size, config_section_where(s), "%s", why) : 0;
+		       options_wrong(error, size, config_section_where(s), "%s", why) : 0;
 }
 
 static int read_services(struct options *o, char *error, size_t size)
@@ -211,7 +166,7 @@ static int read_services(struct options *o, char *error, size_t size)
 	const char *redundancy = config_string(o->config, "redundancy");
 
 	if (message_redundancy_find(redundancy) < 0)
-		return wrong(error, size, config_where(o->config, "redundancy", 0), "redundancy must be auto, always or never, not '%s'",
+		return options_wrong(error, size, config_where(o->config, "redundancy", 0), "redundancy must be auto, always or never, not '%s'",
 			     redundancy);
 	for (size_t i = 0; i < config_list_size(o->config, "service"); i++)
 		if (read_service(o, i, error, size) < 0)
@@ -220,7 +175,7 @@ static int read_services(struct options *o, char *error, size_t size)
 		if (read_section(o, config_section(o->config, "service", i), error, size) < 0)
 			return ERROR_CONFIG;
 	if (!services_count(o->services))
-		return wrong(error, size, "--service",
+		return options_wrong(error, size, "--service",
 			     "no service is offered: give NAME=URL, such as rtp=udp://127.0.0.1:5004-5013");
 	if (config_bool(o->config, "echo"))
 		services_add_own(o->services, &egress_echo);
@@ -236,7 +191,7 @@ static int read_base(struct options *o, char *error, size_t size)
 
 	if (n < 2 || n > REQUEST_BASE_MAX || *base != '/' || base[n - 1] == '/' ||
 	    strspn(base, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._~-") != n || strstr(base, "//"))
-		return wrong(error, size, config_where(o->config, "base", 0),
+		return options_wrong(error, size, config_where(o->config, "base", 0),
 			     "base must be like /culvert: it begins with /, does not end with it, and has only letters, digits "
 			     "and . _ ~ -, not '%s'", base);
 	return 0;
@@ -248,11 +203,11 @@ static int read_files(struct options *o, char *error, size_t size)
 	o->key = config_string(o->config, "key");
 	o->token_file = config_string(o->config, "token-file");
 	if (!o->cert)
-		return wrong(error, size, "--cert", "no certificate: give its file (`culvertd gen-cert` makes one for tests)");
+		return options_wrong(error, size, "--cert", "no certificate: give its file (`culvertd gen-cert` makes one for tests)");
 	if (!o->key)
-		return wrong(error, size, "--key", "no private key: give its file");
+		return options_wrong(error, size, "--key", "no private key: give its file");
 	if (!o->token_file)
-		return wrong(error, size, "--token-file", "no token file: give one (`culvertd gen-token NAME` prints a line for it)");
+		return options_wrong(error, size, "--token-file", "no token file: give one (`culvertd gen-token NAME` prints a line for it)");
 	return 0;
 }
 
@@ -263,7 +218,7 @@ static int read_log(struct options *o, char *error, size_t size)
 	o->log_json = config_bool(o->config, "log-json");
 	if (log_parse_level(level, &o->log_level) == 0)
 		return 0;
-	return wrong(error, size, config_where(o->config, "log-level", 0),
+	return options_wrong(error, size, config_where(o->config, "log-level", 0),
 		     "log-level must be error, warn, info or debug, not '%s'", level);
 }
 
@@ -275,7 +230,7 @@ static int read_tuning(struct options *o, char *error, size_t size)
 	o->sparse_tuning = config_bool(o->config, "sparse-tuning");
 	if (tcp_tuning_complaint(o->congestion, why, sizeof why))
 		return 0;
-	return wrong(error, size, config_where(o->config, "congestion", 0), "%s", why);
+	return options_wrong(error, size, config_where(o->config, "congestion", 0), "%s", why);
 }
 
 int options_read(struct options *o, int argc, char **argv, char *error, size_t size)
@@ -287,7 +242,7 @@ int options_read(struct options *o, int argc, char **argv, char *error, size_t s
 	if (config_bool(o->config, "help") || config_bool(o->config, "version"))
 		return 0;
 	if (config_rest(o->config) < argc) {
-		wrong(error, size, argv[config_rest(o->config)], "not an option, and commands come first; see --help");
+		options_wrong(error, size, argv[config_rest(o->config)], "not an option, and commands come first; see --help");
 		goto failed;
 	}
 	o->services = services_new();
@@ -297,7 +252,7 @@ int options_read(struct options *o, int argc, char **argv, char *error, size_t s
 	o->admin_given = config_given(o->config, "admin");
 	if (!strcmp(o->admin, "none"))
 		o->admin = NULL;
-	if (read_log(o, error, size) < 0 || read_listens(o, error, size) < 0 || read_files(o, error, size) < 0 ||
+	if (read_log(o, error, size) < 0 || options_read_trusted(o, error, size) < 0 || options_read_listens(o, error, size) < 0 || read_files(o, error, size) < 0 ||
 	    read_services(o, error, size) < 0 || read_tuning(o, error, size) < 0 || read_base(o, error, size) < 0)
 		goto failed;
 	return 0;
@@ -309,6 +264,7 @@ failed:
 void options_fini(struct options *o)
 {
 	services_free(o->services);
+	trusted_free(o->trusted);
 	config_free(o->config);
 	memset(o, 0, sizeof *o);
 }

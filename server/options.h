@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "server/listener.h"
 #include "server/service.h"
+#include "server/trusted.h"
 #include "tunnel/address.h"
 #include "tunnel/config.h"
 #include "tunnel/log.h"
@@ -13,16 +15,11 @@
 #define OPTIONS_LISTEN_MAX 64
 #define OPTIONS_ADMIN_DEFAULT "/run/culvertd/admin.sock"
 
-struct options_listen {
-	struct address address;
-	bool optional;		/* the IPv6 half of "*:PORT": this machine may have none */
-	bool plain;		/* without TLS: sealed sessions only */
-};
-
 struct options {
 	struct config *config;	/* owns the strings */
-	struct options_listen listen[OPTIONS_LISTEN_MAX];
+	struct listener_place listen[OPTIONS_LISTEN_MAX];
 	size_t listen_count;
+	struct trusted *trusted;
 	const char *cert, *key, *token_file, *base, *cover;
 	const char *admin;	/* NULL: none */
 	bool admin_given;

@@ -155,8 +155,8 @@ static bool make_listeners(struct server *s)
 	char error[ERROR_TEXT];
 
 	for (size_t i = 0; i < s->options.listen_count; i++) {
-		const struct options_listen *at = &s->options.listen[i];
-		struct listener *l = listener_new(s->loop, s->connections, &at->address, at->plain, backlog, error, sizeof error);
+		const struct listener_place *at = &s->options.listen[i];
+		struct listener *l = listener_new(s->loop, s->connections, at, backlog, error, sizeof error);
 
 		if (l) {
 			s->listener[s->listeners++] = l;
@@ -166,6 +166,30 @@ static bool make_listeners(struct server *s)
 			log_error("server", "", "%s", error);
 			return false;
 		}
+	}
+	return true;
+}
+
+/* Sockets that systemd opened. */
+static bool take_listeners(struct server *s)
+{
+	char error[ERROR_TEXT], text[ADDRESS_TEXT];
+	struct activation a;
+
+	if (activation_take(&a, error, sizeof error) < 0) {
+		log_error("server", "", "%s", error);
+		return false;
+	}
+	for (size_t i = 0; i < a.n; i++) {
+		const struct activation_socket *at = &a.socket[i];
+
+		if (at->manner.kind == CONNECTIONS_CLEAR && !address_is_local(&at->address) && trusted_is_empty(s->trusted)) {
+			log_error("server", "",
+				  "the socket 'clear' of systemd at %s is not of this machine only: let it listen on a loopback address or "
+				  "path, or name the reverse proxy in trusted-proxies", address_text(&at->address, text));
+			return false;
+		}
+		s->listener[s->listeners++] = listener_adopt(s->loop, s->connections, &at->manner, at->fd);
 	}
 	return true;
 }
@@ -200,11 +224,13 @@ static void on_names(void *ctx)
 		return;
 	s->state = SERVER_READY;
 	for (size_t i = 0; i < s->listeners; i++) {
-		bool plain = listener_is_plain(s->listener[i]);
+		static const char *const uses[] = { "", ", for sealed sessions only", ", for reverse proxies" };
+		const struct connections_manner *m = listener_manner(s->listener[i]);
 
 		listener_start(s->listener[i]);
-		daemon_ready_line(plain ? "http" : "https", address_text(listener_address(s->listener[i]), text), "culvertd");
-		log_info("server", "", "listening on %s, base %s%s", text, s->options.base, plain ? ", for sealed sessions only" : "");
+		daemon_ready_line(connections_kind_name(m->kind), address_text(listener_address(s->listener[i]), text), "culvertd");
+		log_info("server", "", "listening on %s, base %s%s%s", text, s->options.base, uses[m->kind],
+			 m->proxy_protocol ? ", with the PROXY protocol" : "");
 	}
 	daemon_notify("READY=1");
 }
@@ -221,6 +247,14 @@ static void adopt(struct server *s, struct loaded *l)
 	s->front.cover = l->cover;
 	connections_set_tls(s->connections, l->tls);
 	seals_set_tls(s->seals, l->seal_tls);
+}
+
+static void adopt_trusted(struct server *s, struct options *o)
+{
+	trusted_free(s->trusted);
+	s->trusted = o->trusted;
+	o->trusted = NULL;
+	connections_set_trusted(s->connections, s->trusted);
 }
 
 static void adopt_services(struct server *s, struct options *o)
@@ -249,10 +283,11 @@ static void on_reload(void *ctx)
 		options_fini(&fresh);
 	} else {
 		adopt(s, &l);
+		adopt_trusted(s, &fresh);
 		adopt_services(s, &fresh);
 		log_setup(fresh.log_level, fresh.log_json);
 		log_info("reload", "",
-			 "certificate, key, %zu tokens, cover and %zu services were read again; listen, base, admin and limits "
+			 "certificate, key, %zu tokens, cover, trusted proxies and %zu services were read again; listen, base, admin and limits "
 			 "stay as they were at start",
 			 credentials_count(s->credentials), services_count(s->services));
 		options_fini(&fresh);
@@ -293,6 +328,7 @@ static void server_fini(struct server *s)
 		listener_free(s->listener[--s->listeners]);
 	sessions_free(s->sessions);
 	connections_free(s->connections);
+	trusted_free(s->trusted);
 	seals_free(s->seals);
 	control_free(s->admin);
 	services_free(s->services);
@@ -337,7 +373,8 @@ int server_run(const struct options *o, int argc, char **argv)
 		goto out;
 	}
 	adopt(&s, &l);
-	if (!make_listeners(&s) || !make_admin(&s))
+	adopt_trusted(&s, &s.options);
+	if (!take_listeners(&s) || !make_listeners(&s) || !make_admin(&s))
 		goto out;
 	loop_signal(s.loop, SIGTERM, on_stop, &s);
 	loop_signal(s.loop, SIGINT, on_stop, &s);

@@ -5,6 +5,7 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
+#include "server/activation.h"
 #include "server/egress.h"
 #include "server/front.h"
 #include "server/listener.h"
@@ -30,11 +31,12 @@ struct server {
 	struct services *services;
 	struct credentials *credentials;
 	struct cover *cover;
+	struct trusted *trusted;
 	struct sessions *sessions;
 	struct seals *seals;
 	struct front front;
 	struct connections *connections;
-	struct listener *listener[OPTIONS_LISTEN_MAX];
+	struct listener *listener[OPTIONS_LISTEN_MAX + ACTIVATION_MAX];
 	size_t listeners;
 	struct control *admin;
 	struct timer stop;

@@ -49,17 +49,20 @@ static void quoted(FILE *out, const char *text)
 
 static void listeners(struct status *s, const struct server *server)
 {
+	static const char *const uses[] = { "", " without TLS, for sealed sessions", " without TLS, for reverse proxies" };
 	char text[ADDRESS_TEXT];
 
 	begin(s, "listeners");
 	if (s->json)
 		fputc('[', s->out);
 	for (size_t i = 0; i < server->listeners; i++) {
+		const struct connections_manner *m = listener_manner(server->listener[i]);
+
 		address_text(listener_address(server->listener[i]), text);
 		if (s->json)
 			fprintf(s->out, "%s\"%s\"", comma(s), text);
 		else
-			fprintf(s->out, "  %s%s\n", text, listener_is_plain(server->listener[i]) ? " without TLS, for sealed sessions" : "");
+			fprintf(s->out, "  %s%s%s\n", text, uses[m->kind], m->proxy_protocol ? ", with the PROXY protocol" : "");
 	}
 	if (s->json)
 		fputc(']', s->out);

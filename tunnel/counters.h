@@ -16,6 +16,8 @@
 	X(exchanges, "HTTP exchanges begun") \
 	X(exchanges_failed, "HTTP exchanges cut or refused") \
 	X(cover_replies, "requests answered with the cover") \
+	X(clients_refused, "requests answered 503: too many at a time of a client behind a proxy") \
+	X(proxy_headers_failed, "connections closed for want of a PROXY protocol header") \
 	X(auth_failed, "requests with missing or wrong credentials") \
 	X(seals_made, "handshakes of sealed sessions done") \
 	X(seals_failed, "handshakes of sealed sessions that failed") \

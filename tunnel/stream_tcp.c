@@ -232,7 +232,7 @@ static void tcp_want(struct stream *s, bool read, bool write)
 static void tcp_info(struct stream *s, struct stream_info *i)
 {
 	memset(i, 0, sizeof *i);
-	memcpy(i->peer, tcp_of(s)->peer, sizeof i->peer);
+	memcpy(i->peer, tcp_of(s)->peer, sizeof i->peer - 1); /* paths may be cut */
 	i->alpn = i->tls = "";
 }
 

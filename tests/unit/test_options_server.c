@@ -1,5 +1,5 @@
 /* Options of culvertd: values, defaults, and what is said about mistakes. */
-/* links: server/options.c tunnel/tcp_tuning.c server/service.c server/egress.c tunnel/config.c tunnel/config_values.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c framing/capsule.c framing/cursor.c framing/varint.c framing/message_words.c */
+/* links: server/options.c server/options_listen.c server/trusted.c server/activation.c framing/forwarded.c framing/http1_head.c tunnel/tcp_tuning.c server/service.c server/egress.c tunnel/config.c tunnel/config_values.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c framing/capsule.c framing/cursor.c framing/varint.c framing/message_words.c */
 /* libs: -lconfuse -lev */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -182,13 +182,14 @@ static void test_listen_http(void **state)
 	(void)state;
 	good(ARGS(FILES, RTP, "--listen-http", "127.0.0.1:80"));	/* and nothing else */
 	assert_int_equal(o.listen_count, 1);
-	assert_true(o.listen[0].plain);
+	assert_int_equal(o.listen[0].manner.kind, CONNECTIONS_HTTP);
 	assert_string_equal(address_text(&o.listen[0].address, text), "127.0.0.1:80");
 	options_fini(&o);
 	good(ARGS(FILES, RTP, "--listen-http", "*:80", "--listen", "127.0.0.1:443"));
 	assert_int_equal(o.listen_count, 3);
-	assert_false(o.listen[0].plain);
-	assert_true(o.listen[1].plain && o.listen[2].plain && o.listen[2].optional);
+	assert_int_equal(o.listen[0].manner.kind, CONNECTIONS_HTTPS);
+	assert_int_equal(o.listen[1].manner.kind, CONNECTIONS_HTTP);
+	assert_true(o.listen[2].manner.kind == CONNECTIONS_HTTP && o.listen[2].optional);
 	options_fini(&o);
 	refused(ARGS(FILES, RTP, "--listen-http", "80"), "--listen-http: listen-http must be like 0.0.0.0:80, [::]:80 or *:80, not '80'");
 }
