@@ -26,7 +26,7 @@ struct stream_events {
 
 /* What is known of a ready stream; pointers live as long as the stream. */
 struct stream_info {
-	char peer[80];		/* "[addr]:port" of the other side, "" if there is none */
+	char peer[80];		/* "[addr]:port" of the other side, "unix" of a Unix socket, "" if there is none */
 	const char *alpn;	/* "" when none was agreed */
 	const char *tls;	/* "TLSv1.3", "" without TLS */
 	bool resumed;

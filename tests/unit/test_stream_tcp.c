@@ -472,7 +472,7 @@ static void test_unix(void **state)
 	a.stream = stream_tcp_adopt(loop, fd[0], &events, &a);
 	b.stream = stream_tcp_adopt(loop, fd[1], &events, &b);
 	stream_info(a.stream, &info);
-	assert_string_equal(info.peer, "");
+	assert_string_equal(info.peer, "unix");
 	assert_int_equal(stream_write(a.stream, (const uint8_t *)"hello", 5), 5);
 	stream_want(b.stream, true, false);
 	assert_true(run(5 * LOOP_SECOND));
