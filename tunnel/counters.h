@@ -18,6 +18,8 @@
 	X(cover_replies, "requests answered with the cover") \
 	X(clients_refused, "requests answered 503: too many at a time of a client behind a proxy") \
 	X(proxy_headers_failed, "connections closed for want of a PROXY protocol header") \
+	X(fallback_requests, "requests passed on to the website behind us") \
+	X(fallback_failed, "of these answered by us since the website did not, or cut") \
 	X(auth_failed, "requests with missing or wrong credentials") \
 	X(seals_made, "handshakes of sealed sessions done") \
 	X(seals_failed, "handshakes of sealed sessions that failed") \
