@@ -1,6 +1,6 @@
 /*
  * Requests that pass through to the website. Called by the front; calls the website for a connection, begins an exchange on it and
- * relays both bodies. Whatever ends one side ends the other.
+ * conveys both bodies. Whatever ends one side ends the other.
  */
 #include "server/fallback.h"
 
@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "framing/error.h"
-#include "server/relay.h"
+#include "server/conduit.h"
 #include "tunnel/counters.h"
 #include "tunnel/log.h"
 
@@ -44,7 +44,7 @@ struct passage {
 		bool upgrade;
 		char *lines;
 	} answer;		/* the website's */
-	struct relay up, down;
+	struct conduit up, down;
 	size_t discarded;
 	struct website_wait wait;
 	struct later later;	/* the head of an answer goes, though nothing followed in this turn */
@@ -83,8 +83,8 @@ static void settle(struct passage *p)
 	later_cancel(f->loop, &p->later);
 	link_remove(&p->link);
 	fallback_head_drop(&p->head);
-	relay_fini(&p->up);
-	relay_fini(&p->down);
+	conduit_fini(&p->up);
+	conduit_fini(&p->down);
 	free(p->answer.lines);
 	loop_free_later(f->loop, p);
 	f->count--;
@@ -97,7 +97,7 @@ static void leave_site(struct passage *p)
 	if (p->site)
 		exchange_abort(p->site);
 	p->site = p->down.from = NULL;
-	relay_drop(&p->up);
+	conduit_drop(&p->up);
 }
 
 static void leave_visitor(struct passage *p)
@@ -157,9 +157,9 @@ static void answer_ourselves(struct passage *p, int status)
 	p->status = status;
 	p->down.hold = true;
 	if (!p->is_head)
-		relay_body(&p->down, (const uint8_t *)text, n);
+		conduit_body(&p->down, (const uint8_t *)text, n);
 	p->down.hold = false;
-	relay_end(&p->down);
+	conduit_end(&p->down);
 }
 
 static int status_of(int error)
@@ -202,7 +202,7 @@ static int on_site_body(void *ctx, const uint8_t *b, size_t n)
 	struct passage *p = ctx;
 
 	p->progress = loop_now(p->fallback->loop);
-	relay_body(&p->down, b, n);
+	conduit_body(&p->down, b, n);
 	return 0;
 }
 
@@ -210,7 +210,7 @@ static void on_site_end(void *ctx)
 {
 	struct passage *p = ctx;
 
-	relay_end(&p->down);
+	conduit_end(&p->down);
 }
 
 static void on_site_writable(void *ctx)
@@ -218,7 +218,7 @@ static void on_site_writable(void *ctx)
 	struct passage *p = ctx;
 
 	p->progress = loop_now(p->fallback->loop);
-	relay_pump(&p->up, false);
+	conduit_pump(&p->up, false);
 }
 
 /* It had been idle, and the website closed it as we used it. */
@@ -232,7 +232,7 @@ static void on_site_closed(void *ctx, int error)
 	struct passage *p = ctx;
 
 	p->site = p->down.from = NULL;
-	relay_drop(&p->up);
+	conduit_drop(&p->up);
 	if (p->down.ended || !p->visitor) {
 		/* in order */
 	} else if (error == ERROR_RESET && may_repeat(p)) {
@@ -301,7 +301,7 @@ static void on_connection(void *ctx, struct http *h)
 	p->up.first = send_request;
 	p->up.done = false;
 	tell_to_go_on(p);
-	relay_pump(&p->up, true);
+	conduit_pump(&p->up, true);
 	p->up.hold = p->websocket && !p->up.done;	/* until the website agrees */
 }
 
@@ -316,7 +316,7 @@ static int on_visitor_body(void *ctx, const uint8_t *b, size_t n)
 	p->progress = loop_now(p->fallback->loop);
 	p->begun = true;
 	if (!p->bodiless && !p->up.done && (p->site || p->state == PASSAGE_WAITING)) {
-		relay_body(&p->up, b, n);
+		conduit_body(&p->up, b, n);
 		return 0;
 	}
 	p->discarded += n;
@@ -328,7 +328,7 @@ static void on_visitor_end(void *ctx)
 	struct passage *p = ctx;
 
 	if (!p->up.ended)
-		relay_end(&p->up);
+		conduit_end(&p->up);
 }
 
 static void on_visitor_writable(void *ctx)
@@ -336,7 +336,7 @@ static void on_visitor_writable(void *ctx)
 	struct passage *p = ctx;
 
 	p->progress = loop_now(p->fallback->loop);
-	relay_pump(&p->down, p->state == PASSAGE_ANSWERED);
+	conduit_pump(&p->down, p->state == PASSAGE_ANSWERED);
 }
 
 static void on_visitor_closed(void *ctx, int error)
@@ -362,8 +362,8 @@ static void on_later(void *ctx)
 {
 	struct passage *p = ctx;
 
-	relay_pump(&p->down, true);
-	relay_pump(&p->up, false);
+	conduit_pump(&p->down, true);
+	conduit_pump(&p->up, false);
 }
 
 static void on_timer(void *ctx)
@@ -392,8 +392,8 @@ static struct passage *passage_new(struct fallback *f, struct exchange *x)
 		abort();
 	p->fallback = f;
 	p->visitor = x;
-	relay_init(&p->up, send_request, p);
-	relay_init(&p->down, send_answer, p);
+	conduit_init(&p->up, send_request, p);
+	conduit_init(&p->down, send_answer, p);
 	p->up.from = p->down.to = x;
 	later_init(&p->later, on_later, p);
 	timer_init(&p->timer, f->loop, on_timer, p);

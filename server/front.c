@@ -65,10 +65,26 @@ static void turn_away(struct front_visitor *v, struct exchange *x, const struct 
 	cover_send_text(x, loop_wall(v->front->loop), 503, "Too many requests at a time.\n", with_body(head));
 }
 
+/* bodiless: of the request's body nothing is left. */
+static void pass_on(struct front_visitor *v, struct exchange *x, const struct http1_head *head, bool bodiless)
+{
+	const struct fallback_visitor from = { .peer = v->peer, .tls = !v->plain };
+
+	fallback_request(v->front->fallback, x, head, &from, bodiless);
+}
+
 static void cover(struct front_visitor *v, struct exchange *x, const struct http1_head *head)
 {
 	if (v->crowd != FRONT_CROWD_NONE) {
 		turn_away(v, x, head);
+		return;
+	}
+	if (v->front->fallback && head->method.n) {
+		pass_on(v, x, head, false);
+		return;
+	}
+	if (v->front->fallback) {
+		cover_send_text(x, loop_wall(v->front->loop), 400, "Bad Request\n", true);
 		return;
 	}
 	count(cover_replies);
@@ -152,7 +168,10 @@ static void on_unopened(void *ctx, struct exchange *inner, const char *why)
 	forget_sealed(v);
 	inner->events = &ending;
 	inner->ctx = v;
-	cover(v, inner, v->sealed.head);
+	if (v->front->fallback)
+		pass_on(v, inner, v->sealed.head, true);
+	else
+		cover(v, inner, v->sealed.head);
 }
 
 static void on_sealed_closed(void *ctx)
@@ -240,14 +259,25 @@ static bool accept_plain(struct front_visitor *v, struct exchange *x, const stru
 
 /* ---- routing ---- */
 
-static bool is_health(const struct http1_head *head)
+static bool is_on_this_machine(const struct front_visitor *v)
+{
+	static const uint8_t none[SEALS_ORIGIN - 1];
+
+	if (v->origin[0] == AF_INET)
+		return v->origin[1] == 127;
+	return v->origin[0] == AF_UNIX || (v->origin[0] == AF_INET6 && !memcmp(v->origin + 1, none, sizeof none));
+}
+
+/* Where a website answers /healthz itself, ours is below the base, for this machine: nobody else is to learn of it. */
+static bool is_health(const struct front_visitor *v, const struct http1_head *head)
 {
 	static const char path[] = "/healthz";
-	size_t n = sizeof path - 1;
+	const char *base = v->front->fallback ? v->front->base : "";
+	size_t before = strlen(base), n = before + sizeof path - 1;
 
-	return head->target.n >= n && !memcmp(head->target.p, path, n) &&
-	       (head->target.n == n || head->target.p[n] == '?') &&
-	       (http1_is(head->method, "GET") || http1_is(head->method, "HEAD"));
+	return head->target.n >= n && !memcmp(head->target.p, base, before) &&
+	       !memcmp(head->target.p + before, path, sizeof path - 1) && (head->target.n == n || head->target.p[n] == '?') &&
+	       (http1_is(head->method, "GET") || http1_is(head->method, "HEAD")) && (!v->front->fallback || is_on_this_machine(v));
 }
 
 static void log_other(const struct front_visitor *v, const struct http1_head *head, const char *what)
@@ -268,7 +298,7 @@ void front_request(struct front_visitor *v, struct exchange *x, const struct htt
 
 	x->events = &ending;
 	x->ctx = v;
-	if (is_health(head)) {
+	if (is_health(v, head)) {
 		cover_send_text(x, loop_wall(f->loop), 200, "ok\n", with_body(head));
 		return;
 	}
@@ -280,7 +310,8 @@ void front_request(struct front_visitor *v, struct exchange *x, const struct htt
 	if (head->method.n == 0) {
 		log_limited(LOG_LEVEL_INFO, "front", v->peer, "sent something that is not an HTTP/1.1 request");
 	} else if (error == ERROR_UNSUPPORTED) {
-		log_other(v, head, "not below the base path");
+		if (!f->fallback)
+			log_other(v, head, "not below the base path");
 	} else if (error < 0) {
 		log_other(v, head, "below the base path, but not a request of a helper (version 1)");
 	} else if (head->method.n != 4 || memcmp(head->method.p, "POST", 4)) {

@@ -1,22 +1,24 @@
 /*
  * Front: the router. Decides for each exchange, by itself and never by its
- * connection, whether it belongs to a helper; all others get the cover.
+ * connection, whether it belongs to a helper; all others get the cover, or what the website says.
  */
 #ifndef SERVER_FRONT_H
 #define SERVER_FRONT_H
 
 #include "server/cover.h"
+#include "server/fallback.h"
 #include "server/seals.h"
 #include "server/sessions.h"
 #include "tunnel/address.h"
 #include "tunnel/credential.h"
 #include "tunnel/loop.h"
 
-/* All are the owner's; cover and credentials may be exchanged between two turns. */
+/* All are the owner's; cover, fallback and credentials may be exchanged between two turns. */
 struct front {
 	struct loop *loop;
 	const char *base;
 	const struct cover *cover;
+	struct fallback *fallback;	/* gets what others get the cover for; NULL: none */
 	const struct credentials *credentials;
 	struct sessions *sessions;
 	struct seals *seals;

@@ -43,6 +43,8 @@ const struct config_option options_table[] = {
 	  .help = "path below which helpers are served (/culvert)" },
 	{ .name = "cover", .type = CONFIG_STRING, .value = "404", .metavar = "WHAT",
 	  .help = "what others get: 404, redirect:URL or file:PATH (404)" },
+	{ .name = "fallback", .type = CONFIG_STRING, .metavar = "URL",
+	  .help = "the website that others get, instead of a cover: http://127.0.0.1:8081 or unix:PATH" },
 	{ .name = "admin", .type = CONFIG_STRING, .value = OPTIONS_ADMIN_DEFAULT, .metavar = "SOCKET",
 	  .help = "Unix socket for `culvertd status`, or none" },
 	{ .name = "echo", .type = CONFIG_BOOL, .initial = true,
@@ -62,6 +64,8 @@ const struct config_option options_table[] = {
 	  .help = "TCP connections at a time (4096)" },
 	{ .name = "max-connections-per-address", .type = CONFIG_INT, .min = 1, .max = 1000000, .initial = 1024, .metavar = "N",
 	  .help = "of one IPv4 address or IPv6 /64 (1024)" },
+	{ .name = "max-fallback-connections", .type = CONFIG_INT, .min = 1, .max = 65535, .initial = 256, .metavar = "N",
+	  .help = "connections to the website at a time (256)" },
 	{ .name = "session-window", .type = CONFIG_INT, .min = 64, .max = 1048576, .initial = 4096, .metavar = "KIB",
 	  .help = "stream data taken from a helper ahead of its targets (4096)" },
 	{ .name = "expire", .type = CONFIG_INT, .min = 5, .max = 86400, .initial = 330, .metavar = "S",
@@ -222,6 +226,17 @@ static int read_log(struct options *o, char *error, size_t size)
 		     "log-level must be error, warn, info or debug, not '%s'", level);
 }
 
+/* Whether the URL is one shows when the website's connections are made ready. */
+static int read_fallback(struct options *o, char *error, size_t size)
+{
+	o->cover = config_string(o->config, "cover");
+	o->fallback = config_string(o->config, "fallback");
+	if (!o->fallback || !config_given(o->config, "cover"))
+		return 0;
+	return wrong(error, size, config_where(o->config, "fallback", 0),
+		     "fallback and cover exclude each other: others get the website, or the cover");
+}
+
 static int read_tuning(struct options *o, char *error, size_t size)
 {
 	char why[256];
@@ -247,13 +262,12 @@ int options_read(struct options *o, int argc, char **argv, char *error, size_t s
 	}
 	o->services = services_new();
 	o->base = config_string(o->config, "base");
-	o->cover = config_string(o->config, "cover");
 	o->admin = config_string(o->config, "admin");
 	o->admin_given = config_given(o->config, "admin");
 	if (!strcmp(o->admin, "none"))
 		o->admin = NULL;
 	if (read_log(o, error, size) < 0 || options_read_trusted(o, error, size) < 0 || options_read_listens(o, error, size) < 0 || read_files(o, error, size) < 0 ||
-	    read_services(o, error, size) < 0 || read_tuning(o, error, size) < 0 || read_base(o, error, size) < 0)
+	    read_services(o, error, size) < 0 || read_tuning(o, error, size) < 0 || read_fallback(o, error, size) < 0 || read_base(o, error, size) < 0)
 		goto failed;
 	return 0;
 failed:

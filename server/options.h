@@ -21,6 +21,7 @@ struct options {
 	size_t listen_count;
 	struct trusted *trusted;
 	const char *cert, *key, *token_file, *base, *cover;
+	const char *fallback;	/* NULL: none */
 	const char *admin;	/* NULL: none */
 	bool admin_given;
 	struct services *services;

@@ -28,6 +28,7 @@ struct loaded {
 	struct tls_context *tls, *seal_tls; /* of streams, of the handshakes of seals */
 	struct credentials *credentials;
 	struct cover *cover;
+	struct fallback *fallback;
 };
 
 static void unload(struct loaded *l)
@@ -38,9 +39,23 @@ static void unload(struct loaded *l)
 		tls_context_release(l->seal_tls);
 	credentials_free(l->credentials);
 	cover_free(l->cover);
+	fallback_free(l->fallback);
 }
 
-static bool load(struct loaded *l, const struct options *o, char *error, size_t size)
+/* There is nothing to read: the website need not be there yet. */
+static bool load_fallback(struct loaded *l, const struct options *o, struct loop *loop, char *error, size_t size)
+{
+	char why[ERROR_TEXT / 2];
+
+	if (!o->fallback)
+		return true;
+	l->fallback = fallback_new(loop, o->fallback, (size_t)config_int(o->config, "max-fallback-connections"), why, sizeof why);
+	if (!l->fallback)
+		snprintf(error, size, "%s: fallback %s", config_where(o->config, "fallback", 0), why);
+	return l->fallback;
+}
+
+static bool load(struct loaded *l, const struct options *o, struct loop *loop, char *error, size_t size)
 {
 	char why[ERROR_TEXT / 2];
 
@@ -58,7 +73,7 @@ static bool load(struct loaded *l, const struct options *o, char *error, size_t 
 		if (!l->cover)
 			snprintf(error, size, "%s: %s", config_where(o->config, "cover", 0), why);
 	}
-	if (l->cover)
+	if (l->cover && load_fallback(l, o, loop, error, size))
 		return true;
 	unload(l);
 	return false;
@@ -66,12 +81,14 @@ static bool load(struct loaded *l, const struct options *o, char *error, size_t 
 
 bool server_check(const struct options *o, char *error, size_t size)
 {
+	struct loop *loop = loop_new();
 	struct loaded l;
+	bool ok = load(&l, o, loop, error, size);
 
-	if (!load(&l, o, error, size))
-		return false;
-	unload(&l);
-	return true;
+	if (ok)
+		unload(&l);
+	loop_free(loop);
+	return ok;
 }
 
 /* ---- channels ---- */
@@ -241,10 +258,12 @@ static void adopt(struct server *s, struct loaded *l)
 {
 	credentials_free(s->credentials);
 	cover_free(s->cover);
+	fallback_free(s->fallback);
 	s->credentials = l->credentials;
 	s->cover = l->cover;
 	s->front.credentials = l->credentials;
 	s->front.cover = l->cover;
+	s->fallback = s->front.fallback = l->fallback;
 	connections_set_tls(s->connections, l->tls);
 	seals_set_tls(s->seals, l->seal_tls);
 }
@@ -278,7 +297,7 @@ static void on_reload(void *ctx)
 	daemon_notify("RELOADING=1");
 	if (options_read(&fresh, s->argc, s->argv, error, sizeof error) < 0) {
 		log_error("reload", "", "nothing was changed: %s", error);
-	} else if (!load(&l, &fresh, error, sizeof error)) {
+	} else if (!load(&l, &fresh, s->loop, error, sizeof error)) {
 		log_error("reload", "", "nothing was changed: %s", error);
 		options_fini(&fresh);
 	} else {
@@ -287,7 +306,7 @@ static void on_reload(void *ctx)
 		adopt_services(s, &fresh);
 		log_setup(fresh.log_level, fresh.log_json);
 		log_info("reload", "",
-			 "certificate, key, %zu tokens, cover, trusted proxies and %zu services were read again; listen, base, admin and limits "
+			 "certificate, key, %zu tokens, cover, fallback, trusted proxies and %zu services were read again; listen, base, admin and limits "
 			 "stay as they were at start",
 			 credentials_count(s->credentials), services_count(s->services));
 		options_fini(&fresh);
@@ -328,6 +347,7 @@ static void server_fini(struct server *s)
 		listener_free(s->listener[--s->listeners]);
 	sessions_free(s->sessions);
 	connections_free(s->connections);
+	fallback_free(s->fallback);
 	trusted_free(s->trusted);
 	seals_free(s->seals);
 	control_free(s->admin);
@@ -367,7 +387,7 @@ int server_run(const struct options *o, int argc, char **argv)
 
 	daemon_setup();
 	server_init(&s, o);
-	if (!load(&l, &s.options, error, sizeof error)) {
+	if (!load(&l, &s.options, s.loop, error, sizeof error)) {
 		log_error("server", "", "%s", error);
 		code = SERVER_USAGE;
 		goto out;

@@ -23,7 +23,7 @@ struct server {
 	int argc;
 	char **argv;
 	enum server_state state;
-	struct options options;	/* of the start; cert, key, token_file, cover and services are those of the last reload */
+	struct options options;	/* of the start; cert, key, token_file, cover, fallback and services are those of the last reload */
 	struct loop *loop;
 	struct packet_pool *pool;
 	struct resolver *resolver;
@@ -32,6 +32,7 @@ struct server {
 	struct credentials *credentials;
 	struct cover *cover;
 	struct trusted *trusted;
+	struct fallback *fallback;	/* NULL: none */
 	struct sessions *sessions;
 	struct seals *seals;
 	struct front front;

@@ -288,6 +288,27 @@ static void all_seals(struct status *s, const struct server *server)
 	}
 }
 
+static void website(struct status *s, const struct server *server)
+{
+	struct fallback_stats f;
+
+	if (!server->fallback)
+		return;
+	fallback_stats(server->fallback, &f);
+	begin(s, "website");
+	if (!s->json) {
+		fprintf(s->out,
+			"  %s: %" PRIu64 " requests, %" PRIu64 " failed, %zu in flight (%zu wait for a connection); %zu connections, %zu idle\n",
+			f.url, f.requests, f.failures, f.in_flight, f.website.waiting, f.website.connections, f.website.idle);
+		return;
+	}
+	fputs("{\"url\":", s->out);
+	quoted(s->out, f.url);
+	fprintf(s->out,
+		",\"requests\":%" PRIu64 ",\"failures\":%" PRIu64 ",\"in_flight\":%zu,\"waiting\":%zu,\"connections\":%zu,\"idle\":%zu}",
+		f.requests, f.failures, f.in_flight, f.website.waiting, f.website.connections, f.website.idle);
+}
+
 static void all_counters(struct status *s)
 {
 	begin(s, "counters");
@@ -321,6 +342,7 @@ static void write_all(const struct server *server, FILE *out, bool json)
 	all_services(&s, server);
 	all_sessions(&s, server);
 	all_seals(&s, server);
+	website(&s, server);
 	all_counters(&s);
 	if (json)
 		fputs("}\n", out);

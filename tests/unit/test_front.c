@@ -130,6 +130,27 @@ static struct {
 static unsigned visits, proofs;
 static bool no_visits;
 
+/* ---- the website, and what gets there ---- */
+
+static struct {
+	struct fallback *fallback;
+	char target[200], peer[80];
+	bool tls, bodiless;
+	int count;
+} passed;
+
+void fallback_request(struct fallback *f, struct exchange *x, const struct http1_head *head, const struct fallback_visitor *v, bool bodiless)
+{
+	assert_ptr_equal(x, &fake.x);
+	passed.fallback = f;
+	passed.tls = v->tls;
+	passed.bodiless = bodiless;
+	passed.count++;
+	snprintf(passed.target, sizeof passed.target, "%.*s", (int)head->target.n, (const char *)head->target.p);
+	snprintf(passed.peer, sizeof passed.peer, "%s", v->peer);
+	x->events = &drop_events;
+}
+
 bool seals_accept(struct seals *s, const struct request *r, struct exchange *x, const struct seals_visitor *from)
 {
 	(void)s;
@@ -513,12 +534,85 @@ static void test_unsealed(void **state)
 	assert_non_null(strstr(fake.answer, "ok\n"));
 }
 
+/* With a website everything that is not a helper's is that one's. */
+static void test_fallback(void **state)
+{
+	uint64_t covers = counted(cover_replies);
+	static char site;
+
+	(void)state;
+	front.fallback = (struct fallback *)&site;
+	passed.count = 0;
+	request("GET", "/index.html", NULL, 0);
+	assert_ptr_equal(passed.fallback, &site);
+	assert_string_equal(passed.target, "/index.html");
+	assert_string_equal(passed.peer, "192.0.2.1:5");
+	assert_true(passed.tls && !passed.bodiless);
+	request("POST", GOOD, NULL, 0);				/* a helper's but for its credentials */
+	assert_string_equal(passed.target, GOOD);
+	request("POST", GOOD, GOOD, WALL - 121);
+	request("GET", GOOD, GOOD, WALL);
+	visitor.plain = true;
+	request("GET", "/plain", NULL, 0);
+	assert_false(passed.tls);
+	visitor.plain = false;
+	assert_int_equal(passed.count, 5);
+	assert_string_equal(accepted_as, "");
+	assert_string_equal(fake.answer, "");
+	request("POST", GOOD, GOOD, WALL);
+	assert_string_equal(accepted_as, "alice");
+	assert_int_equal(passed.count, 5);
+	assert_int_equal(counted(cover_replies), covers);
+}
+
+/* What is no request at all goes nowhere. */
+static void test_fallback_malformed(void **state)
+{
+	static const struct http1_head nothing = { .request = true, .minor = 1, .length = -1 };
+	static char site;
+
+	(void)state;
+	front.fallback = (struct fallback *)&site;
+	passed.count = 0;
+	fake.x = (struct exchange){ .ops = &fake_ops };
+	front_request(&visitor, &fake.x, &nothing);
+	assert_memory_equal(fake.answer, "400\n", 4);
+	assert_int_equal(passed.count, 0);
+}
+
+/* /healthz is the website's; ours is below the base, and only this machine sees it. */
+static void test_fallback_health(void **state)
+{
+	static char site;
+
+	(void)state;
+	front.fallback = (struct fallback *)&site;
+	passed.count = 0;
+	request("GET", "/healthz", NULL, 0);
+	visitor.origin[0] = AF_INET;
+	visitor.origin[1] = 192;
+	request("GET", "/culvert/healthz", NULL, 0);
+	visitor.origin[0] = AF_INET6;
+	request("GET", "/culvert/healthz", NULL, 0);
+	assert_int_equal(passed.count, 3);
+	visitor.origin[1] = 0;
+	request("GET", "/culvert/healthz", NULL, 0);
+	assert_non_null(strstr(fake.answer, "ok\n"));
+	visitor.origin[0] = AF_INET;
+	visitor.origin[1] = 127;
+	request("HEAD", "/culvert/healthz", NULL, 0);
+	assert_memory_equal(fake.answer, "200\n", 4);
+	assert_int_equal(passed.count, 3);
+	request("GET", "/culvert/healthzz", NULL, 0);
+	assert_int_equal(passed.count, 4);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_accept), T(test_cover), T(test_health), T(test_body), T(test_cover_kinds), T(test_cover_errors),
-		T(test_sealed), T(test_unknown_seal), T(test_making_seals), T(test_unsealed),
+		T(test_sealed), T(test_unknown_seal), T(test_making_seals), T(test_unsealed), T(test_fallback), T(test_fallback_malformed), T(test_fallback_health),
 	};
 
 	log_setup(LOG_LEVEL_ERROR, false);

@@ -1,23 +1,23 @@
 /*
  * One direction between two exchanges. Called by the fallback with what their events say; calls both.
  */
-#include "server/relay.h"
+#include "server/conduit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-void relay_init(struct relay *r, int (*first)(void *ctx, size_t n, bool end), void *ctx)
+void conduit_init(struct conduit *r, int (*first)(void *ctx, size_t n, bool end), void *ctx)
 {
-	*r = (struct relay){ .first = first, .ctx = ctx };
+	*r = (struct conduit){ .first = first, .ctx = ctx };
 }
 
-void relay_fini(struct relay *r)
+void conduit_fini(struct conduit *r)
 {
 	free(r->kept);
 	r->kept = NULL;
 }
 
-static void hold_back(struct relay *r, bool on)
+static void hold_back(struct conduit *r, bool on)
 {
 	if (r->paused == on)
 		return;
@@ -26,7 +26,7 @@ static void hold_back(struct relay *r, bool on)
 		exchange_pause(r->from, on);
 }
 
-static void keep(struct relay *r, const uint8_t *p, size_t n)
+static void keep(struct conduit *r, const uint8_t *p, size_t n)
 {
 	if (r->n + n > r->cap) {
 		r->cap = r->n + n;
@@ -39,7 +39,7 @@ static void keep(struct relay *r, const uint8_t *p, size_t n)
 }
 
 /* One portion of at most n bytes: how many went, or -1 while there is no room. */
-static ssize_t send_some(struct relay *r, const uint8_t *p, size_t n, bool all)
+static ssize_t send_some(struct conduit *r, const uint8_t *p, size_t n, bool all)
 {
 	size_t want = n < EXCHANGE_ROOM_MAX ? n : EXCHANGE_ROOM_MAX, cap;
 	uint8_t *room = exchange_room(r->to, want ? want : 1, &cap);
@@ -59,7 +59,7 @@ static ssize_t send_some(struct relay *r, const uint8_t *p, size_t n, bool all)
 }
 
 /* As much as there is room for: how many bytes went. */
-static size_t send_all(struct relay *r, const uint8_t *p, size_t n, bool head)
+static size_t send_all(struct conduit *r, const uint8_t *p, size_t n, bool head)
 {
 	size_t sent = 0;
 
@@ -75,13 +75,13 @@ static size_t send_all(struct relay *r, const uint8_t *p, size_t n, bool head)
 	return sent;
 }
 
-static bool is_ready(const struct relay *r)
+static bool is_ready(const struct conduit *r)
 {
 	return r->to && !r->hold && !r->done;
 }
 
 /* Whether from goes on: while more of it can be taken, or nobody wants it. */
-static void balance(struct relay *r)
+static void balance(struct conduit *r)
 {
 	bool room = r->n == 0 && is_ready(r);
 	size_t cap;
@@ -89,7 +89,7 @@ static void balance(struct relay *r)
 	hold_back(r, !r->done && !r->ended && !(room && exchange_room(r->to, 1, &cap)));
 }
 
-void relay_body(struct relay *r, const uint8_t *p, size_t n)
+void conduit_body(struct conduit *r, const uint8_t *p, size_t n)
 {
 	size_t sent = 0;
 
@@ -100,13 +100,13 @@ void relay_body(struct relay *r, const uint8_t *p, size_t n)
 	balance(r);
 }
 
-void relay_end(struct relay *r)
+void conduit_end(struct conduit *r)
 {
 	r->ended = true;
-	relay_pump(r, false);
+	conduit_pump(r, false);
 }
 
-void relay_pump(struct relay *r, bool head)
+void conduit_pump(struct conduit *r, bool head)
 {
 	size_t sent;
 
@@ -120,7 +120,7 @@ void relay_pump(struct relay *r, bool head)
 		balance(r);
 }
 
-void relay_drop(struct relay *r)
+void conduit_drop(struct conduit *r)
 {
 	r->n = 0;
 	r->to = NULL;
