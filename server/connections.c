@@ -308,6 +308,7 @@ static void begin(struct connection *c)
 		return;
 	}
 	c->state = CONNECTION_TLS;
+	c->place.visitor.tls = true;
 	stream_want(c->stream, false, false);
 	c->stream = stream_tls_server(c->all->loop, c->all->tls, c->stream, &tls_events, c);
 }

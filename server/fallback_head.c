@@ -187,19 +187,24 @@ static bool is_repeatable(struct span method)
 
 /* ---- who asks ---- */
 
-/* Without port and brackets. */
-static struct span address_of(const char *peer)
-{
-	const char *end = *peer == '[' ? strchr(peer, ']') : strrchr(peer, ':');
+struct address_text {
+	struct span text;	/* without port and brackets */
+	bool six;
+};
 
-	if (*peer == '[')
-		peer++;
-	return (struct span){ (const uint8_t *)peer, end ? (size_t)(end - peer) : strlen(peer) };
-}
-
-static bool is_address(const char *peer)
+/* Of an IPv4 or IPv6 address; others are "unknown". */
+static struct address_text address_of(const char *peer)
 {
-	return *peer == '[' || (*peer >= '0' && *peer <= '9');
+	struct address_text a = { .text = span_of(peer), .six = true };
+	const char *colon = strchr(peer, ':');
+
+	if (*peer == '[' && strchr(peer, ']'))
+		a.text = (struct span){ (const uint8_t *)peer + 1, (size_t)(strchr(peer, ']') - peer) - 1 };
+	else if (strspn(peer, "0123456789abcdefABCDEF:.") != strlen(peer) || !strpbrk(peer, ":."))
+		a = (struct address_text){ .text = span_of("unknown") };
+	else if (!colon || !strchr(colon + 1, ':'))
+		a = (struct address_text){ .text = { (const uint8_t *)peer, colon ? (size_t)(colon - peer) : strlen(peer) } };
+	return a;
 }
 
 /* What a believed proxy says of the connection to it, if it makes sense. */
@@ -211,20 +216,19 @@ static struct span believed(const struct http1_head *head, const struct fallback
 static void put_visitor(struct writer *w, const struct http1_head *head, const struct fallback_visitor *v, struct span host)
 {
 	struct span proto = believed(head, v, "X-Forwarded-Proto"), other = believed(head, v, "X-Forwarded-Host");
-	struct span address = is_address(v->peer) ? address_of(v->peer) : span_of("unknown");
-	bool six = *v->peer == '[';
+	struct address_text address = address_of(v->peer);
 
 	if (!http1_is(proto, "https") && !http1_is(proto, "http"))
 		proto = span_of(v->tls ? "https" : "http");
 	if (other.n && host_ok(other))
 		host = other;
-	put_line(w, span_of("X-Forwarded-For"), address);
+	put_line(w, span_of("X-Forwarded-For"), address.text);
 	put_line(w, span_of("X-Forwarded-Proto"), proto);
 	put_line(w, span_of("X-Forwarded-Host"), host);
 	put(w, "Forwarded: for=");
-	put(w, six ? "\"[" : "");
-	put_span(w, address);
-	put(w, six ? "]\"" : "");
+	put(w, address.six ? "\"[" : "");
+	put_span(w, address.text);
+	put(w, address.six ? "]\"" : "");
 	put(w, ";host=\"");
 	put_span(w, host);
 	put(w, "\";proto=");

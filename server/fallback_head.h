@@ -15,7 +15,7 @@
 
 /* Who asks. */
 struct fallback_visitor {
-	const char *peer;	/* "192.0.2.1:5004", "[2001:db8::1]:5004", or another text, which then is nobody's address */
+	const char *peer;	/* "192.0.2.1:5004", "[2001:db8::1]:5004", the same without port and brackets, or nobody's address */
 	bool tls;
 	bool trusted;		/* it came by a proxy that is believed: so is what that says of scheme and host */
 };

@@ -68,7 +68,7 @@ static void turn_away(struct front_visitor *v, struct exchange *x, const struct 
 /* bodiless: of the request's body nothing is left. */
 static void pass_on(struct front_visitor *v, struct exchange *x, const struct http1_head *head, bool bodiless)
 {
-	const struct fallback_visitor from = { .peer = v->peer, .tls = !v->plain };
+	const struct fallback_visitor from = { .peer = v->peer, .tls = v->tls, .trusted = v->proxied };
 
 	fallback_request(v->front->fallback, x, head, &from, bodiless);
 }

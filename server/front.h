@@ -37,6 +37,8 @@ struct front_visitor {
 	char peer[ADDRESS_TEXT];
 	uint8_t origin[SEALS_ORIGIN];
 	bool plain;		/* of a listener without TLS: nothing but sealed sessions is served */
+	bool tls;		/* it came by TLS to us */
+	bool proxied;		/* by a trusted proxy */
 	enum front_crowd crowd;
 	size_t discarded;	/* bytes of bodies that nobody wants */
 	struct {		/* the sealed request that is being opened */

@@ -233,7 +233,7 @@ static int read_fallback(struct options *o, char *error, size_t size)
 	o->fallback = config_string(o->config, "fallback");
 	if (!o->fallback || !config_given(o->config, "cover"))
 		return 0;
-	return wrong(error, size, config_where(o->config, "fallback", 0),
+	return options_wrong(error, size, config_where(o->config, "fallback", 0),
 		     "fallback and cover exclude each other: others get the website, or the cover");
 }
 

@@ -45,6 +45,7 @@ struct front_visitor *visitors_take(struct visitors *all, const struct visitors_
 	if (!v)
 		abort();
 	v->front = at->visitor;
+	v->front.proxied = at->proxy;
 	v->client = NULL;
 	if (at->proxy) {
 		v->front.discarded = 0; /* several clients share the connection */

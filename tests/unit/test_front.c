@@ -543,6 +543,7 @@ static void test_fallback(void **state)
 	(void)state;
 	front.fallback = (struct fallback *)&site;
 	passed.count = 0;
+	visitor.tls = true;
 	request("GET", "/index.html", NULL, 0);
 	assert_ptr_equal(passed.fallback, &site);
 	assert_string_equal(passed.target, "/index.html");
@@ -552,10 +553,9 @@ static void test_fallback(void **state)
 	assert_string_equal(passed.target, GOOD);
 	request("POST", GOOD, GOOD, WALL - 121);
 	request("GET", GOOD, GOOD, WALL);
-	visitor.plain = true;
+	visitor.tls = false;
 	request("GET", "/plain", NULL, 0);
 	assert_false(passed.tls);
-	visitor.plain = false;
 	assert_int_equal(passed.count, 5);
 	assert_string_equal(accepted_as, "");
 	assert_string_equal(fake.answer, "");
