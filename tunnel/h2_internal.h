@@ -1,0 +1,217 @@
+/*
+ * What the files of the HTTP/2 engine share: the connection, its exchanges, and
+ * the hooks in which the two roles differ. Nobody else includes it.
+ *
+ *   h2.c         entering and leaving, reading, writing, telling, teardown
+ *   h2_input.c   what nghttp2 tells of frames that came
+ *   h2_output.c  the functions of an exchange; frames of its body
+ *   h2_head.c    heads, both ways
+ *   h2_limits.c  what a peer may do how often
+ *   h2_client.c  h2_server.c  what differs
+ *
+ * nghttp2 is entered at two places, both in h2.c: h2_pump (all that changes it, and its
+ * output) and receive (its input), and never at one within the other (`inside`). What exchange_* calls want is
+ * written down at the exchange, which is linked among the touched ones, for h2_pump; what its owner
+ * is to be told is written down, too, and linked among the news, for h2_proceed. Heads and bodies
+ * alone are handed on as they are received: what their takers want of nghttp2 waits.
+ */
+#ifndef TUNNEL_H2_INTERNAL_H
+#define TUNNEL_H2_INTERNAL_H
+
+#include <nghttp2/nghttp2.h>
+
+#include "tunnel/h2.h"
+#include "tunnel/list.h"
+
+#define H2_FRAME 16384		/* octets of a frame, the least that everybody accepts */
+#define H2_FRAME_HEAD 9
+#define H2_INPUT 18432		/* a TLS record and its framing */
+#define H2_OUTPUT_FULL 16384	/* no further frame behind so much that was not written */
+#define H2_OUTPUT (H2_OUTPUT_FULL + H2_FRAME_HEAD + H2_FRAME)
+#define H2_WINDOW (1 << 20)	/* of a body to us */
+#define H2_WINDOW_FIRST (1 << 18) /* server: of a request's body at first, when nobody knows yet whose it is */
+#define H2_WINDOW_CONNECTION (1 << 24)
+#define H2_HELD_MAX (4 << 20)	/* bytes of paused exchanges of one connection that are kept */
+#define H2_SPARE 4		/* buffers kept for further exchanges */
+
+enum h2_state {
+	H2_OPEN,	/* -> CLOSING */
+	H2_CLOSING,	/* torn down as soon as no event of ours is on the stack; -> DEAD */
+	H2_DEAD,	/* freed at the end of the turn */
+};
+
+struct h2;
+
+struct h2_role {
+	bool server;
+	const struct http_ops *ops;
+	/* A head is there in full. It may be one that cannot be taken. */
+	void (*head)(struct h2 *, int32_t id, bool ended);
+	/* After every event: whatever the role has to look after. */
+	void (*settled)(struct h2 *);
+	/* The timer fired: what is overdue ends, and the timer is armed for what comes next. */
+	void (*overdue)(struct h2 *);
+};
+
+/* The head of a message that goes out, until nghttp2 has it. */
+struct h2_block {
+	size_t count, cap;
+	nghttp2_nv *field;	/* pointing into the text behind */
+};
+
+struct h2_stream {
+	struct exchange x;	/* first. events NULL: dropped */
+	struct h2 *h2;
+	struct link link;	/* among all of the connection */
+	struct link touched, news;
+	int32_t id;		/* 0: nghttp2 does not know it yet */
+	struct course_exchange course; /* how far its messages are */
+	bool gone;		/* nghttp2 does not know it any more */
+	bool over;		/* nothing more comes of it but closed(error) */
+	int error;
+
+	struct http1_head *head; /* the peer's, with its text behind; NULL: none yet */
+	bool connect;		/* extended CONNECT */
+	bool is_head;		/* the request is HEAD */
+	bool bodyless;		/* our message must not have a body */
+	bool paused;
+	uint8_t *hold;		/* bytes that came while it was paused */
+	size_t held, hold_cap;
+	bool held_end;		/* and the end behind them */
+	size_t handed;		/* bytes handed on that the window has not got back */
+	bool wide;		/* its window is */
+	bool prioritize;	/* server: what nghttp2 made of its priority is to be adapted */
+	int64_t in_last, out_last; /* progress was made */
+
+	struct h2_block *block;	/* the head to be submitted */
+	bool resume;		/* there is something for frames again */
+	bool waits;		/* for writable */
+	bool sparse;
+	uint8_t *out;		/* room; NULL: not used yet */
+	size_t out_cap, out_pos, out_len; /* of it, what is in no frame yet */
+};
+
+/* A head that is coming in; there is one at a time on a connection. */
+struct h2_incoming {
+	int32_t id;
+	bool trailer, bad, huge;
+	size_t count, text_n, seen; /* seen: octets, also of what is not kept */
+	struct { struct span name, value; } pseudo[6];
+	struct http1_header field[HTTP1_HEADERS_MAX];
+	uint8_t text[HTTP1_HEAD_MAX + 512];
+};
+
+/* So many at once, and a rate: tokens in thousandths. */
+struct h2_budget {
+	int64_t left, at;
+};
+
+struct h2 {
+	struct http http;	/* first */
+	struct loop *loop;
+	const struct http_events *events;
+	const struct h2_role *role;
+	nghttp2_session *session;
+	struct later later;	/* goes on with what exchange_* calls left to do */
+	struct timer timer;
+	unsigned depth;		/* events of ours on the stack */
+	bool inside;		/* nghttp2 is on the stack */
+	enum h2_state state;
+	int error;		/* why it closes */
+	int write_error;	/* client: what is left to read is still read */
+	bool tls;
+
+	struct link streams, touched, news;
+	unsigned count;		/* streams */
+	unsigned sparse;	/* those that asked for it */
+	struct course course;
+
+	uint8_t *input;		/* H2_INPUT bytes */
+	size_t first;		/* bytes in it that were read by somebody before */
+	struct h2_incoming *incoming;
+	size_t unconsumed;	/* of the connection's window */
+	size_t held;		/* sum of the streams' */
+
+	uint8_t *output;	/* H2_OUTPUT bytes */
+	size_t out_pos, out_len; /* not written yet */
+	bool blocked;		/* something is left of it */
+	bool wants_read, wants_write; /* what the stream was told */
+	int64_t out_last;
+	uint8_t *spare[H2_SPARE]; /* EXCHANGE_ROOM bytes each */
+
+	bool settings;		/* the peer's came */
+	bool goaway;		/* the peer's came: it takes nothing more */
+	uint32_t goaway_code;
+	bool answered;		/* client: see http_was_answered */
+	bool idle_due;		/* client: room was made */
+	bool ping_due;
+	int64_t pinged;		/* client: a PING is out since then; 0: none */
+
+	/* server; the caller's */
+	const struct http_limits *limits;
+	int64_t since;		/* no exchange since then */
+	int64_t head_since;	/* a head began then; 0: none is incomplete */
+	bool fresh;		/* had no exchange yet */
+	bool draining;
+	int64_t drain_at;	/* the second GOAWAY is due then; 0: none */
+	bool notice_due, part_due; /* the first one, the second one is to be sent */
+	bool calm;		/* the peer went too far */
+	struct h2_budget control, resets;
+};
+
+/* h2.c */
+struct h2 *h2_new(struct loop *, struct stream *, const struct h2_role *, const struct http_events *, void *ctx);
+static inline struct h2 *h2_of(const struct http *http) { return (struct h2 *)(void *)http; }
+void h2_close(struct http *);
+/* Closes with a code (0: in order) once nobody is on the stack. */
+void h2_fail(struct h2 *, int error);
+/* Around everything that may call up. */
+void h2_enter(struct h2 *);
+void h2_leave(struct h2 *);
+/* Everything touched goes to nghttp2, and its output as far as the stream takes it. Calls nobody up. Within nghttp2: later. */
+void h2_pump(struct h2 *);
+struct course *h2_course(struct http *);
+bool h2_was_answered(const struct http *);
+struct h2_stream *h2_stream_new(struct h2 *, int32_t id);
+/* nghttp2 has something to do for it; the owner has something to hear of it. */
+void h2_touch(struct h2_stream *);
+void h2_news(struct h2_stream *);
+/* It ends: by itself with 0, else with a code; nghttp2 resets it if it knows it still. */
+void h2_stream_over(struct h2_stream *, int error);
+bool h2_is_blocked(const struct h2 *);
+
+/* h2_input.c */
+void h2_input_callbacks(nghttp2_session_callbacks *);
+/* What was held goes to the owner, who is not paused any more. */
+void h2_input_release(struct h2_stream *);
+/* The peer's message is complete. */
+void h2_input_end(struct h2_stream *);
+void h2_input_free(struct h2_stream *);
+
+/* h2_output.c */
+extern const struct exchange_ops h2_output_ops;
+void h2_output_callbacks(nghttp2_session_callbacks *);
+/* The head goes to nghttp2. */
+void h2_output_submit(struct h2_stream *);
+bool h2_output_is_writable(const struct h2_stream *);
+void h2_output_free(struct h2_stream *);
+
+/* h2_head.c */
+void h2_head_begin(struct h2 *, int32_t id, bool trailer);
+/* False: enough of it. */
+bool h2_head_add(struct h2 *, struct span name, struct span value);
+/* What came as a head for this exchange; NULL: malformed, or too large. ended: no body follows. */
+struct http1_head *h2_head_take(struct h2 *, bool request, bool ended);
+/* What goes out: NULL where it is too long. body: its length, if it is complete. */
+struct h2_block *h2_head_request(const struct h2 *, const struct exchange_head *, size_t body);
+struct h2_block *h2_head_response(const struct exchange_head *, size_t body);
+
+/* h2_limits.c */
+void h2_limits_options(nghttp2_option *);
+void h2_limits_init(struct h2 *);
+/* A frame came, went; a stream was reset by the peer, or by us for what it did. */
+void h2_limits_frame(struct h2 *, const nghttp2_frame_hd *);
+void h2_limits_sent(struct h2 *);
+void h2_limits_reset(struct h2 *);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * What a peer may do how often, beyond what nghttp2 caps by itself. Each limit is far above what
+ * programs do that mean well; at one the connection ends with ENHANCE_YOUR_CALM.
+ *
+ *   frames that carry nothing (SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA): a rate, and some for each
+ *   frame that we sent and each request, which peers answer with them;
+ *   streams reset, by the peer or by us because of what it did: a rate.
+ */
+#include "framing/error.h"
+#include "tunnel/h2_internal.h"
+#include "tunnel/log.h"
+
+#define CONTROL_MAX 2000
+#define CONTROL_RATE 200	/* each second */
+#define CONTROL_PER_FRAME 2
+#define CONTROL_PER_REQUEST 4
+#define RESETS_MAX 200
+#define RESETS_RATE 20
+#define ACKS_MAX 200		/* acknowledgements of ours that wait */
+#define TOKEN 1000		/* budgets are counted in thousandths */
+
+void h2_limits_options(nghttp2_option *o)
+{
+	nghttp2_option_set_no_auto_window_update(o, 1);
+	nghttp2_option_set_max_outbound_ack(o, ACKS_MAX);
+	nghttp2_option_set_no_closed_streams(o, 1);
+	nghttp2_option_set_peer_max_concurrent_streams(o, H2_STREAMS_MAX);
+	nghttp2_option_set_builtin_recv_extension_type(o, NGHTTP2_PRIORITY_UPDATE);
+}
+
+void h2_limits_init(struct h2 *h)
+{
+	h->control = (struct h2_budget){ CONTROL_MAX * TOKEN, loop_now(h->loop) };
+	h->resets = (struct h2_budget){ RESETS_MAX * TOKEN, loop_now(h->loop) };
+}
+
+static void earn(struct h2_budget *b, int64_t tokens, int64_t max)
+{
+	b->left += tokens * TOKEN;
+	if (b->left > max * TOKEN)
+		b->left = max * TOKEN;
+}
+
+/* One is taken; what the time since the last one has earned is added first. */
+static void take(struct h2 *h, struct h2_budget *b, int64_t rate, int64_t max, const char *what)
+{
+	int64_t now = loop_now(h->loop), earned = (now - b->at) * rate * TOKEN / LOOP_SECOND;
+
+	if (earned >= TOKEN) {
+		b->left = b->left + earned < max * TOKEN ? b->left + earned : max * TOKEN;
+		b->at = now;
+	}
+	b->left -= TOKEN;
+	if (b->left >= 0 || h->calm)
+		return;
+	h->calm = true;
+	log_limited(LOG_LEVEL_INFO, "http", "", "an HTTP/2 connection is closed: too many %s", what);
+}
+
+void h2_limits_frame(struct h2 *h, const nghttp2_frame_hd *hd)
+{
+	switch (hd->type) {
+	case NGHTTP2_HEADERS:
+		earn(&h->control, CONTROL_PER_REQUEST, CONTROL_MAX);
+		return;
+	case NGHTTP2_DATA:
+		if (hd->length > 0 || hd->flags & NGHTTP2_FLAG_END_STREAM)
+			return;
+		break;
+	}
+	take(h, &h->control, CONTROL_RATE, CONTROL_MAX, "frames that carry nothing");
+}
+
+void h2_limits_sent(struct h2 *h)
+{
+	earn(&h->control, CONTROL_PER_FRAME, CONTROL_MAX);
+}
+
+void h2_limits_reset(struct h2 *h)
+{
+	take(h, &h->resets, RESETS_RATE, RESETS_MAX, "streams reset");
+}
