@@ -84,6 +84,8 @@ struct attempt *ladder_open(struct ladder *l, const struct rung *rung)
 	*a = (struct attempt){ .ladder = l, .rung = rung, .opened_us = loop_now(l->loop), .proven_us = -1 };
 	log_debug("ladder", session_tag(l->session), "opening %s", rung->name);
 	a->carrier = carrier_open(l->session, rung, l->config->path, l->config->pool, &carrier_events, a);
+	if (a->carrier && l->config->only)
+		carrier_trust_soon(a->carrier);
 	return a->carrier ? a : NULL;
 }
 

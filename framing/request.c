@@ -12,11 +12,26 @@
 #include "framing/base64.h"
 #include "framing/error.h"
 
-static const char *const mode_names[] = { "hello", "poll", "up", "down", "duplex", "probe", "seal" };
+static const char *const mode_names[] = { "hello", "poll", "up", "down", "duplex", "probe", "seal", "websocket" };
 
 const char *request_mode_name(enum request_mode mode)
 {
 	return mode_names[mode];
+}
+
+bool request_mode_down(enum request_mode mode)
+{
+	return mode == MODE_DOWN || mode == MODE_DUPLEX || mode == MODE_WEBSOCKET;
+}
+
+bool request_mode_up(enum request_mode mode)
+{
+	return mode == MODE_UP || mode == MODE_DUPLEX || mode == MODE_WEBSOCKET;
+}
+
+const char *request_mode_method(enum request_mode mode)
+{
+	return mode == MODE_WEBSOCKET ? "GET" : "POST";
 }
 
 void request_sid(char out[REQUEST_SID_LEN + 1], const uint8_t random[16])
@@ -264,7 +279,7 @@ static void add_number(char *out, size_t cap, size_t *n, enum parameter name, ui
 
 ssize_t request_put(const struct request *r, const char *base, char *out, size_t cap)
 {
-	bool probe = r->mode == MODE_PROBE, streamed = r->mode == MODE_DOWN || r->mode == MODE_DUPLEX;
+	bool probe = r->mode == MODE_PROBE, streamed = request_mode_down(r->mode);
 	size_t n = 0;
 
 	add(out, cap, &n, "%s/v1/%s?c=%" PRIu32 "&x=%" PRIu64 "&m=%s", base, r->sid, r->carrier, r->x,

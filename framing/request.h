@@ -27,7 +27,7 @@
 #define REQUEST_GAP_MAX 600000	/* ms */
 #define REQUEST_SIZE_MAX 65000
 
-enum request_mode { MODE_HELLO, MODE_POLL, MODE_UP, MODE_DOWN, MODE_DUPLEX, MODE_PROBE, MODE_SEAL };
+enum request_mode { MODE_HELLO, MODE_POLL, MODE_UP, MODE_DOWN, MODE_DUPLEX, MODE_PROBE, MODE_SEAL, MODE_WEBSOCKET };
 
 /* How a probe is answered. */
 enum request_answer { ANSWER_COMPLETE, ANSWER_STREAMED, ANSWER_EARLY };
@@ -40,8 +40,8 @@ struct request {
 	uint32_t hold_ms;	/* poll, probe */
 	uint32_t keep;		/* poll */
 	bool end;		/* poll: the helper gives the carrier up */
-	uint32_t keepalive_ms;	/* down, duplex; 0: HELLO's */
-	uint32_t pad;		/* down, duplex, probe */
+	uint32_t keepalive_ms;	/* down, duplex, websocket; 0: HELLO's */
+	uint32_t pad;		/* down, duplex, websocket, probe */
 	bool event_stream;	/* down, duplex, probe */
 	enum request_answer answer; /* probe, as all below */
 	uint32_t marks, gap_ms, size;
@@ -56,6 +56,12 @@ int request_parse(struct request *, const char *base, struct span target, struct
 /* Writes the target with a final NUL: its length, or ERROR_LIMIT. */
 ssize_t request_put(const struct request *, const char *base, char *out, size_t cap);
 const char *request_mode_name(enum request_mode);
+/* Its answer is streamed, its request body is. */
+bool request_mode_down(enum request_mode);
+bool request_mode_up(enum request_mode);
+/* The method that is signed, whatever the request has: that of a WebSocket is GET in HTTP/1.1 and CONNECT in HTTP/2, and
+ * what is in between may make one of the other. */
+const char *request_mode_method(enum request_mode);
 /* 16 random octets to a sid. */
 void request_sid(char out[REQUEST_SID_LEN + 1], const uint8_t random[16]);
 

@@ -17,6 +17,7 @@
 #include "tunnel/leg.h"
 #include "tunnel/log.h"
 #include "tunnel/sealed.h"
+#include "tunnel/websocket_exchange.h"
 
 #define DISCARD_MAX (256 * 1024) /* bytes of unwanted bodies taken from one connection */
 #define SHOWN 100		 /* bytes of a target in the log */
@@ -108,9 +109,11 @@ static const char *claimed(struct span value, char *out, size_t cap)
 }
 
 /* The canonical identity, or NULL when the request is not a helper's. value: its credential; seal: that it came in, or NULL. */
-static const char *authenticate(struct front_visitor *v, struct span method, struct span path_query, struct span value,
+static const char *authenticate(struct front_visitor *v, enum request_mode mode, struct span path_query, struct span value,
 				const struct seal *seal)
 {
+	const char *signed_as = request_mode_method(mode);
+	struct span method = { (const uint8_t *)signed_as, strlen(signed_as) };
 	struct span binding = { seal ? seal_binding(seal) : NULL, seal ? SEAL_BINDING : 0 };
 	int64_t skew = 0;
 	const char *identity = credentials_verify(v->front->credentials, value, method, path_query, binding,
@@ -149,7 +152,7 @@ static bool on_opened(void *ctx, struct exchange *plain, struct span authorizati
 	struct front_visitor *v = ctx;
 	const struct request *r = &v->sealed.request;
 	const struct http1_head *head = v->sealed.head;
-	const char *identity = authenticate(v, head->method, v->sealed.path_query, authorization, v->sealed.seal);
+	const char *identity = authenticate(v, r->mode, v->sealed.path_query, authorization, v->sealed.seal);
 
 	if (!identity)
 		return false;	/* the cover is the same for every cause: it goes in the clear */
@@ -239,11 +242,27 @@ static bool make_seal(struct front_visitor *v, struct exchange *x, const struct 
 
 /* ---- requests in the clear ---- */
 
+/* What is wrong with the handshake is said: they are ours. */
+static void accept_websocket(struct front_visitor *v, const char *identity, struct exchange *x, const struct request *r,
+			     const struct http1_head *head)
+{
+	const struct front *f = v->front;
+	int refusal = websocket_refusal(head);
+
+	if (refusal == 0) {
+		sessions_accept(f->sessions, identity, v->peer, r, websocket_server(f->loop, x, head), head);
+		return;
+	}
+	log_limited(LOG_LEVEL_WARN, "front", v->peer,
+		    "a WebSocket of '%s' was asked for in a way that is not spoken here, or a box in between changed the request", identity);
+	cover_send_text(x, loop_wall(f->loop), refusal, refusal == 426 ? "WebSocket version 13\n" : "not a WebSocket handshake\n", true);
+}
+
 static bool accept_plain(struct front_visitor *v, struct exchange *x, const struct request *r, const struct http1_head *head,
 			 struct span path_query)
 {
 	const struct front *f = v->front;
-	const char *identity = authenticate(v, head->method, path_query, http1_find(head, "authorization"), NULL);
+	const char *identity = authenticate(v, r->mode, path_query, http1_find(head, "authorization"), NULL);
 
 	if (!identity)
 		return false;
@@ -253,7 +272,10 @@ static bool accept_plain(struct front_visitor *v, struct exchange *x, const stru
 			    identity);
 		return false;
 	}
-	sessions_accept(f->sessions, identity, v->peer, r, x, head);
+	if (r->mode == MODE_WEBSOCKET)
+		accept_websocket(v, identity, x, r, head);
+	else
+		sessions_accept(f->sessions, identity, v->peer, r, x, head);
 	return true;
 }
 
@@ -289,6 +311,19 @@ static void log_other(const struct front_visitor *v, const struct http1_head *he
 		    (const char *)head->target.p, what);
 }
 
+static bool is_text(struct span s, const char *text)
+{
+	return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
+}
+
+/* A WebSocket is never sealed. */
+static bool is_method_of(const struct request *r, const struct http1_head *head)
+{
+	if (r->mode != MODE_WEBSOCKET)
+		return is_text(head->method, "POST");
+	return !r->seal && http1_is(head->protocol, "websocket") && is_text(head->method, head->h2 ? "CONNECT" : "GET");
+}
+
 void front_request(struct front_visitor *v, struct exchange *x, const struct http1_head *head)
 {
 	const struct front *f = v->front;
@@ -314,8 +349,8 @@ void front_request(struct front_visitor *v, struct exchange *x, const struct htt
 			log_other(v, head, "not below the base path");
 	} else if (error < 0) {
 		log_other(v, head, "below the base path, but not a request of a helper (version 1)");
-	} else if (head->method.n != 4 || memcmp(head->method.p, "POST", 4)) {
-		log_other(v, head, "a helper would use POST");
+	} else if (!is_method_of(&request, head)) {
+		log_other(v, head, request.mode == MODE_WEBSOCKET ? "a helper would ask for a WebSocket" : "a helper would use POST");
 	} else if (request.mode == MODE_SEAL) {
 		if (v->crowd == FRONT_CROWD_NONE && make_seal(v, x, &request))
 			return;

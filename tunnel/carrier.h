@@ -24,8 +24,9 @@ struct rung {
 	uint32_t pad;		/* the server fills each flush up to that many bytes */
 	bool event_stream;	/* content type of answers: text/event-stream */
 	uint32_t fill;		/* PAD at the beginning of streamed request bodies */
+	bool rest;		/* proven only when it was left alone for a while, and delivers then */
 };
-/* duplex, split, split+fill, push, push+sse, push+pad, poll; ends with name NULL */
+/* duplex, websocket, split, split+fill, push, push+sse, push+pad, poll; ends with name NULL */
 extern const struct rung rungs[];
 const struct rung *rung_find(const char *name);
 
@@ -69,6 +70,8 @@ struct carrier *carrier_open(struct session *, const struct rung *, const struct
  * while the session is not open. */
 struct carrier *carrier_open_beside(struct session *, const struct rung *, const struct carrier_path *, struct pool *,
 				    const struct carrier_events *, void *ctx);
+/* It need not be left alone to be proven: there is nothing else, or nothing is to depend on it for long. */
+void carrier_trust_soon(struct carrier *);
 /* Another has taken over: it starts nothing more and calls no event; what is under way may end for two round trips and 300 ms,
  * then it frees itself (the owner forgets it). What was not receipted is sent elsewhere. */
 void carrier_retire(struct carrier *);

@@ -14,6 +14,7 @@
 #include "tunnel/carrier_internal.h"
 #include "tunnel/http.h"
 #include "tunnel/log.h"
+#include "tunnel/websocket_exchange.h"
 
 #define HOLD_DEFAULT 20000			/* ms */
 #define HOLD_MIN (100 * LOOP_MS)
@@ -112,6 +113,8 @@ struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *o
 	x = carrier_path_exchange(h->path, &h->user, &leg_exchange_events, (void *)(uintptr_t)ops); /* who asks; leg_new says who listens */
 	if (!x)
 		return NULL;
+	if (ops->mode == MODE_WEBSOCKET)
+		x = websocket_helper(s->loop, x);
 	leg = leg_new(&h->base, ops, x, s->next_x++, true);
 	leg->hold_ms = hold_ms ? hold_of(h, x, hold_ms) : 0;
 	leg->keepalive_ms = carrier_helper_keepalive(h);
@@ -205,7 +208,7 @@ static void pause_and_retry(struct carrier_helper *h, unsigned *failures, int er
 /* Each direction is counted by itself: posts that succeed say nothing of answers that are cut. */
 static unsigned *failures_of(struct carrier_helper *h, const struct leg *leg)
 {
-	bool down = leg->ops->mode == MODE_DOWN || leg->ops->mode == MODE_DUPLEX || !h->streamed_down;
+	bool down = request_mode_down(leg->ops->mode) || !h->streamed_down;
 
 	return down ? &h->down_failures : &h->up_failures;
 }
@@ -501,7 +504,7 @@ void carrier_retire(struct carrier *c)
 	for (struct link *l = c->legs.next; l != &c->legs; l = l->next) {
 		struct leg *leg = list_entry(l, struct leg, link);
 
-		if (leg->ops->mode == MODE_UP || leg->ops->mode == MODE_DUPLEX)
+		if (request_mode_up(leg->ops->mode))
 			leg_end(leg);
 	}
 	leave_soon(h);
@@ -511,6 +514,11 @@ void carrier_retire(struct carrier *c)
 	h->pausing = false;
 	say_farewell(h);
 	session_kick(c->session);
+}
+
+void carrier_trust_soon(struct carrier *c)
+{
+	helper_of(c)->trusting = true;
 }
 
 void carrier_adopt(struct carrier *c, const struct carrier_events *events, void *ctx)

@@ -24,7 +24,7 @@ struct method {
 };
 
 extern const struct leg_ops method_post_leg, method_poll_leg; /* a post answered at once, a poll that is held */
-extern const struct method method_duplex, method_up_stream, method_up_post, method_down_stream, method_down_poll;
+extern const struct method method_duplex, method_websocket, method_up_stream, method_up_post, method_down_stream, method_down_poll;
 
 #define CARRIER_REFUSED_MAX 4	/* exchanges in a row that a proxy wants other credentials for */
 #define STALL_SLOTS 8		/* ticks of 250 ms */
@@ -48,6 +48,7 @@ struct carrier_helper {
 	uint32_t hold_ms;	/* of polls */
 	bool streamed_down;	/* the rung's answers stream: marks must come back on them */
 	bool clock_corrected;
+	bool trusting;		/* needs no rest for its proof */
 	bool beside;		/* joined one that is proven: no HELLO, and one mark is proof */
 	uint32_t early;		/* of 1024: by how much of its life a standing leg is renewed before it must be */
 	/* proof */
@@ -151,7 +152,7 @@ struct mode {
 	void (*begin)(struct carrier_server *, struct leg *);
 };
 
-extern const struct mode mode_hello, mode_poll, mode_up, mode_down, mode_duplex;
+extern const struct mode mode_hello, mode_poll, mode_up, mode_down, mode_duplex, mode_websocket;
 
 /* Streamed answers: begins one and ends the older one; timer; closed. */
 void carrier_server_stream(struct carrier_server *, struct leg *);

@@ -29,12 +29,12 @@ const struct exchange_head *carrier_path_head(const struct carrier_path *path, s
 	if (path->seal && r->mode != MODE_SEAL)
 		r->seal = path->seal_number;
 	request_put(r, path->base, target, sizeof target);
+	head.method = request_mode_method(r->mode);
 	head.authorization = NULL;
 	if (r->mode != MODE_SEAL)	/* a seal is made for whoever asks: nobody's name goes in the clear */
 		sign(path, &head, line, sizeof line);
-	snprintf(lines, sizeof lines, "%sUser-Agent: %s\r\n"
-		 "Content-Type: application/octet-stream\r\nCache-Control: no-store\r\nAccept: */*\r\n",
-		 line, path->user_agent);
+	snprintf(lines, sizeof lines, "%sUser-Agent: %s\r\n%sCache-Control: no-store\r\nAccept: */*\r\n", line, path->user_agent,
+		 r->mode == MODE_WEBSOCKET ? "" : "Content-Type: application/octet-stream\r\n");
 	head.host = path->host;
 	head.streamed = streamed;
 	return &head;

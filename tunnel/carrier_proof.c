@@ -1,6 +1,6 @@
 /*
  * The proof of a helper's carrier: HELLO, then two marks that must come back by themselves in
- * time; beside one that is proven on the same rung a single mark, right behind the request. Called by carrier_helper.c and by the legs
+ * time, and on rungs that may pass for a moment only a third one after a rest; beside one that is proven on the same rung a single mark, right behind the request. Called by carrier_helper.c and by the legs
  * whose requests went out and whose answers have begun.
  */
 #include "framing/capsule.h"
@@ -10,6 +10,7 @@
 
 #define PROOF_SLACK LOOP_SECOND			/* beyond two round trips and the time to connect */
 #define MARK_GAP (100 * LOOP_MS)
+#define REST (5 * LOOP_SECOND)			/* before the third mark, where one is wanted: who upgrades may cut what is silent */
 
 /* ---- proof ---- */
 
@@ -41,8 +42,8 @@ void carrier_proof_due(void *ctx)
 
 	if (!h->streamed_down)
 		prove(h);
-	else if (h->base.marks_due == 0 && h->marks_back == 1 && h->base.mark_next == 1)
-		send_mark(h);	/* the second one, by itself */
+	else if (h->base.marks_due == 0 && h->marks_back > 0 && h->base.mark_next == h->marks_back)
+		send_mark(h);	/* the next one, by itself */
 	else
 		carrier_helper_fail(h, ERROR_TIMEOUT, "marks did not come back in time: the path holds back %s",
 		     h->down && h->down->got_head ? "what it should pass at once" : "the answer until it is complete");
@@ -64,21 +65,29 @@ void carrier_helper_down_open(struct carrier_helper *h)
 		send_mark(h);
 }
 
+static unsigned marks_wanted(const struct carrier_helper *h)
+{
+	if (h->beside)
+		return 1;
+	return h->rung->rest && !h->trusting ? 3 : 2;
+}
+
 void carrier_proof_seen(struct carrier *c, struct leg *leg, const struct message_seen *m)
 {
 	struct carrier_helper *h = (struct carrier_helper *)c;
 
 	if (c->state != CARRIER_PROBING || m->id != c->id || (m->n != h->marks_back && !h->beside) || !m->intact)
 		return;
-	if (!leg || (leg->ops->mode != MODE_DOWN && leg->ops->mode != MODE_DUPLEX)) {
+	if (!leg || !request_mode_down(leg->ops->mode)) {
 		if (h->beside && h->down)	/* a post was faster than the request that stands: once more */
 			c->marks_due = 1;
 		return;
 	}
-	if (++h->marks_back == 1 && !h->beside)
-		timer_in(&h->proof, MARK_GAP);
-	else
+	h->marks_back++;
+	if (h->marks_back == marks_wanted(h))
 		prove(h);
+	else
+		timer_in(&h->proof, h->marks_back == 1 ? MARK_GAP : REST);
 }
 
 void carrier_proof_welcomed(struct carrier *c)

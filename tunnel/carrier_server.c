@@ -15,7 +15,7 @@
 
 static const struct mode *const modes[] = {
 	[MODE_HELLO] = &mode_hello, [MODE_POLL] = &mode_poll, [MODE_UP] = &mode_up,
-	[MODE_DOWN] = &mode_down, [MODE_DUPLEX] = &mode_duplex,
+	[MODE_DOWN] = &mode_down, [MODE_DUPLEX] = &mode_duplex, [MODE_WEBSOCKET] = &mode_websocket,
 };
 
 static struct carrier_server *server_of(struct carrier *c)
@@ -193,7 +193,7 @@ static void retire(struct carrier_server *c)
 
 void carrier_accept(struct session *s, const struct request *r, struct exchange *x, const struct http1_head *head)
 {
-	bool streamed = r->mode == MODE_DOWN || r->mode == MODE_DUPLEX;
+	bool streamed = request_mode_down(r->mode);
 	struct carrier *c;
 	struct leg *leg, *twin;
 

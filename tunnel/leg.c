@@ -283,6 +283,13 @@ void leg_fill(struct leg *leg, const struct exchange_head *head, size_t n)
 	leg->head_sent = true;
 }
 
+void leg_begin(struct leg *leg, const struct exchange_head *head)
+{
+	leg->head_sent = true;
+	leg->last_out_us = loop_now(leg->carrier->session->loop);
+	exchange_send(leg->x, head, 0, false);
+}
+
 void leg_end(struct leg *leg)
 {
 	if (!leg->x || leg->out_ended)

@@ -72,6 +72,8 @@ bool leg_complete(struct leg *, const struct exchange_head *head, unsigned outbo
 void leg_pad(struct leg *, const struct exchange_head *head);
 /* Streamed body, first of all: a PAD of n bytes. */
 void leg_fill(struct leg *, const struct exchange_head *head, size_t n);
+/* Streamed body: its head alone. */
+void leg_begin(struct leg *, const struct exchange_head *head);
 /* Streamed body: its end, in order. */
 void leg_end(struct leg *);
 

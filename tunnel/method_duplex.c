@@ -1,13 +1,11 @@
 /*
  * Duplex: one exchange, both bodies held open. Up and down method of the helper,
- * and the mode at the server.
+ * and the mode at the server. A WebSocket lives as it does (method_websocket.c).
  */
 #include "framing/error.h"
-#include "tunnel/carrier_internal.h"
+#include "tunnel/method_duplex.h"
 
 /* ---- helper ---- */
-
-static void stand(struct carrier_helper *h);
 
 /* Liveness both ways: PING up when silent, dead when nothing came for 1.5 keepalives. */
 static void watch(struct leg *leg)
@@ -23,7 +21,7 @@ static void watch(struct leg *leg)
 	timer_set(&leg->timer, ping < at && !leg->out_ended ? ping : at);
 }
 
-static void helper_timer(struct leg *leg)
+void method_duplex_timer(struct leg *leg)
 {
 	struct carrier_helper *h = carrier_helper_of(leg);
 	int64_t now = loop_now(h->base.session->loop), keepalive = leg->keepalive_ms * LOOP_MS;
@@ -32,7 +30,7 @@ static void helper_timer(struct leg *leg)
 		carrier_helper_dead(leg);
 		return;
 	}
-	stand(h);
+	h->rung->down->stand(h);
 	if (now >= leg->last_out_us + keepalive && !leg->out_ended && h->up == leg) {
 		h->base.ping_due = true;
 		session_kick(h->base.session);
@@ -53,13 +51,13 @@ static void take_over(struct carrier_helper *h, struct leg *leg)
 	session_kick(h->base.session);
 }
 
-static void helper_head(struct leg *leg)
+void method_duplex_head(struct leg *leg)
 {
 	take_over(carrier_helper_of(leg), leg);
 	carrier_helper_down_open(carrier_helper_of(leg));
 }
 
-static void helper_end(struct leg *leg)
+void method_duplex_end(struct leg *leg)
 {
 	struct carrier_helper *h = carrier_helper_of(leg);
 
@@ -69,7 +67,7 @@ static void helper_end(struct leg *leg)
 	leg_end(leg);	/* the server ended its answer: we end our body, the exchange is over */
 }
 
-static void helper_closed(struct leg *leg, int error)
+void method_duplex_closed(struct leg *leg, int error)
 {
 	struct carrier_helper *h = carrier_helper_of(leg);
 
@@ -81,44 +79,62 @@ static void helper_closed(struct leg *leg, int error)
 }
 
 static const struct leg_ops helper_leg = {
-	.mode = MODE_DUPLEX, .head = helper_head, .end = helper_end, .timer = helper_timer, .closed = helper_closed,
+	.mode = MODE_DUPLEX, .head = method_duplex_head, .end = method_duplex_end, .timer = method_duplex_timer,
+	.closed = method_duplex_closed,
 };
 
-static void stand(struct carrier_helper *h)
+struct leg *method_duplex_begin(struct carrier_helper *h, const struct leg_ops *ops)
 {
 	struct leg *leg;
 
 	if (h->down && (!carrier_helper_is_worn(h->down) || h->base.state != CARRIER_PROVEN))
-		return;
-	leg = carrier_helper_leg(h, &helper_leg, 0);
+		return NULL;
+	leg = carrier_helper_leg(h, ops, 0);
 	if (!leg)
-		return;
+		return NULL;
 	carrier_helper_replaced(h->down);
 	h->down = leg;
 	if (!h->up)
 		h->up = leg;
-	leg_pad(leg, carrier_helper_head(h, leg, true));
+	return leg;
+}
+
+void method_duplex_begun(struct leg *leg)
+{
+	struct carrier_helper *h = carrier_helper_of(leg);
+
 	watch(leg);
 	carrier_proof_standing(h);
 	session_kick(h->base.session);
 }
 
-static bool send(struct carrier_helper *h, unsigned flags)
+static void stand(struct carrier_helper *h)
+{
+	struct leg *leg = method_duplex_begin(h, &helper_leg);
+
+	if (!leg)
+		return;
+	leg_pad(leg, carrier_helper_head(h, leg, true));
+	method_duplex_begun(leg);
+}
+
+bool method_duplex_send(struct carrier_helper *h, unsigned flags)
 {
 	return h->up && !h->up->in_ended && leg_stream(h->up, NULL, flags);
 }
 
-const struct method method_duplex = { "duplex", stand, send };
+const struct method method_duplex = { "duplex", stand, method_duplex_send };
 
 /* ---- server ---- */
 
-static void server_end(struct leg *leg)
+void method_duplex_server_end(struct leg *leg)
 {
 	leg_end(leg);
 	carrier_server_stream_ended((struct carrier_server *)leg->carrier, leg);
 }
 
 const struct mode mode_duplex = {
-	{ .mode = MODE_DUPLEX, .end = server_end, .timer = carrier_server_keepalive, .closed = carrier_server_stream_closed },
+	{ .mode = MODE_DUPLEX, .end = method_duplex_server_end, .timer = carrier_server_keepalive,
+	  .closed = carrier_server_stream_closed },
 	carrier_server_stream,
 };

@@ -5,6 +5,7 @@
 
 const struct rung rungs[] = {
 	{ .name = "duplex", .up = &method_duplex, .down = &method_duplex, .connections = 1 },
+	{ .name = "websocket", .up = &method_websocket, .down = &method_websocket, .connections = 1, .rest = true },
 	{ .name = "split", .up = &method_up_stream, .down = &method_down_stream, .connections = 2 },
 	{ .name = "split+fill", .up = &method_up_stream, .down = &method_down_stream, .connections = 2, .fill = 16384 },
 	{ .name = "push", .up = &method_up_post, .down = &method_down_stream, .connections = 1 },

@@ -102,7 +102,7 @@ static void each_fault(void **state)
 /* n carriers on different rungs, every fault, records sprayed at random among them. */
 static void sprayed(unsigned n, uint64_t seed)
 {
-	static const char *const pipe_rungs[] = { "duplex", "split", "push" };
+	static const char *const pipe_rungs[] = { "duplex", "websocket", "split", "push" };
 	struct script script = { .every = 6 };
 	struct proxy_options store = { .kind = PROXY_STORE, .delay_us = 15 * LOOP_MS, .dial_us = 20 * LOOP_MS,
 				       .fault = fault, .ctx = &script };
@@ -119,7 +119,7 @@ static void sprayed(unsigned n, uint64_t seed)
 		if ((i + seed) % 3 == 2)
 			world_lane(w, "poll", &store, 4);
 		else
-			world_lane(w, pipe_rungs[(i + seed / 3) % 3], &pipe, 4);
+			world_lane(w, pipe_rungs[(i + seed / 3) % 4], &pipe, 4);
 	assert_true(world_connect(w, 60 * LOOP_SECOND));
 	script.every = 6;
 	f[0] = world_stream(w, 150000, 100000);

@@ -1,12 +1,14 @@
 /* The world: helper, lanes and server. Traffic is in world_flow.c. */
 #include "tests/sim/world.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "framing/capsule.h"
 #include "tests/sim/world_flow.h"
+#include "tunnel/websocket_exchange.h"
 
 /* ---- server ---- */
 
@@ -74,6 +76,10 @@ void world_serve(struct world *w, struct exchange *x, const struct request *r, c
 {
 	struct server_session *ss = find(w, r->sid);
 
+	if (r->mode == MODE_WEBSOCKET) {
+		assert(websocket_refusal(head) == 0);	/* the helper never asks for another */
+		x = websocket_server(w->loop, x, head);
+	}
 	if (r->has_epoch && r->epoch != w->epoch)
 		carrier_answer(w->loop, x, CAPSULE_GONE, CODE_EPOCH, "restarted");
 	else if (ss && ss->ended)
@@ -238,6 +244,7 @@ static void lane_open(void *ctx)
 	lane->carrier = carrier_open(lane->w->helper, lane->rung, &lane->w->path, lane->pool, &world_lane_events, lane);
 	if (!lane->carrier)
 		abort();
+	carrier_trust_soon(lane->carrier);
 }
 
 static struct lane *lane_new(struct world *w, const char *rung)

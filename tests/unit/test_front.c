@@ -1,6 +1,6 @@
 /* The router: what is a helper's goes to the sessions, all else gets one and the same cover. */
-/* links: server/front.c server/cover.c tunnel/seal.c framing/capsule.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/request.c framing/base64.c framing/error.c framing/cursor.c framing/varint.c tunnel/credential.c tunnel/daemon.c tunnel/log.c tunnel/counters.c tunnel/loop.c */
-/* libs: -lcrypto -lhttp_parser -lev */
+/* links: server/front.c server/cover.c tunnel/websocket_exchange.c tunnel/websocket_key.c framing/websocket.c framing/mask.c framing/utf8.c tunnel/seal.c framing/capsule.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/request.c framing/base64.c framing/error.c framing/cursor.c framing/varint.c tunnel/credential.c tunnel/daemon.c tunnel/log.c tunnel/counters.c tunnel/loop.c */
+/* libs: -lwslay -lcrypto -lhttp_parser -lev */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,12 +86,15 @@ static const struct exchange_events drop_events = { .body = drop_body, .end = dr
 /* The other side of the seam. */
 static char accepted_as[80];
 static struct request accepted;
+static struct exchange *taken;
 
 void sessions_accept(struct sessions *s, const char *identity, const char *peer, const struct request *r, struct exchange *x,
 		     const struct http1_head *head)
 {
 	(void)s, (void)head;
-	assert_ptr_equal(x, &fake.x);
+	assert_ptr_equal(x->inner ? x->inner : x, &fake.x);
+	assert_int_equal(x->inner != NULL, r->mode == MODE_WEBSOCKET);
+	taken = x;
 	assert_ptr_equal(peer, visitor.peer);
 	snprintf(accepted_as, sizeof accepted_as, "%s", identity);
 	accepted = *r;
@@ -380,6 +383,74 @@ static void test_cover(void **state)
 	credentials_free(other);
 }
 
+/* ---- WebSockets ---- */
+
+#define SOCKET "/culvert/v1/" SID "?c=0&x=7&m=websocket&e=0000000000000001"
+#define UPGRADE "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
+#define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#define VERSION "Sec-WebSocket-Version: 13\r\n"
+#define PROTOCOL "Sec-WebSocket-Protocol: other, culvert.v1\r\n"
+
+/* signed_as: the method that is signed, or NULL. */
+static void ask(const char *method, const char *target, const char *signed_as, const char *lines)
+{
+	char text[2048], value[CREDENTIAL_HEADER_MAX] = "none";
+	struct http1 *parser = http1_new(HTTP1_REQUESTS, &events, NULL);
+	int n;
+
+	if (signed_as)
+		assert_true(credentials_sign(credentials, value, sizeof value, signed_as, target, (struct span){ 0 }, WALL) > 0);
+	n = snprintf(text, sizeof text, "%s %s HTTP/1.1\r\nHost: h\r\nAuthorization: %s\r\n%s\r\n", method, target, value, lines);
+	taken = NULL;
+	assert_int_equal(http1_feed(parser, (const uint8_t *)text, (size_t)n), n);
+	http1_free(parser);
+}
+
+static void not_found(void)
+{
+	assert_null(taken);
+	assert_memory_equal(fake.answer, "404\n", 4);
+}
+
+static void test_websocket(void **state)
+{
+	(void)state;
+	ask("GET", SOCKET, "GET", UPGRADE KEY VERSION PROTOCOL);
+	assert_string_equal(accepted_as, "alice");
+	assert_int_equal(accepted.mode, MODE_WEBSOCKET);
+	assert_string_equal(fake.answer, "");
+	exchange_abort(taken);
+
+	/* What it may not be has the cover. */
+	ask("GET", SOCKET, NULL, UPGRADE KEY VERSION PROTOCOL);
+	not_found();
+	ask("GET", SOCKET, "POST", UPGRADE KEY VERSION PROTOCOL);
+	not_found();
+	ask("POST", SOCKET, "POST", UPGRADE KEY VERSION PROTOCOL);
+	not_found();
+	ask("GET", SOCKET, "GET", KEY VERSION PROTOCOL);
+	not_found();
+	ask("GET", SOCKET, "GET", "Connection: Upgrade\r\nUpgrade: h2c\r\n" KEY VERSION PROTOCOL);
+	not_found();
+	ask("GET", SOCKET "&s=9", "GET", UPGRADE KEY VERSION PROTOCOL);
+	not_found();
+	ask("GET", "/culvert/v1/" SID "?c=0&x=7&m=duplex&e=0000000000000001", "GET", UPGRADE KEY VERSION PROTOCOL);
+	not_found();
+	ask("GET", "/chat", NULL, UPGRADE KEY VERSION);
+	not_found();
+
+	/* To a helper it is said what is wrong. */
+	ask("GET", SOCKET, "GET", UPGRADE KEY PROTOCOL "Sec-WebSocket-Version: 8\r\n");
+	assert_memory_equal(fake.answer, "426\n", 4);
+	ask("GET", SOCKET, "GET", UPGRADE VERSION PROTOCOL);
+	assert_memory_equal(fake.answer, "400\n", 4);
+	ask("GET", SOCKET, "GET", UPGRADE VERSION PROTOCOL "Sec-WebSocket-Key: c2hvcnQ=\r\n");
+	assert_memory_equal(fake.answer, "400\n", 4);
+	ask("GET", SOCKET, "GET", UPGRADE KEY VERSION "Sec-WebSocket-Protocol: culvert.v2\r\n");
+	assert_memory_equal(fake.answer, "400\n", 4);
+	assert_null(taken);
+}
+
 static void test_health(void **state)
 {
 	(void)state;
@@ -611,7 +682,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_accept), T(test_cover), T(test_health), T(test_body), T(test_cover_kinds), T(test_cover_errors),
+		T(test_accept), T(test_cover), T(test_websocket), T(test_health), T(test_body), T(test_cover_kinds), T(test_cover_errors),
 		T(test_sealed), T(test_unknown_seal), T(test_making_seals), T(test_unsealed), T(test_fallback), T(test_fallback_malformed), T(test_fallback_health),
 	};
 

@@ -29,7 +29,7 @@ static struct {
 	char said[256];		/* of each probe: B both, D down, E event-stream, P padded, U up, F filled */
 } probe;
 
-const struct method method_duplex, method_up_stream, method_up_post, method_down_stream, method_down_poll;
+const struct method method_duplex, method_websocket, method_up_stream, method_up_post, method_down_stream, method_down_poll;
 
 bool session_is_ended(const struct session *s) { (void)s; return false; }
 const char *session_tag(const struct session *s) { (void)s; return ""; }
