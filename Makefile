@@ -70,7 +70,7 @@ install: all
 	install -m 644 server/culvertd.8 $(DESTDIR)$(MANDIR)/man8/
 	sed 's,@SBINDIR@,$(SBINDIR),g' systemd/culvertd.service.in > $(DESTDIR)$(UNITDIR)/culvertd.service
 	sed 's,@BINDIR@,$(BINDIR),g' systemd/culvert.service.in > $(DESTDIR)$(USERUNITDIR)/culvert.service
-	install -m 644 README.md framing/PROTOCOL.md tunnel/DESIGN.md client/PROXY-ADMINS.md client/culvert.conf.example server/culvertd.conf.example $(DESTDIR)$(DOCDIR)/
+	install -m 644 README.md framing/PROTOCOL.md tunnel/DESIGN.md client/PROXY-ADMINS.md server/REVERSE-PROXIES.md client/culvert.conf.example server/culvertd.conf.example $(DESTDIR)$(DOCDIR)/
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/culvert $(DESTDIR)$(SBINDIR)/culvertd

@@ -9,16 +9,19 @@ credentials_make() {
 }
 
 # Starts culvertd under a name. A repeated one needs SERVER_PORT to come back on the same port.
-# Sets SERVER_PORT; with SERVER_PLAIN=1 it listens without TLS, too, for sealed sessions: sets SERVER_HTTP_PORT.
+# Sets SERVER_PORT; with SERVER_PLAIN=1 it listens without TLS, too, for sealed sessions: sets SERVER_HTTP_PORT; with SERVER_CLEAR=1
+# for a web server in front of it: sets SERVER_CLEAR_PORT.
 server_start() { # NAME ARG...
 	local name=$1 address
 	shift
 	[ -z "${SERVER_PLAIN:-}" ] || set -- --listen-http "${SERVER_HOST:-127.0.0.1}:${SERVER_HTTP_PORT:-0}" "$@"
+	[ -z "${SERVER_CLEAR:-}" ] || set -- --listen-clear "127.0.0.1:${SERVER_CLEAR_PORT:-0}" "$@"
 	launch "$name" "$CULVERTD" --listen "${SERVER_HOST:-127.0.0.1}:${SERVER_PORT:-0}" --cert "$W/server.crt" --key "$W/server.key" \
 		--token-file "$W/token" --admin "$W/$name.sock" --log-level "${LOG_LEVEL:-info}" "$@"
 	address=$(ready "$name" https culvertd) || fail "culvertd did not start"
 	SERVER_PORT=$(port_of "$address")
 	[ -z "${SERVER_PLAIN:-}" ] || SERVER_HTTP_PORT=$(port_of "$(ready "$name" http culvertd)")
+	[ -z "${SERVER_CLEAR:-}" ] || SERVER_CLEAR_PORT=$(port_of "$(ready "$name" clear culvertd)")
 }
 
 # Starts culvert under a name, towards SERVER_NAME:SERVER_PORT (or --server in the arguments).

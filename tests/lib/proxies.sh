@@ -21,6 +21,7 @@ done
 
 _family_of() { # KIND
 	case $1 in
+	*-front | *-front-*) echo front ;;
 	squid*) echo squid ;;
 	apache*) echo apache ;;
 	nasty*) echo nasty ;;
@@ -32,7 +33,7 @@ _family_of() { # KIND
 proxy_mode() { # KIND
 	case $1 in
 	*-abs) echo absolute ;;
-	*-reverse | *-nodelay | *-tuned) echo reverse ;;
+	*-front | *-front-* | *-reverse | *-nodelay | *-tuned) echo reverse ;;
 	squid-bump | squid-hasty | mitmproxy | storefwd) echo intercepted ;;
 	nasty*) nasty_mode "$1" ;;
 	*) echo connect ;;

@@ -15,7 +15,7 @@ work_begin "${ZOO_DIR:-}"
 
 credentials_make
 [ "$KIND" != squid-strict ] || SERVER_PORT=443
-SERVER_PLAIN=1 SERVER_PLAIN=1 server_start culvertd --service "load=udp://127.0.0.1:9"
+SERVER_PLAIN=1 SERVER_CLEAR=1 server_start culvertd --service "load=udp://127.0.0.1:9"
 zoo_proxy "$KIND"
 case ${REACH[0]} in
 --server) ;;

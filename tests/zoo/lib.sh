@@ -32,7 +32,7 @@ zoo_far_ends() {
 }
 
 zoo_server() { # ARG...
-	SERVER_PLAIN=1 server_start culvertd --service "load=udp://$LOAD_TARGET" --service "first=udp://$FIRST_TARGET" --service "sig=tcp://$TCP_TARGET" "$@"
+	SERVER_PLAIN=1 SERVER_CLEAR=1 server_start culvertd --service "load=udp://$LOAD_TARGET" --service "first=udp://$FIRST_TARGET" --service "sig=tcp://$TCP_TARGET" "$@"
 }
 
 # What a proxy that wants credentials needs. Sets USER and LOGIN.
@@ -53,6 +53,7 @@ zoo_login() { # KIND
 zoo_proxy() { # KIND: "proxy", in front of culvertd. Sets REACH, the arguments that lead through it
 	local ports="443 $SERVER_PORT"
 	[ "$(proxy_mode "$1")" != reverse ] || ports=$SERVER_PORT
+	[ "$(_family_of "$1")" != front ] || ports=$SERVER_CLEAR_PORT
 	zoo_login "$1"
 	[ "$1" != storefwd-abs ] || STOREFWD_OPTIONS="--scan 20" # else a request is over before the next one is there, and none too many
 	proxy_start proxy "$1" "$ports" "$W/server.crt"
@@ -62,6 +63,7 @@ zoo_proxy() { # KIND: "proxy", in front of culvertd. Sets REACH, the arguments t
 		REACH=(--proxy "http://${USER}localhost:${PROXY_PORT[proxy]}" --cafile "$(zoo_trust "$1")" "${LOGIN[@]}")
 	fi
 	[ "$(proxy_mode "$1")" != absolute ] || REACH+=(--server-http "http://localhost:$SERVER_HTTP_PORT")
+	case $1 in *-h1) REACH+=(--http 1.1) ;; esac
 	[ -z "${ZOO_RUNG:-}" ] || REACH+=(--rung "$ZOO_RUNG")
 }
 
@@ -110,7 +112,8 @@ zoo_result() { # KIND RUNGS FILE
 	squid*) cuts=$(_log_lines proxy | grep -c '_TIMEDOUT/') ;;
 	esac
 	$PYTHON "$ZOO/report.py" row --dir "$W" --kind "$1" --mode "$(proxy_mode "$1")" --rungs "${ZOO_RUNG:-$2}" --cuts-made "$cuts" \
-		--cuts-wanted "$(zoo_more "$1" cuts 0)" --may-lose "$(zoo_more "$1" lost 0)" --may-be-late "$(zoo_more "$1" late 2)" >"$3.new" &&
+		--http "$(proxy_versions proxy)" --http-wanted "$(zoo_more "$1" http '')" --cuts-wanted "$(zoo_more "$1" cuts 0)" \
+		--may-lose "$(zoo_more "$1" lost 0)" --may-be-late "$(zoo_more "$1" late 2)" >"$3.new" &&
 		mv "$3.new" "$3"
 }
 

@@ -72,6 +72,8 @@ def path_complaints(row, options):
         yield "rung %s instead of %s" % (row["rung"], options.rungs)
     if row["rung_ms"] is not None and row["rung_ms"] > BEST_MS:
         yield "the best rung was found after %.1f s" % (row["rung_ms"] / 1000)
+    if options.http_wanted and row["http"] != options.http_wanted:
+        yield "HTTP/%s instead of HTTP/%s" % (row["http"] or "?", options.http_wanted)
     if row["cuts_made"] < options.cuts_wanted:
         yield "the proxy cut %d connections, not %d" % (row["cuts_made"], options.cuts_wanted)
 
@@ -93,7 +95,8 @@ def make_row(options):
     path = (status or {}).get("path") or {}
     row = {"proxy": options.kind, "mode": options.mode, "rung": path.get("rung"), "why": path.get("why"), "rung_ms": path.get("rung_after_ms"),
            "connected_ms": path.get("connected_after_ms"), "changes": path.get("changes"), "stalls": path.get("stalls"),
-           "cuts_learned": path.get("cuts"), "cuts_made": options.cuts_made, "first_ms": (first or {}).get("first_ms"),
+           "cuts_learned": path.get("cuts"), "cuts_made": options.cuts_made, "http": options.http,
+           "first_ms": (first or {}).get("first_ms"),
            "call": call, "signalling": signalling, "engine_io": peer}
     counts = words(file("counts")).split() or ["0"] * 3
     row.update(zip(("connects", "tunnels", "exchanges"), map(int, counts)))
@@ -121,9 +124,9 @@ def add_doctor(options):
         print(json.dumps(row), file=f)
 
 
-HEAD = ("proxy", "mode", "rung", "first ms", "best ms", "p50 ms", "p99 ms", "late %", "lost", "gap ms", "signalling", "cuts",
+HEAD = ("proxy", "mode", "HTTP", "rung", "first ms", "best ms", "p50 ms", "p99 ms", "late %", "lost", "gap ms", "signalling", "cuts",
         "engine.io p50", "doctor", "")
-LEFT = (0, 1, 2, 10, 13, 14)
+LEFT = (0, 1, 2, 3, 11, 14, 15)
 
 
 def columns(row):
@@ -131,7 +134,7 @@ def columns(row):
         return form % row[key] if row.get(key) is not None else "?"
     s = row["signalling"]
     bytes_ = "%d, intact" % s["received"] if s and s["intact"] else "NOT intact"
-    return (row["proxy"], row["mode"], row["rung"] or "?", number("first_ms", "%.0f"), number("rung_ms", "%.0f"), number("p50_ms", "%.1f"),
+    return (row["proxy"], row["mode"], row.get("http") or "-", row["rung"] or "?", number("first_ms", "%.0f"), number("rung_ms", "%.0f"), number("p50_ms", "%.1f"),
             number("p99_ms", "%.1f"), number("late_pct", "%.1f"), number("lost", "%d"), number("gap_ms", "%.0f"), bytes_, "%d" % row["cuts_made"],
             "%.1f" % row["engine_io"]["p50_ms"] if row["engine_io"] else "-",
             verdict.in_short(row["doctor"]) if "doctor" in row else "-", "ok" if row["ok"] else "FAILED")
@@ -167,6 +170,8 @@ def main():
     r.add_argument("--kind", required=True)
     r.add_argument("--mode", required=True)
     r.add_argument("--rungs", required=True, help="those that are right, with commas")
+    r.add_argument("--http", default="", help="versions that the proxy saw, where its log tells")
+    r.add_argument("--http-wanted", default="")
     r.add_argument("--cuts-made", type=int, default=0)
     r.add_argument("--cuts-wanted", type=int, default=0)
     r.add_argument("--may-lose", type=int, default=0, help="packets each way")

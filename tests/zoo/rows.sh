@@ -6,6 +6,7 @@
 #   late=N        percent later than 150 ms, or lost (default 2)
 #   eio=1         engine.io polling is measured beside it
 #   seconds=N     of the call (default ZOO_SECONDS, 15)
+#   http=N        the version of HTTP in the proxy's log
 ZOO_ROWS='
 squid-plain       duplex
 squid-strict      duplex
@@ -20,6 +21,24 @@ nginx-reverse     push                        eio=1
 nginx-tuned       duplex
 haproxy-reverse   duplex
 haproxy-nodelay   duplex
+nginx-front       duplex                      http=2.0
+nginx-front-h1    duplex                      http=1.1
+nginx-front-stock push                        http=2.0
+nginx-front-stock-h1 push                     http=1.1
+haproxy-front     duplex                      http=2.0
+haproxy-front-h1  duplex                      http=1.1
+haproxy-front-h2c duplex                      http=2.0
+haproxy-front-stock websocket                 http=2.0
+haproxy-front-stock-h1 websocket              http=1.1
+apache-front      websocket                   http=2.0
+apache-front-h1   websocket                   http=1.1
+apache-front-stock push                       http=2.0
+apache-front-stock-h1 split+fill              http=1.1
+nghttpx-front     duplex                      http=2.0
+nghttpx-front-h1  duplex                      http=1.1
+nghttpx-front-h2c duplex                      http=2.0
+nghttpx-front-stock duplex                    http=2.0
+nghttpx-front-stock-h1 duplex                 http=1.1
 nasty             duplex
 nasty-tunnel      duplex
 nasty-cut-age     duplex                      cuts=1 lost=10 seconds=25
