@@ -377,7 +377,41 @@ def websocket():
         write("websocket", name, data)
 
 
+def proxy_protocol():
+    signature = b"\r\n\r\n\0\r\nQUIT\n"
+    four = bytes([192, 0, 2, 1, 198, 51, 100, 1]) + struct.pack("!HH", 56324, 443)
+    v2 = lambda command, family, rest: signature + bytes([command, family]) + struct.pack("!H", len(rest)) + rest
+    for name, data in {
+        "tcp4": b"PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\nGET / HTTP/1.1\r\n",
+        "tcp6": b"PROXY TCP6 2001:db8::7 ::1 1 443\r\n\x16\x03\x01",
+        "unknown": b"PROXY UNKNOWN\r\n",
+        "long": b"PROXY UNKNOWN " + b"f" * 91 + b"\r\n",
+        "v2-four": v2(0x21, 0x11, four) + b"PRI * HTTP/2.0",
+        "v2-six": v2(0x21, 0x21, bytes(range(36))),
+        "v2-values": v2(0x21, 0x11, four + b"\4\0\2xy\x20\0\7\1\0\0\0\0\x21\0"),
+        "v2-local": v2(0x20, 0, b""),
+        "v2-unix": v2(0x21, 0x31, b"/run/x".ljust(216, b"\0")),
+        "v2-short": v2(0x21, 0x21, four),
+        "none": b"\x16\x03\x01\2\0\1\0\1\xfc\3\3",
+    }.items():
+        write("proxy_protocol", name, data)
+
+
+def forwarded():
+    for name, data in {
+        "x-for": b"203.0.113.9, 10.0.0.1:80,[2001:db8::7]:99 , ::1, unknown, _x",
+        "rfc": b'for=192.0.2.60;proto=http;by=203.0.113.43, FOR="[2001:db8:cafe::17]:4711";host="a,b"',
+        "hidden": b'for=_gazonk, for=unknown;by="_x:_y"',
+        "lines": b"1.1.1.1\n\n2.2.2.2,\nfor=3.3.3.3",
+        "quotes": b'for="1.1.1.1\\", for="[::1", for="\\"',
+        "empty": b" , ;, ;;for=",
+    }.items():
+        write("forwarded", name, data)
+
+
 if __name__ == "__main__":
+    proxy_protocol()
+    forwarded()
     records()
     http1()
     classify()
