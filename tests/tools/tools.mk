@@ -6,6 +6,9 @@ TOOL_turnclient := turnclient turn tlslink udpport tool
 TOOL_tlspipe := tlspipe tlslink udpport tool
 TOOLS := $(O)/tests/tools/rtpload $(O)/tests/tools/linkem $(O)/tests/tools/cutter \
 	$(O)/tests/tools/alloccount.so
+# Speaks with WebSockets that are not ours; from the project's own engines.
+TOOL_wsecho := wsecho wspeer tool
+TOOLS += $(O)/tests/tools/wsecho
 # What the benchmark measures beside Culvert.
 BENCH_TOOLS := $(O)/tests/tools/turnclient $(O)/tests/tools/tlspipe
 
@@ -16,6 +19,9 @@ $(O)/tests/tools/$(1): $(TOOL_$(1):%=$(O)/tests/tools/%.o)
 endef
 $(foreach t,rtpload linkem cutter,$(eval $(call tool_rule,$(t))))
 $(foreach t,turnclient tlspipe,$(eval $(call tool_rule,$(t),-lssl -lcrypto)))
+
+$(eval $(call tool_rule,wsecho,$$(LDLIBS_MAIN)))
+$(O)/tests/tools/wsecho: $(call obj,$(COMMON))
 
 # Without the sanitizers' allocator: it takes that place itself.
 $(O)/tests/tools/alloccount.so: tests/tools/alloccount.c
