@@ -31,7 +31,7 @@ struct wspeer {
 	char reason[WEBSOCKET_CONTROL_MAX];
 	size_t reason_n;
 	int status;		/* of an answer that does not agree */
-	bool client, open, ended;
+	bool client, open, failed, ended; /* failed: nothing more can be understood */
 };
 
 /* ---- output ---- */
@@ -44,7 +44,7 @@ static void end_output(struct wspeer *w)
 	exchange_send(w->x, NULL, 0, true);
 }
 
-/* All that there is room for; both close frames there and nothing left: the end. */
+/* All that there is room for; both close frames there (or ours and no hope of the other) and nothing left: the end. */
 static void pump(struct wspeer *w)
 {
 	size_t cap, n;
@@ -60,7 +60,7 @@ static void pump(struct wspeer *w)
 	if (w->off == w->n)
 		w->off = w->n = 0;
 	exchange_pause(w->x, w->n - w->off > FULL);
-	if (w->n == 0 && w->got && w->sent && !w->ended)
+	if (w->n == 0 && w->sent && (w->got || w->failed) && !w->ended)
 		end_output(w);
 }
 
@@ -169,8 +169,11 @@ static int on_body(void *ctx, const uint8_t *p, size_t n)
 
 	if (!w->open)
 		return 0;
-	if (websocket_reader_feed(w->reader, p, n) < 0)
+	if (!w->failed && websocket_reader_feed(w->reader, p, n) < 0) {
+		w->failed = true;
 		wspeer_close(w, websocket_reader_code(w->reader), "");
+		pump(w);
+	}
 	return 0;
 }
 
