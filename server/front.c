@@ -171,7 +171,7 @@ static void on_unopened(void *ctx, struct exchange *inner, const char *why)
 	forget_sealed(v);
 	inner->events = &ending;
 	inner->ctx = v;
-	if (v->front->fallback)
+	if (v->front->fallback && v->crowd == FRONT_CROWD_NONE)
 		pass_on(v, inner, v->sealed.head, true);
 	else
 		cover(v, inner, v->sealed.head);

@@ -201,14 +201,23 @@ static int read_base(struct options *o, char *error, size_t size)
 	return 0;
 }
 
+/* Only a reverse proxy that ends TLS reaches it; of sockets that are handed over the server looks itself. */
+static bool is_clear_only(const struct options *o)
+{
+	for (size_t i = 0; i < o->listen_count; i++)
+		if (o->listen[i].manner.kind != CONNECTIONS_CLEAR)
+			return false;
+	return true;
+}
+
 static int read_files(struct options *o, char *error, size_t size)
 {
 	o->cert = config_string(o->config, "cert");
 	o->key = config_string(o->config, "key");
 	o->token_file = config_string(o->config, "token-file");
-	if (!o->cert)
+	if (!o->cert && (o->key || !is_clear_only(o)))
 		return options_wrong(error, size, "--cert", "no certificate: give its file (`culvertd gen-cert` makes one for tests)");
-	if (!o->key)
+	if (!o->key && o->cert)
 		return options_wrong(error, size, "--key", "no private key: give its file");
 	if (!o->token_file)
 		return options_wrong(error, size, "--token-file", "no token file: give one (`culvertd gen-token NAME` prints a line for it)");
@@ -266,8 +275,9 @@ int options_read(struct options *o, int argc, char **argv, char *error, size_t s
 	o->admin_given = config_given(o->config, "admin");
 	if (!strcmp(o->admin, "none"))
 		o->admin = NULL;
-	if (read_log(o, error, size) < 0 || options_read_trusted(o, error, size) < 0 || options_read_listens(o, error, size) < 0 || read_files(o, error, size) < 0 ||
-	    read_services(o, error, size) < 0 || read_tuning(o, error, size) < 0 || read_fallback(o, error, size) < 0 || read_base(o, error, size) < 0)
+	if (read_log(o, error, size) < 0 || options_read_trusted(o, error, size) < 0 || options_read_listens(o, error, size) < 0 ||
+	    read_files(o, error, size) < 0 || read_services(o, error, size) < 0 || read_tuning(o, error, size) < 0 ||
+	    read_fallback(o, error, size) < 0 || read_base(o, error, size) < 0)
 		goto failed;
 	return 0;
 failed:

@@ -20,7 +20,8 @@ struct options {
 	struct listener_place listen[OPTIONS_LISTEN_MAX];
 	size_t listen_count;
 	struct trusted *trusted;
-	const char *cert, *key, *token_file, *base, *cover;
+	const char *cert, *key; /* NULL: only clear listeners, and no seals */
+	const char *token_file, *base, *cover;
 	const char *fallback;	/* NULL: none */
 	const char *admin;	/* NULL: none */
 	bool admin_given;

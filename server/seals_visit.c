@@ -119,6 +119,8 @@ static size_t visits_from(const struct seals *all, const uint8_t origin[SEALS_OR
 /* Why one more request is refused before it is read; NULL: it is not. */
 static const char *crowded(const struct seals *all, const uint8_t origin[SEALS_ORIGIN])
 {
+	if (!all->tls)
+		return "there is no certificate to seal with (cert, key)";
 	if (all->visit_count >= all->limits.handshakes)
 		return "as many of their requests are under way as there may be";
 	if (visits_from(all, origin) >= all->limits.handshakes_per_origin)

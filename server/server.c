@@ -55,19 +55,29 @@ static bool load_fallback(struct loaded *l, const struct options *o, struct loop
 	return l->fallback;
 }
 
+/* Behind a reverse proxy that ends TLS there need be none. */
+static bool load_certificate(struct loaded *l, const struct options *o, char *error, size_t size)
+{
+	if (!o->cert)
+		return true;
+	l->tls = tls_context_server(o->cert, o->key, "http/1.1", error, size);
+	if (l->tls)
+		l->seal_tls = tls_context_server_seal(o->cert, o->key, error, size);
+	return l->seal_tls;
+}
+
 static bool load(struct loaded *l, const struct options *o, struct loop *loop, char *error, size_t size)
 {
 	char why[ERROR_TEXT / 2];
 
 	memset(l, 0, sizeof *l);
-	l->tls = tls_context_server(o->cert, o->key, "http/1.1", error, size);
-	if (l->tls)
-		l->seal_tls = tls_context_server_seal(o->cert, o->key, error, size);
-	if (l->seal_tls) {
-		l->credentials = credentials_load(o->token_file, why, sizeof why);
-		if (!l->credentials)
-			snprintf(error, size, "--token-file: %s", why);
+	if (!load_certificate(l, o, error, size)) {
+		unload(l);
+		return false;
 	}
+	l->credentials = credentials_load(o->token_file, why, sizeof why);
+	if (!l->credentials)
+		snprintf(error, size, "--token-file: %s", why);
 	if (l->credentials) {
 		l->cover = cover_new(o->cover, why, sizeof why);
 		if (!l->cover)
@@ -200,6 +210,11 @@ static bool take_listeners(struct server *s)
 	for (size_t i = 0; i < a.n; i++) {
 		const struct activation_socket *at = &a.socket[i];
 
+		if (at->manner.kind != CONNECTIONS_CLEAR && !s->options.cert) {
+			log_error("server", "", "the socket '%s' of systemd needs a certificate: give cert and key",
+				  connections_kind_name(at->manner.kind));
+			return false;
+		}
 		if (at->manner.kind == CONNECTIONS_CLEAR && !address_is_local(&at->address) && trusted_is_empty(s->trusted)) {
 			log_error("server", "",
 				  "the socket 'clear' of systemd at %s is not of this machine only: let it listen on a loopback address or "
@@ -285,6 +300,17 @@ static void adopt_services(struct server *s, struct options *o)
 	services_start(s->services, s->loop, s->resolver, NULL, NULL);
 }
 
+/* Sockets of systemd may need what the options do not ask for. */
+static bool has_what_listeners_need(const struct server *s, const struct options *fresh, char *error, size_t size)
+{
+	for (size_t i = 0; i < s->listeners && !fresh->cert; i++)
+		if (listener_manner(s->listener[i])->kind != CONNECTIONS_CLEAR) {
+			snprintf(error, size, "cert and key are gone, and listeners need them");
+			return false;
+		}
+	return true;
+}
+
 static void on_reload(void *ctx)
 {
 	struct server *s = ctx;
@@ -297,7 +323,7 @@ static void on_reload(void *ctx)
 	daemon_notify("RELOADING=1");
 	if (options_read(&fresh, s->argc, s->argv, error, sizeof error) < 0) {
 		log_error("reload", "", "nothing was changed: %s", error);
-	} else if (!load(&l, &fresh, s->loop, error, sizeof error)) {
+	} else if (!has_what_listeners_need(s, &fresh, error, sizeof error) || !load(&l, &fresh, s->loop, error, sizeof error)) {
 		log_error("reload", "", "nothing was changed: %s", error);
 		options_fini(&fresh);
 	} else {
