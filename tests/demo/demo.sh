@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # make demo: a real Opus call both ways and TCP signalling, through five real proxies, on the rung that Culvert chooses by itself
-# and on each that can pass them; a call over a link that loses packets; and what `culvert doctor` says of one of the proxies.
+# and on each that can pass them; a call with nginx in front of the server; a call over a link that loses packets; and what `culvert doctor`
+# says of one of the proxies.
 # Traffic stays on loopback; everything that was started is ended; logs are kept where the last line says.
 set -u
 . "$(dirname "$0")/../lib/harness.sh"
@@ -10,13 +11,14 @@ set -u
 
 # Lanes run side by side. Proxy, what it is, rungs that it can pass.
 LANES=(a b c)
-PLAN_a="squid-bump mitmproxy" PLAN_b="squid storefwd" PLAN_c=squid-digest-abs
+PLAN_a="squid-bump mitmproxy" PLAN_b="squid storefwd" PLAN_c="squid-digest-abs nginx-front"
 RUNGS="auto duplex split push poll" # auto: nobody says anything
 declare -A TITLE=(
 	[squid-bump]="Squid that intercepts TLS, otherwise stock"
 	[mitmproxy]="mitmproxy: intercepts TLS, reads each body whole"
 	[storefwd]="store-and-forward HTTP/1.0 proxy: intercepts TLS, one exchange per connection, two connections"
 	[squid]="Squid, plain CONNECT"
+	[nginx-front]="nginx in front of culvertd, as server/REVERSE-PROXIES.md says"
 	[squid-digest-abs]="Squid that wants a password (Digest) and denies CONNECT: absolute form, sealed"
 )
 declare -A CAN=([squid-bump]=$RUNGS [squid]=$RUNGS [mitmproxy]="auto poll" [storefwd]="auto poll" [squid-digest-abs]=$RUNGS)
@@ -48,6 +50,13 @@ control() { # PROXY
 	say "$1: a WebSocket upgrade $text"
 }
 
+# nginx in front of the server: the rung that is found, no more.
+front_cell() {
+	cell_run nginx-front.auto nginx-front auto
+	cp "$W/nginx-front.auto.json" "$ROOT/"
+	say "$(printf '%-17s%-7s' nginx-front auto) $($PYTHON "$TOP/tests/lib/cell.py" line "$W/nginx-front.auto.json"), by HTTP/$(proxy_versions nginx-front)"
+}
+
 proxy_cells() { # PROXY
 	local rung name
 	control "$1"
@@ -73,13 +82,20 @@ lane() { # LANE
 	lane_start
 	echo "$VOICE_TARGET $LOAD_TARGET" >"$W/targets.new" && mv "$W/targets.new" "$W/targets"
 	await 20 test -s "$ROOT/server.port" || fail "no server"
-	read -r SERVER_PORT SERVER_HTTP_PORT <"$ROOT/server.port"
+	read -r SERVER_PORT SERVER_HTTP_PORT SERVER_CLEAR_PORT <"$ROOT/server.port"
 	local plan="PLAN_$1"
 	for proxy in ${!plan}; do
 		PROXY_USER=
 		if [ "$proxy" = squid-digest-abs ]; then
 			PROXY_USER=alice
 			(umask 077 && echo secret >"$W/proxy-password")
+		fi
+		if [ "$proxy" = nginx-front ]; then
+			proxy_start nginx-front nginx-front "$SERVER_CLEAR_PORT"
+			say "nginx-front is up: ${TITLE[nginx-front]}"
+			front_cell
+			proxy_stop nginx-front
+			continue
 		fi
 		proxy_start "$proxy" "$proxy" "443 $SERVER_PORT $WS_PORT" "$SERVER_CERT"
 		say "$proxy is up: ${TITLE[$proxy]}"
@@ -102,10 +118,12 @@ summary() {
 			files+=("$ROOT/$proxy.$rung.json")
 		done
 	done
+	[ -e "$ROOT/nginx-front.auto.json" ] || echo '{"proxy":"nginx-front","rung":"auto","kind":"nginx-front","connects":0,"tunnels":0,"exchanges":0,"intact":false,"ok":false,"complaints":["did not run"]}' >"$ROOT/nginx-front.auto.json"
+	files+=("$ROOT/nginx-front.auto.json")
 	cat <<-TEXT
 
 		Culvert: an Opus call both ways (GStreamer) and a TCP echo at the same time. Exchanges: HTTP requests in the proxy's
-		own log; auto: the rung that Culvert chose by itself. Sent, received, lost: RTP packets of the call, both directions. Delay: one way, the worse direction, of a
+		own log; nginx-front: nginx in front of the server; auto: the rung that Culvert chose by itself. Sent, received, lost: RTP packets of the call, both directions. Delay: one way, the worse direction, of a
 		second call of 50 packets/s; late: over 150 ms or lost. Tone: what each end heard is the tone that was sent.
 
 	TEXT
@@ -153,8 +171,8 @@ for l in "${LANES[@]}"; do
 	read -r voice load <"$ROOT/lane-$l/targets"
 	services+=(--service "$l-voice=udp://$voice" --service "$l-load=udp://$load")
 done
-SERVER_PLAIN=1 server_start culvertd "${services[@]}"
-echo "$SERVER_PORT $SERVER_HTTP_PORT" >"$ROOT/server.port.new" && mv "$ROOT/server.port.new" "$ROOT/server.port"
+SERVER_PLAIN=1 SERVER_CLEAR=1 server_start culvertd "${services[@]}"
+echo "$SERVER_PORT $SERVER_HTTP_PORT $SERVER_CLEAR_PORT" >"$ROOT/server.port.new" && mv "$ROOT/server.port.new" "$ROOT/server.port"
 say "culvertd listens on 127.0.0.1:$SERVER_PORT"
 proxy_start examined mitmproxy "" "$SERVER_CERT"
 launch doctor "$CULVERT" doctor "https://localhost:$SERVER_PORT" --token-file "$W/token" --proxy "http://127.0.0.1:${PROXY_PORT[examined]}" \

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 
-INTERCEPTING = ("squid-bump", "mitmproxy", "storefwd")
+INTERCEPTING = ("squid-bump", "mitmproxy", "storefwd", "nginx-front")
 BEST = {"mitmproxy": "poll", "storefwd": "poll", "mitmproxy-abs": "poll", "storefwd-abs": "poll", "tinyproxy-abs": "split"}  # the others: duplex
 
 

@@ -26,13 +26,15 @@ cell_trust() { # PROXY
 
 _cell_helper() { # NAME PROXY RUNG
 	local arguments=(--rung "$3")
-	if [ "$2" != direct ]; then
+	if [ "$2" = direct ]; then
+		arguments+=(--cafile "$SERVER_CERT")
+	elif [ "$(proxy_mode "${PROXY_KIND[$2]}")" = reverse ]; then
+		arguments+=(--server "https://localhost:${PROXY_PORT[$2]}" --cafile "${PROXY_CA[$2]}")
+	else
 		arguments+=(--proxy "http://${PROXY_USER:+${PROXY_USER//\\/%5C}@}${PROXY_NAME:-127.0.0.1}:${PROXY_PORT[$2]}" ${PROXY_ARGUMENTS:-})
 		arguments+=($(cell_trust "$2"))
 		[ -z "${PROXY_USER:-}" ] || arguments+=(--proxy-password-file "$W/proxy-password")
 		[ "$(_family_of "${PROXY_KIND[$2]}")" != storefwd ] || [ "$3" = auto ] || arguments+=(--connections 2)
-	else
-		arguments+=(--cafile "$SERVER_CERT")
 	fi
 	helper_start "$1" "${arguments[@]}" -L "udp://127.0.0.1:0=$LANE-voice" -L "udp://127.0.0.1:0=$LANE-load" -L tcp://127.0.0.1:0=sig
 }
