@@ -111,8 +111,8 @@ def ratio(groups, net, load, what, system, other):
 
 def compared():
     """(case, what, goal, at least, function of the groups) of figures that are not one cell's alone."""
-    def against(net, load, what, other="coturn"):
-        return lambda groups: ratio(groups, net, load, what, "duplex", other)
+    def against(net, load, what, other="coturn", system="duplex"):
+        return lambda groups: ratio(groups, net, load, what, system, other)
 
     def kpps(load):
         return lambda groups: figure(groups, "clean", load, "duplex", lambda c: c.data["max_pps"] / 1000)
@@ -125,6 +125,9 @@ def compared():
     yield "clean, 100 calls", "p50, x coturn's", 1, False, against("clean", "calls100", p50)
     yield "clean, one call", "CPU, x coturn's", 1, False, against("clean", "call", results.Cell.cpu_us)
     yield "clean, one call", "p50, x coturn's", 1, False, against("clean", "call", p50)
+    for case, load in (("clean, 10 calls", "calls10"), ("clean, 100 calls", "calls100")):
+        for system, goal in (("duplex-h2", 1.3), ("websocket", 1.1)):
+            yield case, "CPU of %s, x duplex's" % system, goal, False, against("clean", load, results.Cell.cpu_us, "duplex", system)
     yield "clean, highest rate, 200 B", "kpps", 120, True, kpps("flood200")
     yield "clean, highest rate, 1200 B", "kpps", 100, True, kpps("flood1200")
 

@@ -10,7 +10,7 @@ _goals() { # SYSTEMS of cells over a link: those that the goals name
 }
 
 _processors() { # SYSTEMS
-	echo "clean:call:$1" "clean:calls100:$1" "clean:flood200:$1" "clean:flood1200:$1"
+	echo "clean:call:$1" "clean:calls10:duplex,duplex-h2,websocket" "clean:calls100:$1,duplex-h2,websocket" "clean:flood200:$1" "clean:flood1200:$1"
 }
 
 profile_short() {

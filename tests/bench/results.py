@@ -11,7 +11,7 @@ import sys
 
 
 LOADS = ("call", "calls10", "calls100", "video", "video-over", "download")
-SYSTEMS = ("raw", "coturn", "openvpn", "tls", "duplex+single", "duplex", "push", "poll", "duplex+untuned", "duplex+squid-far", "duplex+squid-near")
+SYSTEMS = ("raw", "coturn", "openvpn", "tls", "duplex+single", "duplex", "duplex-h2", "websocket", "push", "poll", "duplex+untuned", "duplex+squid-far", "duplex+squid-near")
 
 
 def last_json(path):

@@ -57,10 +57,18 @@ system_tls() {
 	PIDS=${PID[tls-near]},${PID[tls-far]}
 }
 
-# Culvert on a rung; what comes behind a "+": single (one connection, nothing twice), untuned (sockets left as they are), squid-near,
-# squid-far (through a Squid on that side of the link).
+# nghttpx in front of culvertd: HTTP/2 on both its sides, with the small windows that it has by default. On that side of the link.
+_nghttpx() { # NAMESPACE ADDRESS PORT
+	IN=$1 launch nghttpx nghttpx --no-conf --workers=1 --frontend="$2,$3" --backend="$FAR,4433;;proto=h2;tls;sni=$FAR" \
+		--cacert="$W/server.crt" --accesslog-file=/dev/null "$W/server.key" "$W/server.crt"
+	await 15 _listens "$1" t "$3" || fail "nghttpx does not listen"
+}
+
+# Culvert on a rung, duplex-h2 by HTTP/2; what comes behind a "+": single (one connection, nothing twice), untuned (sockets left as they are),
+# squid-near, squid-far (through a Squid on that side of the link), nghttpx-near, nghttpx-far (through this reverse proxy there).
 system_culvert() { # RUNG VARIANT...
-	local rung=$1 variant helper=() server=() SERVER_HOST=$FAR SERVER_PORT=4433
+	local rung=${1%-h2} variant helper=() server=() SERVER_HOST=$FAR SERVER_PORT=4433 at=$FAR:4433
+	[ "$rung" = "$1" ] && helper+=(--http 1.1) || helper+=(--http 2)
 	shift
 	for variant; do
 		case $variant in
@@ -68,11 +76,13 @@ system_culvert() { # RUNG VARIANT...
 		untuned) helper+=($CULVERT_UNTUNED_NEAR) server+=($CULVERT_UNTUNED_FAR) ;;
 		squid-near) IN=near PROXY_LISTEN=$NEAR:0 proxy_start proxy squid 4433 && helper+=(--proxy "http://$NEAR:${PROXY_PORT[proxy]}") ;;
 		squid-far) IN=far PROXY_LISTEN=$FAR:0 proxy_start proxy squid 4433 && helper+=(--proxy "http://$FAR:${PROXY_PORT[proxy]}") ;;
+		nghttpx-near) _nghttpx near $NEAR 4434 && at=$NEAR:4434 ;;
+		nghttpx-far) _nghttpx far $FAR 4434 && at=$FAR:4434 ;;
 		*) fail "no such variant: $variant" ;;
 		esac
 	done
 	IN=far server_start culvertd --service "load=udp://$SINK" --service "file=tcp://$FILE" "${server[@]}"
-	IN=near helper_start helper --server "https://$FAR:$SERVER_PORT" --rung "$rung" --control "$W/control" \
+	IN=near helper_start helper --server "https://$at" --rung "$rung" --control "$W/control" \
 		-L udp://127.0.0.1:0=load -L tcp://127.0.0.1:0=file "${helper[@]}"
 	ENTRANCE=$(helper_udp helper load) FILE=$(helper_tcp helper file)
 	expect helper 20 "connected to"
