@@ -107,7 +107,9 @@ bool h2_head_add(struct h2 *h, struct span name, struct span value)
 	else if (!join_cookie(in, name, value)) {
 		f = &in->field[in->count++];
 		f->name = (struct span){ keep(in, name), name.n };
-		f->value = http1_head_trim((struct span){ keep(in, value), value.n });
+		f->value = (struct span){ keep(in, value), value.n };
+		if (!in->huge)
+			f->value = http1_head_trim(f->value);
 	}
 	return true;
 }
