@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include "framing/error.h"
 #include "tunnel/address.h"
@@ -276,32 +275,24 @@ void website_withdraw(struct website_wait *wait)
 
 static bool read_url(struct website *w, const char *url, char *error, size_t size)
 {
-	struct sockaddr_un *un = (struct sockaddr_un *)&w->address.sa;
 	struct address_hostport at;
-	size_t n = strlen(url);
-	char text[URL_MAX];
+	char text[URL_MAX] = "";
 
-	if (n >= sizeof text)
-		n = 0;
-	if (!strncmp(url, "unix:/", 6) && n && n - 5 < sizeof un->sun_path) {
-		un->sun_family = AF_UNIX;
-		memcpy(un->sun_path, url + 5, n - 4);
-		w->address.len = sizeof *un;
-		snprintf(w->host, sizeof w->host, "localhost");
+	snprintf(w->host, sizeof w->host, "localhost");
+	if (strlen(url) < sizeof text && !strncmp(url, "unix:", 5) && address_unix(url + 5, &w->address))
 		return true;
-	}
-	snprintf(text, sizeof text, "%s", n > 7 && !strncmp(url, "http://", 7) ? url + 7 : "");
+	if (strlen(url) < sizeof text && !strncmp(url, "http://", 7))
+		snprintf(text, sizeof text, "%s", url + 7);
 	if (*text && text[strlen(text) - 1] == '/')
 		text[strlen(text) - 1] = 0;
-	if (address_split(text, false, &at) == 0) {
-		const char *host = strcmp(at.host, "localhost") ? at.host : "127.0.0.1";
-
-		if (address_literal(host, at.has_port ? at.first : 80, &w->address) && address_port(&w->address)) {
-			address_text(&w->address, w->host);
-			return true;
-		}
+	if (address_split(text, false, &at) == 0 &&
+	    address_literal(strcmp(at.host, "localhost") ? at.host : "127.0.0.1", at.has_port ? at.first : 80, &w->address) &&
+	    address_port(&w->address)) {
+		address_text(&w->address, w->host);
+		return true;
 	}
-	snprintf(error, size, "must be like http://127.0.0.1:8081 (an address, no name, path or TLS) or unix:/run/website.sock, not '%s'", url);
+	snprintf(error, size, "must be like http://127.0.0.1:8081 (an address, no name, no path, no TLS) or unix:/run/website.sock, not '%s'",
+		 url);
 	return false;
 }
 
