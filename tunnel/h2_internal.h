@@ -2,15 +2,16 @@
  * What the files of the HTTP/2 engine share: the connection, its exchanges, and
  * the hooks in which the two roles differ. Nobody else includes it.
  *
- *   h2.c         entering and leaving, reading, writing, telling, teardown
+ *   h2.c         entering and leaving, reading, telling, teardown
+ *   h2_pump.c    what nghttp2 is to do, and its output
  *   h2_input.c   what nghttp2 tells of frames that came
  *   h2_output.c  the functions of an exchange; frames of its body
  *   h2_head.c    heads, both ways
  *   h2_limits.c  what a peer may do how often
  *   h2_client.c  h2_server.c  what differs
  *
- * nghttp2 is entered at two places, both in h2.c: h2_pump (all that changes it, and its
- * output) and receive (its input), and never at one within the other (`inside`). What exchange_* calls want is
+ * nghttp2 is entered at two places: h2_pump (all that changes it, and its output) and
+ * receive in h2.c (its input), and never at one within the other (`inside`). What exchange_* calls want is
  * written down at the exchange, which is linked among the touched ones, for h2_pump; what its owner
  * is to be told is written down, too, and linked among the news, for h2_proceed. Heads and bodies
  * alone are handed on as they are received: what their takers want of nghttp2 waits.
@@ -168,8 +169,6 @@ void h2_fail(struct h2 *, int error);
 /* Around everything that may call up. */
 void h2_enter(struct h2 *);
 void h2_leave(struct h2 *);
-/* Everything touched goes to nghttp2, and its output as far as the stream takes it. Calls nobody up. Within nghttp2: later. */
-void h2_pump(struct h2 *);
 struct course *h2_course(struct http *);
 bool h2_was_answered(const struct http *);
 struct h2_stream *h2_stream_new(struct h2 *, int32_t id);
@@ -178,6 +177,13 @@ void h2_touch(struct h2_stream *);
 void h2_news(struct h2_stream *);
 /* It ends: by itself with 0, else with a code; nghttp2 resets it if it knows it still. */
 void h2_stream_over(struct h2_stream *, int error);
+
+/* h2_pump.c */
+/* Everything touched goes to nghttp2, and its output as far as the stream takes it. Calls nobody up. Within nghttp2: later. */
+void h2_pump(struct h2 *);
+/* A last word to the peer, if it can be written without waiting. */
+void h2_goodbye(struct h2 *);
+/* Something is left that the stream did not take. */
 bool h2_is_blocked(const struct h2 *);
 
 /* h2_input.c */

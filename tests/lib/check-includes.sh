@@ -25,7 +25,7 @@ only() { # header file...: nobody but these files includes it
 }
 only http_parser.h framing/http1.c
 only wslay/wslay.h framing/websocket.c
-only nghttp2/nghttp2.h tunnel/h2_internal.h tunnel/h2.c tunnel/h2_head.c tunnel/h2_output.c tunnel/h2_client.c tunnel/h2_server.c tunnel/h2_limits.c
+only nghttp2/nghttp2.h tunnel/h2_internal.h
 only ev.h tunnel/loop.c tunnel/loop.h
 only openssl/ssl.h tunnel/stream_tls.c tunnel/tls_context.c tunnel/seal_handshake.c
 only ares.h client/resolve.c tunnel/resolve.c

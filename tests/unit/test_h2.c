@@ -1,4 +1,4 @@
-/* links: tunnel/h2.c tunnel/h2_input.c tunnel/h2_output.c tunnel/h2_head.c tunnel/h2_limits.c tunnel/h2_client.c tunnel/h2_server.c tunnel/http.c tunnel/h1.c tunnel/h1_again.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/course.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/talk2.c tests/lib/raw.c tests/lib/stream_mem.c */
+/* links: tunnel/h2*.c tunnel/http.c tunnel/h1.c tunnel/h1_again.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/course.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/talk2.c tests/lib/raw.c tests/lib/stream_mem.c */
 /* libs: -lev -lhttp_parser -lnghttp2 */
 /* The HTTP/2 engine in both roles against itself over a stream in memory: many exchanges on one connection, one after the
  * other and at once, big portions, full buffers and windows both ways, pauses. */
