@@ -29,8 +29,7 @@ static void client_head(struct h2 *h, int32_t id, bool ended)
 		h2_stream_over(s, ERROR_LIMIT);
 		return;
 	}
-	if (s->connect && head->status / 100 == 2) {
-		head->status = 101;	/* RFC 8441: the peer speaks the other protocol now */
+	if (s->connect && head->status / 100 == 2) {	/* RFC 8441: the peer speaks the other protocol now */
 		head->upgrade = true;
 		head->chunked = false;
 	}

@@ -14,8 +14,6 @@
 #include "tunnel/h2_internal.h"
 #include "tunnel/log.h"
 
-#define HANDED_MIN 32768	/* less is not worth telling nghttp2, which gives a window back by halves */
-
 static struct h2_stream *stream_at(struct h2 *h, int32_t id)
 {
 	struct h2_stream *s = nghttp2_session_get_stream_user_data(h->session, id);
@@ -36,7 +34,7 @@ static void give_body(struct h2_stream *s, const uint8_t *p, size_t n)
 	if (rc != 0)
 		h2_stream_over(s, rc);
 	s->handed += n;
-	if (s->handed >= HANDED_MIN)
+	if (s->handed >= H2_HANDED)
 		h2_touch(s);
 }
 

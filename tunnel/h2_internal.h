@@ -31,6 +31,7 @@
 #define H2_OUTPUT (H2_OUTPUT_FULL + H2_FRAME_HEAD + H2_FRAME)
 #define H2_WINDOW (1 << 20)	/* of a body to us */
 #define H2_WINDOW_FIRST (1 << 18) /* server: of a request's body at first, when nobody knows yet whose it is */
+#define H2_HANDED 32768	/* fewer bytes are not worth telling nghttp2, which gives a window back by halves */
 #define H2_WINDOW_CONNECTION (1 << 24)
 #define H2_HELD_MAX (4 << 20)	/* bytes of paused exchanges of one connection that are kept */
 #define H2_SPARE 4		/* buffers kept for further exchanges */

@@ -148,7 +148,7 @@ void h2_output_submit(struct h2_stream *s)
 	static const nghttp2_data_provider body = { .read_callback = read_body };
 	struct h2 *h = s->h2;
 	bool empty = s->out_len == 0 && s->course.out == COURSE_COMPLETE;
-	const nghttp2_data_provider *provider = s->bodyless || (empty && !s->connect) ? NULL : &body;
+	const nghttp2_data_provider *provider = empty ? NULL : &body;
 	struct h2_block *b = s->block;
 	int rc;
 

@@ -72,7 +72,7 @@ static void apply(struct h2_stream *s)
 	else if (s->resume)
 		nghttp2_session_resume_data(s->h2->session, s->id);
 	s->resume = false;
-	if (s->handed)
+	if (s->handed >= H2_HANDED)
 		give_back(s);
 }
 
