@@ -11,6 +11,7 @@
 
 #include "framing/error.h"
 #include "tunnel/dress.h"
+#include "tunnel/http.h"
 #include "tunnel/log.h"
 #include "tunnel/stream.h"
 
@@ -35,6 +36,7 @@ struct choice {
 	struct attempt attempt[CANDIDATES_MAX];
 	bool back;			/* looks whether a better way is open again; nobody waits for it */
 	bool begun;
+	enum dial_versions versions;
 	struct timer patience;
 	struct later hand_over;		/* of a connection that was there already */
 	struct stream *stream;		/* it stands */
@@ -196,7 +198,7 @@ static void attempt_start(struct choice *k, unsigned at)
 
 	a->tried = true;
 	a->dialler = k->all->way[at].dialler;
-	a->dial = a->dialler->start(a->dialler->ctx, on_dialled, a);
+	a->dial = a->dialler->start(a->dialler->ctx, k->versions, on_dialled, a);
 }
 
 /* The sentence is that of the first way; what was tried because it was denied adds its own. */
@@ -277,11 +279,21 @@ static void on_patience(void *ctx)
 		timer_in(&k->patience, CANDIDATES_PATIENCE_US);
 }
 
+static bool speaks_http2(struct stream *s)
+{
+	struct stream_info info;
+
+	stream_info(s, &info);
+	return strcmp(info.alpn, HTTP_ALPN_2) == 0;
+}
+
 static void choice_begin(struct choice *k)
 {
 	struct candidates *c = k->all;
 
 	k->begun = true;
+	if (c->spare && k->versions == DIAL_11 && speaks_http2(c->spare))
+		drop_spare(c);
 	if (c->spare) {
 		k->stream = c->spare;
 		c->spare = NULL;
@@ -312,7 +324,7 @@ static struct choice *choice_new(struct candidates *c)
 	return k;
 }
 
-static struct dial *on_start(void *ctx, void (*done)(void *pool_ctx, struct stream *, int error, const char *why),
+static struct dial *on_start(void *ctx, enum dial_versions versions, void (*done)(void *pool_ctx, struct stream *, int error, const char *why),
 			     void *pool_ctx)
 {
 	struct candidates *c = ctx;
@@ -320,6 +332,7 @@ static struct dial *on_start(void *ctx, void (*done)(void *pool_ctx, struct stre
 
 	k->done = done;
 	k->pool_ctx = pool_ctx;
+	k->versions = versions;
 	if (c->n)
 		choice_begin(k);
 	return (struct dial *)k;

@@ -26,7 +26,7 @@ static const struct config_option own[] = {
 
 /* Those of culvert that matter here are shown. */
 static const char *const shown[] = { "config", "server-http", "seal", "token-file", "proxy", "proxy-pac", "proxy-user", "proxy-password-file",
-					 "proxy-auth", "cafile", "ca-dir", "pin", "connections", "help", NULL };
+					 "proxy-auth", "cafile", "ca-dir", "pin", "http", "connections", "help", NULL };
 
 static void help(const struct config_option *table)
 {

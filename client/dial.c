@@ -54,6 +54,7 @@ struct dial {
 	struct happy *happy;
 	struct hop *hop;
 	unsigned at, tries;		/* the step, in HOP; connections so far */
+	enum dial_versions versions;
 	void (*done)(void *pool_ctx, struct stream *, int error, const char *why);
 	void *pool_ctx;
 	char why[HOP_WHY];
@@ -138,6 +139,7 @@ static void dial_hop_done(void *ctx, struct stream *stream, int error, const cha
 static void dial_next(struct dial *d, struct stream *stream)
 {
 	const struct dial_steps *steps = &d->dialler->steps;
+	const struct hop_config *hop = &steps->step[d->at].hop;
 
 	if (d->at == steps->n) {
 		dial_succeed(d, stream);
@@ -145,7 +147,9 @@ static void dial_next(struct dial *d, struct stream *stream)
 	}
 	dial_enter(d, DIAL_HOP);
 	timer_in(&d->timer, steps->step[d->at].timeout_us);
-	d->hop = steps->step[d->at].kind->start(&steps->step[d->at].hop, stream, dial_hop_done, d);
+	if (hop->alpn && d->versions == DIAL_11)
+		hop = &steps->server_11;
+	d->hop = steps->step[d->at].kind->start(hop, stream, dial_hop_done, d);
 }
 
 static void dial_hop_done(void *ctx, struct stream *stream, int error, const char *why)
@@ -262,7 +266,7 @@ static void dial_begin(struct dial *d)
 	d->resolve = resolve_start(r->config.resolver, r->host, r->port, dial_resolved, d);
 }
 
-static struct dial *dial_start(void *ctx, void (*done)(void *pool_ctx, struct stream *, int error, const char *why),
+static struct dial *dial_start(void *ctx, enum dial_versions versions, void (*done)(void *pool_ctx, struct stream *, int error, const char *why),
 			       void *pool_ctx)
 {
 	struct dialler *r = ctx;
@@ -279,6 +283,7 @@ static struct dial *dial_start(void *ctx, void (*done)(void *pool_ctx, struct st
 	if (d->next)
 		d->next->link = &d->next;
 	r->dials = d;
+	d->versions = versions;
 	dial_begin(d);
 	return d;
 }

@@ -19,6 +19,7 @@ struct dial_config {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct tls_context *tls;	/* NULL: no TLS (tests) */
+	const char *alpn;		/* offered to the server in place of what tls has; NULL: that. A literal */
 	struct tls_context *proxy_tls;	/* for proxies that are spoken to by TLS */
 	bool plain;			/* no TLS to the server: its requests are sealed; the last hop, if it is an HTTP proxy, is not asked to
 					 * CONNECT: the stream gets a dress with the absolute form and what the proxy wants of each request */

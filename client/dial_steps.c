@@ -89,6 +89,8 @@ static void add_server_tls(struct dial_steps *s, const struct dial_config *c)
 	h->tls = c->tls;
 	h->through = s->through;
 	lead_to_server(h, c, 0);
+	s->server_11 = *h;
+	h->alpn = c->alpn;
 }
 
 static void add_dress(struct dial_steps *s, const struct dial_config *c)

@@ -21,6 +21,7 @@ struct dial_steps {
 	bool asked;
 	unsigned n;
 	struct dial_step step[DIAL_STEPS_MAX];
+	struct hop_config server_11;	/* that of TLS with the server, where no other version is offered */
 };
 
 /* The texts and the chain of the config live as long as the steps. */

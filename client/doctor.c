@@ -291,6 +291,8 @@ struct doctor *doctor_new(struct loop *loop, const struct doctor_options *how, c
 	d->packets = packet_pool_new(PACKETS_SMALL, PACKETS_LARGE);
 	if (load_token(d, error, size) && (d->route = route_new(loop, o, error, size))) {
 		d->pool = pool_new(loop, route_dialler(d->route), o->connections, &d->cuts);
+		if (o->http == HTTP_2)
+			pool_insist(d->pool);
 		return d;
 	}
 	doctor_free(d);

@@ -244,7 +244,7 @@ static void parallel_start(struct check_run *run)
 	timer_in(&s->timer, PARALLEL_US + 3 * run->doctor->connect_us);
 	for (unsigned i = 0; i < PARALLEL; i++) {
 		s->one[i].of = s;
-		s->one[i].dial = p->start(p->ctx, parallel_done, &s->one[i]);
+		s->one[i].dial = p->start(p->ctx, DIAL_11, parallel_done, &s->one[i]);
 	}
 }
 

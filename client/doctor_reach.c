@@ -28,7 +28,7 @@ static void reach_try(void *ctx)
 	struct reach *r = ctx;
 
 	r->began_us = loop_now(r->run->doctor->loop);
-	r->dial = r->by->start(r->by->ctx, reach_done, r);
+	r->dial = r->by->start(r->by->ctx, DIAL_11, reach_done, r);
 }
 
 void reach_start(struct reach *r, struct check_run *run, const struct pool_dialler *by,

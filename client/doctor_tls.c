@@ -261,7 +261,7 @@ static void certificate_start(struct check_run *run)
 	c.tls = s->tls;
 	s->dialler = dialler_new(&c);
 	p = dialler_pool(s->dialler);
-	p->start(p->ctx, direct_done, run);
+	p->start(p->ctx, DIAL_11, direct_done, run);
 }
 
 const struct check check_certificate = { "certificate", "Certificate", HAVE_TLS, 3 * LOOP_SECOND, certificate_start, handshake_stop,

@@ -61,7 +61,7 @@ static void try_all(struct doctor *d)
 {
 	const struct pool_dialler *by = route_dialler(d->route);
 
-	d->trial = by->start(by->ctx, tried, d);
+	d->trial = by->start(by->ctx, DIAL_11, tried, d);
 	timer_in(&d->look, PATIENCE_US);
 }
 

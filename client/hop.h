@@ -23,6 +23,7 @@ struct hop_config {
 	const struct proxy *proxy;	/* who is asked; NULL: TLS with the server, or nobody */
 	struct auth *auth;		/* at that proxy; NULL: no credentials */
 	struct tls_context *tls;	/* TLS: what is trusted */
+	const char *alpn;		/* TLS: offered in place of what the context has; NULL: that */
 	const char *host;		/* whom it leads to, never resolved here; TLS: who has to prove itself */
 	uint16_t port;
 	char to[HOP_WHOM];		/* "host:port" of the same; without CONNECT: its authority in http:// */

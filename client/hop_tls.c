@@ -42,6 +42,8 @@ static struct hop *tls_start(const struct hop_config *c, struct stream *stream, 
 		abort();
 	hop_init(h, &hop_tls, c, stream, done, ctx);
 	h->stream = stream_tls_client(c->loop, c->tls, stream, c->host, &events, h);
+	if (c->alpn)
+		stream_tls_offer(h->stream, c->alpn);
 	return h;
 }
 

@@ -50,6 +50,8 @@ const struct config_option options_table[] = {
 	  .help = "trust the CA certificates in this directory, too" },
 	{ .name = "pin", .type = CONFIG_LIST, .metavar = "PIN",
 	  .help = "accept no server without this public key: sha256/BASE64; may be repeated" },
+	{ .name = "http", .type = CONFIG_STRING, .value = "auto", .metavar = "VERSION",
+	  .help = "HTTP with the server: auto (1.1, or 2 where that is preferred there), 1.1 or 2" },
 	{ .name = "rung", .type = CONFIG_STRING, .value = "auto", .metavar = "NAME",
 	  .help = "auto, or only one of duplex, split, split+fill, push, push+sse, push+pad, poll" },
 	{ .name = "connections", .type = CONFIG_INT, .min = 2, .max = POOL_LIMIT_MAX, .initial = POOL_LIMIT_DEFAULT,
@@ -347,6 +349,26 @@ static bool read_forwards(struct options *o, char *error, size_t size)
 	return true;
 }
 
+static bool read_http(struct options *o, char *error, size_t size)
+{
+	static const char *const words[] = { [HTTP_AUTO] = "auto", [HTTP_11] = "1.1", [HTTP_2] = "2" };
+	const char *word = config_string(o->config, "http");
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcmp(word, words[i]) == 0) {
+			o->http = (enum options_http)i;
+			return true;
+		}
+	return bad(o->config, "http", 0, error, size, "must be auto, 1.1 or 2");
+}
+
+const char *options_alpn(const struct options *o)
+{
+	static const char *const lists[] = { [HTTP_AUTO] = "http/1.1,h2", [HTTP_11] = NULL, [HTTP_2] = "h2" };
+
+	return lists[o->http];
+}
+
 static bool read_rest(struct options *o, char *error, size_t size)
 {
 	const struct config *c = o->config;
@@ -371,6 +393,8 @@ static bool read_rest(struct options *o, char *error, size_t size)
 		return bad(c, "congestion", 0, error, size, why);
 	o->sparse_tuning = config_bool(c, "sparse-tuning");
 	o->check = config_bool(c, "check");
+	if (!read_http(o, error, size))
+		return false;
 	if (log_parse_level(config_string(c, "log-level"), &o->log_level) < 0)
 		return bad(c, "log-level", 0, error, size, "must be error, warn, info or debug");
 	return true;

@@ -36,6 +36,13 @@ struct options_server {
 /* Ends with name NULL. */
 extern const struct config_option options_table[];
 
+/* Versions of HTTP to be spoken with the server. */
+enum options_http {
+	HTTP_AUTO,		/* 1.1, or 2 where the other side prefers that */
+	HTTP_11,
+	HTTP_2,
+};
+
 struct options {
 	bool help, version, check;
 	struct options_server server;
@@ -46,6 +53,7 @@ struct options {
 	const char *proxy_user;	/* for proxies that are named without one, or NULL */
 	unsigned proxy_auth;	/* bits 1 << enum auth_scheme; 0: as usual */
 	bool seal_always;	/* within TLS to the server, too */
+	enum options_http http;
 	const char *ca_dir;	/* NULL: not given */
 	uint8_t pin[OPTIONS_PINS_MAX][32]; /* SHA-256 of public keys of which the server shows one */
 	size_t n_pins;
@@ -70,6 +78,8 @@ struct options *options_read(int argc, char **argv, char *error, size_t size);
  * Only what leads to the server is checked; a token may be missing. url: in place of --server, or NULL. */
 struct options *options_read_as(const struct config_option *, const char *url, int argc, char **argv, char *error,
 				size_t size);
+/* What is offered to the server in its TLS: a list for ALPN; NULL: HTTP/1.1 alone. */
+const char *options_alpn(const struct options *);
 /* The user of the first proxy given that has one, that of --proxy-user, or NULL. */
 const char *options_proxy_user(const struct options *);
 /* The schemes that may be used with a proxy (bits 1 << enum auth_scheme): Basic, which shows the password, only with those that

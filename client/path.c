@@ -119,6 +119,8 @@ struct path *path_new(struct loop *loop, const struct options *o, struct route *
 	if (warning[0])
 		log_warn("path", "", "%s", warning);
 	p->pool = pool_new(loop, route_dialler(route), o->connections, &p->verdict.cuts);
+	if (o->http == HTTP_2)
+		pool_insist(p->pool);
 	pool_on_learned(p->pool, on_learned, p);
 	p->network = network_new(loop, on_network, p);
 	network_id(p->network, p->id);

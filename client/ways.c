@@ -99,6 +99,7 @@ static void add(struct ways *w, struct resolver *resolver, const struct proxy_ch
 		.loop = w->loop,
 		.resolver = resolver,
 		.tls = w->tls,
+		.alpn = options_alpn(w->options),
 		.proxy_tls = w->proxy_tls,
 		.plain = plain,
 		.chain = chain,

@@ -60,7 +60,7 @@ static bool load_certificate(struct loaded *l, const struct options *o, char *er
 {
 	if (!o->cert)
 		return true;
-	l->tls = tls_context_server(o->cert, o->key, "http/1.1", error, size);
+	l->tls = tls_context_server(o->cert, o->key, "http/1.1,h2", error, size);
 	if (l->tls)
 		l->seal_tls = tls_context_server_seal(o->cert, o->key, error, size);
 	return l->seal_tls;

@@ -85,6 +85,7 @@ static void move(struct course *c, struct course_exchange *x, enum course_messag
 void course_in(struct course *c, struct course_exchange *x, enum course_message m)
 {
 	c->ended = m == COURSE_COMPLETE || (c->ended && m == COURSE_OPEN);
+	c->answered_once |= m != COURSE_NONE;
 	move(c, x, m, x->out);
 }
 

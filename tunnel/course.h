@@ -44,6 +44,7 @@ struct course {
 	int64_t gap, quiet_before; /* the silence that ended last, and quiet before it */
 	int64_t quiet, unproven; /* longest silences that ended: and something was heard since, or not */
 	bool ended;		/* what was heard last ended a message */
+	bool answered_once;	/* the peer's messages began to come */
 };
 
 void course_init(struct course *, int64_t now);

@@ -238,6 +238,7 @@ static void on_closed(void *ctx, int error)
 		note_turn(p, loop_now(p->loop) - m->since);
 		p->crowded = 0;
 	}
+	pool_judge_version(m);
 	pool_unlink(p, m);
 	loop_free_later(p->loop, m);
 	pool_ensure(p, m->state == MEMBER_USED);	/* what only grew old is not replaced */
@@ -352,7 +353,8 @@ void pool_forget(struct pool *p)
 		m->spent = m->noted = m->old = true;	/* what still ends says nothing of the new network */
 	memset(p->cuts, 0, sizeof *p->cuts);
 	p->noted_us = 0;
-	p->peak = 0;
+	p->peak = p->mute = 0;
+	p->safe_until = 0;
 	p->kept = false;
 	p->hushed = 0;
 	pool_dial_forget(p);

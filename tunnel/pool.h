@@ -24,11 +24,17 @@
 struct pool;
 struct dial;	/* one attempt to get a ready stream to the server */
 
+/* The versions of HTTP that a stream may agree to (ALPN). */
+enum dial_versions {
+	DIAL_ANY,		/* as configured */
+	DIAL_11,		/* HTTP/1.1 alone */
+};
+
 /* How to get a stream: client/dial.c, or the simulation. */
 struct pool_dialler {
 	/* Begins; done is called once, never from within start: with a ready stream, or NULL, a
 	 * negative code and a sentence for people (valid during the call). */
-	struct dial *(*start)(void *ctx, void (*done)(void *pool_ctx, struct stream *, int error, const char *why),
+	struct dial *(*start)(void *ctx, enum dial_versions, void (*done)(void *pool_ctx, struct stream *, int error, const char *why),
 			      void *pool_ctx);
 	void (*cancel)(struct dial *);	/* done is not called any more */
 	void *ctx;
@@ -83,6 +89,8 @@ unsigned pool_limit(const struct pool *);
 unsigned pool_limit_learned(const struct pool *);
 /* learned is called when something was learned of cuts or of the limit, from within; it calls the pool no more than to ask. */
 void pool_on_learned(struct pool *, void (*learned)(void *ctx), void *ctx);
+/* HTTP/2 was asked for: it is spoken also where connections of it fail, one after the other, before any answer. */
+void pool_insist(struct pool *);
 /* A limit known from before; never above the configured one. */
 void pool_set_limit(struct pool *, unsigned limit);
 /* The most connections that ever stood at once: the limit is a hope, this is proof. */

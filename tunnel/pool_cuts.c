@@ -181,3 +181,35 @@ bool pool_is_hushed(const struct pool *p)
 {
 	return p->hushed >= HUSHED && loop_now(p->loop) - p->hushed_us < HUSHED_FOR;
 }
+
+#define MUTE 2
+#define SAFE_US (600 * LOOP_SECOND)
+
+/* Where another one answers it is not the version. */
+void pool_judge_version(struct member *m)
+{
+	struct pool *p = m->pool;
+	bool answers = false;
+
+	if (m->state == MEMBER_DIALLING || !m->http->multiplexed || m->old || m->exchanges == 0)
+		return;
+	for (const struct member *other = p->members; other; other = other->next)
+		answers |= other->state != MEMBER_DIALLING && other->http->multiplexed && http_course(other->http)->answered_once;
+	p->mute = answers ? 0 : p->mute + 1;
+	if (p->mute < MUTE || p->insists)
+		return;
+	p->mute = 0;
+	p->safe_until = loop_now(p->loop) + SAFE_US;
+	log_warn("pool", "", "HTTP/2 does not work here, though it is offered: %d connections ended before any answer. Using HTTP/1.1 for %d minutes "
+		 "(--http 1.1 does so always)", MUTE, (int)(SAFE_US / LOOP_SECOND / 60));
+}
+
+enum dial_versions pool_versions(const struct pool *p)
+{
+	return loop_now(p->loop) < p->safe_until ? DIAL_11 : DIAL_ANY;
+}
+
+void pool_insist(struct pool *p)
+{
+	p->insists = true;
+}

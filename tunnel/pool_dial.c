@@ -252,7 +252,7 @@ static void start_dial(struct pool *p)
 	pool_link(p, m);
 	if (p->failures)
 		p->not_before = loop_now(p->loop) + GAP_US;
-	m->dial = p->dialler->start(p->dialler->ctx, on_dialled, m);
+	m->dial = p->dialler->start(p->dialler->ctx, pool_versions(p), on_dialled, m);
 	watch_slow(p);
 }
 

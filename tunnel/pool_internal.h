@@ -65,6 +65,9 @@ struct pool {
 	bool multiplexed;	/* the newest is HTTP/2 */
 	unsigned hushed;	/* connections that ended behind an answer which did not say so, until one is kept */
 	int64_t hushed_us;	/* the last one */
+	unsigned mute;		/* connections of HTTP/2 in a row that ended before any answer */
+	int64_t safe_until;	/* HTTP/1.1 alone is offered; 0: it was not */
+	bool insists;		/* never */
 	unsigned crowded;	/* exchanges in a row that were refused because others stand */
 	struct timer retry, slow;
 	/* limit */
@@ -96,6 +99,10 @@ void pool_was_cut(struct member *);
 bool pool_was_hushed(struct member *, int error);
 /* They do it here: no connection is used twice. */
 bool pool_is_hushed(const struct pool *);
+
+/* It is gone: whether HTTP/2 works here. */
+void pool_judge_version(struct member *);
+enum dial_versions pool_versions(const struct pool *);
 
 /* pool_dial.c */
 void pool_dial_init(struct pool *);

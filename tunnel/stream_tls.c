@@ -318,6 +318,14 @@ static void tls_refuse(void *ctx)
 	tls_fail(ctx, ERROR_CERTIFICATE);
 }
 
+void stream_tls_offer(struct stream *s, const char *alpn)
+{
+	struct stream_tls *t = (struct stream_tls *)s;
+	uint8_t list[TLS_ALPN_MAX];
+
+	SSL_set_alpn_protos(t->ssl, list, (unsigned)tls_context_alpn(alpn, list));
+}
+
 struct stream *stream_tls_client(struct loop *loop, struct tls_context *c, struct stream *lower, const char *host,
 				 const struct stream_events *events, void *ctx)
 {

@@ -27,7 +27,7 @@ struct tls_trust {
  * alpn: "http/1.1" or a comma-separated list, NULL for none. On failure NULL and a
  * sentence in error (size bytes). */
 struct tls_context *tls_context_client(const struct tls_trust *trust, const char *alpn, char *error, size_t size);
-/* Server: certificate chain and key in PEM. Refuses a key that does not match. */
+/* Server: certificate chain and key in PEM. Refuses a key that does not match. Of alpn the client's first choice is agreed to. */
 struct tls_context *tls_context_server(const char *certfile, const char *keyfile, const char *alpn,
 				       char *error, size_t size);
 /* The same for the handshakes of seals (seal_handshake.h): DTLS 1.2 alone, without resumption. */
@@ -43,6 +43,8 @@ const struct certificate_seen *tls_context_seen(const struct tls_context *);
  * or literal address that is verified and, for a name, sent as SNI. */
 struct stream *stream_tls_client(struct loop *, struct tls_context *, struct stream *lower, const char *host,
 				 const struct stream_events *, void *ctx);
+/* Client, right behind its creation: that list in place of the context's. */
+void stream_tls_offer(struct stream *, const char *alpn);
 struct stream *stream_tls_server(struct loop *, struct tls_context *, struct stream *lower,
 				 const struct stream_events *, void *ctx);
 /* Why the stream failed, in words for a person, with who issued the certificate

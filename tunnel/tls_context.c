@@ -92,30 +92,31 @@ void tls_context_offer(struct tls_context *c, SSL *ssl, const char *host)
 
 /* Contexts. */
 
-/* "h2,http/1.1" to names behind their lengths; false when it is too long. */
-static bool tls_alpn_parse(struct tls_context *c, const char *list)
+size_t tls_context_alpn(const char *list, uint8_t out[TLS_ALPN_MAX])
 {
-	while (list && *list) {
+	size_t len = 0;
+
+	while (*list) {
 		size_t n = strcspn(list, ",");
 
-		if (n == 0 || c->alpn_len + n + 1 > sizeof c->alpn)
-			return false;
-		c->alpn[c->alpn_len] = (uint8_t)n;
-		memcpy(c->alpn + c->alpn_len + 1, list, n);
-		c->alpn_len += (unsigned)n + 1;
+		if (n == 0 || len + n + 1 > TLS_ALPN_MAX)
+			return 0;
+		out[len] = (uint8_t)n;
+		memcpy(out + len + 1, list, n);
+		len += n + 1;
 		list += n + (list[n] == ',');
 	}
-	return true;
+	return len;
 }
 
-/* The server's order decides; without a common name it goes on without ALPN. */
+/* The client's order decides, since it knows what is cheaper for it; without a common name it goes on without ALPN. */
 static int tls_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
 			   unsigned in_len, void *ctx)
 {
 	struct tls_context *c = ctx;
 
 	(void)ssl;
-	if (SSL_select_next_proto((unsigned char **)out, out_len, c->alpn, c->alpn_len, in, in_len) ==
+	if (SSL_select_next_proto((unsigned char **)out, out_len, in, in_len, c->alpn, c->alpn_len) ==
 	    OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_OK;
 	return SSL_TLSEXT_ERR_NOACK;
@@ -161,7 +162,9 @@ static struct tls_context *tls_context_new(const SSL_METHOD *method, const char 
 	SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(c->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_read_ahead(c->ctx, 1); /* a record in one read, not its header and its body */
-	if (tls_alpn_parse(c, alpn))
+	if (alpn)
+		c->alpn_len = (unsigned)tls_context_alpn(alpn, c->alpn);
+	if (!alpn || c->alpn_len || !*alpn)
 		return c;
 	snprintf(error, size, "ALPN list \"%s\" is malformed", alpn);
 	tls_context_release(c);

@@ -43,6 +43,8 @@ struct tls_peer {
 	char reason[800];	/* why it failed, "" so far */
 };
 
+/* "h2,http/1.1" as on the wire; the length, 0: it is malformed or too long. */
+size_t tls_context_alpn(const char *list, uint8_t out[TLS_ALPN_MAX]);
 /* Client: whose certificate it must be (also the name that is asked for), for the callbacks, too. False, with the reason in
  * peer: nobody's could be. */
 bool tls_context_expect(SSL *, struct tls_peer *, const char *host);

@@ -170,11 +170,13 @@ static void dialled(void *ctx)
 	loop_free_later(w->loop, d);
 }
 
-static struct dial *dial_start(void *ctx, void (*done)(void *, struct stream *, int, const char *), void *pool_ctx)
+static struct dial *dial_start(void *ctx, enum dial_versions versions,
+			       void (*done)(void *, struct stream *, int, const char *), void *pool_ctx)
 {
 	struct world *w = ctx;
 	struct dial *d = calloc(1, sizeof *d);
 
+	(void)versions;
 	CHECK(d);
 	*d = (struct dial){ .w = w, .done = done, .ctx = pool_ctx };
 	timer_init(&d->timer, w->loop, dialled, d);

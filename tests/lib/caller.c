@@ -45,7 +45,7 @@ void caller_begin(struct outcome *o)
 
 	memset(o, 0, sizeof *o);
 	o->starting = true;
-	o->dial = d->start(d->ctx, on_done, o);
+	o->dial = d->start(d->ctx, DIAL_ANY, on_done, o);
 	o->starting = false;
 }
 

@@ -305,13 +305,15 @@ static int64_t round_trip(struct lossy *l, int64_t at, int64_t again, bool doubl
 	return -1;
 }
 
-static struct dial *dial_start(void *ctx, void (*done)(void *, struct stream *, int, const char *), void *done_ctx)
+static struct dial *dial_start(void *ctx, enum dial_versions versions,
+			       void (*done)(void *, struct stream *, int, const char *), void *done_ctx)
 {
 	struct lossy *l = ctx;
 	struct lossy_dial *d = calloc(1, sizeof *d);
 	int64_t now = loop_now(l->loop), syn = round_trip(l, now, SYN_AGAIN, true), hello = round_trip(l, now, HELLO_AGAIN, false);
 	int64_t stalled = 0;
 
+	(void)versions;
 	if (!d)
 		abort();
 	for (int i = 0; i < 2; i++)

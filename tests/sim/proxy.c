@@ -423,11 +423,13 @@ static void dial_done(void *ctx)
 		done(done_ctx, p->o.kind == PROXY_PIPE ? connect_pipe(p) : connect_store(p), 0, "");
 }
 
-static struct dial *dial_start(void *ctx, void (*done)(void *, struct stream *, int, const char *), void *done_ctx)
+static struct dial *dial_start(void *ctx, enum dial_versions versions,
+			       void (*done)(void *, struct stream *, int, const char *), void *done_ctx)
 {
 	struct proxy *p = ctx;
 	struct dial *d = calloc(1, sizeof *d);
 
+	(void)versions;
 	d->proxy = p;
 	d->done = done;
 	d->ctx = done_ctx;

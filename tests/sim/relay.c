@@ -177,11 +177,13 @@ static void on_dial(void *ctx)
 	dial_end(d, full && r->b.over == RELAY_REFUSE ? ERROR_PROXY : 0, full);
 }
 
-static struct dial *dial_start(void *ctx, void (*done)(void *, struct stream *, int, const char *), void *done_ctx)
+static struct dial *dial_start(void *ctx, enum dial_versions versions,
+			       void (*done)(void *, struct stream *, int, const char *), void *done_ctx)
 {
 	struct relay *r = ctx;
 	struct waiting *d = calloc(1, sizeof *d);
 
+	(void)versions;
 	if (!d)
 		abort();
 	d->relay = r;

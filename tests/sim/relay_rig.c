@@ -230,7 +230,7 @@ struct call *rig_call(struct rig *r, unsigned i)
 	c->rig = r;
 	c->in.end_at = -1;
 	timer_init(&c->out.timer, r->loop, send_next, &c->out);
-	d->start(d->ctx, on_dialled, c);
+	d->start(d->ctx, DIAL_ANY, on_dialled, c);
 	return c;
 }
 

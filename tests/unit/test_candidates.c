@@ -63,11 +63,13 @@ static void on_answer(void *ctx)
 	loop_free_later(t.loop, d);
 }
 
-static struct dial *way_start(void *ctx, void (*done)(void *pool_ctx, struct stream *, int error, const char *why), void *pool_ctx)
+static struct dial *way_start(void *ctx, enum dial_versions versions,
+			       void (*done)(void *pool_ctx, struct stream *, int error, const char *why), void *pool_ctx)
 {
 	struct way *w = ctx;
 	struct dial *d = calloc(1, sizeof *d);
 
+	(void)versions;
 	assert_non_null(d);
 	*d = (struct dial){ .way = w, .done = done, .pool_ctx = pool_ctx };
 	timer_init(&d->timer, t.loop, on_answer, d);
@@ -106,7 +108,7 @@ static void ask(void)
 {
 	const struct pool_dialler *d = candidates_dialler(t.c);
 
-	t.dial = d->start(d->ctx, on_done, NULL);
+	t.dial = d->start(d->ctx, DIAL_ANY, on_done, NULL);
 }
 
 static void on_moved(void *ctx)

@@ -78,10 +78,12 @@ static void dial_fire(void *ctx)
 	d->done(d->pool_ctx, peers_connect(loop), 0, NULL);
 }
 
-static struct dial *dial_start(void *ctx, void (*done)(void *, struct stream *, int, const char *), void *pool_ctx)
+static struct dial *dial_start(void *ctx, enum dial_versions versions,
+			       void (*done)(void *, struct stream *, int, const char *), void *pool_ctx)
 {
 	struct dial *d = calloc(1, sizeof *d);
 
+	(void)versions;
 	assert_ptr_equal(ctx, &dials);
 	d->done = done;
 	d->pool_ctx = pool_ctx;

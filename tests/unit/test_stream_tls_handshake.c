@@ -32,7 +32,7 @@ static void version_test(int version, const char *name)
 		pair_run(LOOP_SECOND);
 		pair_expect_open(name, false);
 		stream_info(pair.server.stream, &info);
-		assert_string_equal(info.alpn, "http/1.1");
+		assert_string_equal(info.alpn, "h2");
 		pair_disconnect();
 		pair_forget();
 	}
@@ -60,6 +60,9 @@ static void test_alpn(void **state)
 		{ "http/1.1", NULL, "" },
 		{ NULL, "http/1.1", "" },
 		{ "http/1.1", "h2,http/1.1", "http/1.1" },
+		{ "http/1.1,h2", "h2,http/1.1", "http/1.1" },	/* the client's order decides */
+		{ "h2,http/1.1", "http/1.1,h2", "h2" },
+		{ "h2", "http/1.1,h2", "h2" },
 	};
 
 	(void)state;
