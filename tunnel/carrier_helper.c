@@ -263,7 +263,7 @@ void carrier_helper_ended(struct carrier_helper *h, struct leg *leg, int error)
 	if (error == 0)
 		h->refused = 0;
 	if (error == ERROR_AGAIN && ++h->refused > CARRIER_REFUSED_MAX)
-		error = ERROR_PROXY_AUTH;
+		error = h->user.pool && pool_is_multiplexed(h->user.pool) ? ERROR_RESET : ERROR_PROXY_AUTH;
 	if (leg->replaced || leg->given_up || error == ERROR_AGAIN || carrier_path_is_sealing(h->path)) {
 		carrier_proof_standing(h);
 		if (!h->pausing)

@@ -156,7 +156,7 @@ static void on_settings(struct h2 *h)
 
 static void on_goaway(struct h2 *h, uint32_t code)
 {
-	h->goaway = true;
+	h->goaway = h->http.leaving = true;
 	h->goaway_code = code;
 	if (code != NGHTTP2_NO_ERROR)
 		log_debug("http", "", "the peer ends the HTTP/2 connection: %s", nghttp2_http2_strerror(code));

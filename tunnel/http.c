@@ -11,12 +11,7 @@
 
 #include "framing/error.h"
 #include "tunnel/h1.h"
-#if __has_include("tunnel/h2.h")
 #include "tunnel/h2.h"
-#define HAS_H2 1
-#else
-#define HAS_H2 0
-#endif
 
 #define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" /* RFC 9113 3.4 */
 #define PREFACE_LEN (sizeof PREFACE - 1)
@@ -76,14 +71,11 @@ static const struct http_events engine_events = { .request = on_request, .closed
 static void begin(struct newcomer *n, bool h2)
 {
 	timer_stop(&n->timer);
-#if HAS_H2
 	if (h2) {
 		n->engine = h2_server(n->loop, n->http.stream, n->limits, &engine_events, n);
 		h2_first(n->engine, n->first, n->got);
 		return;
 	}
-#endif
-	(void)h2;
 	n->engine = h1_server(n->loop, n->http.stream, n->limits, &engine_events, n);
 	h1_first(n->engine, n->first, n->got);
 }
@@ -192,10 +184,8 @@ struct http *http_server(struct loop *l, struct stream *s, const struct http_lim
 	struct stream_info info;
 
 	stream_info(s, &info);
-#if HAS_H2
 	if (strcmp(info.alpn, HTTP_ALPN_2) == 0)
 		return h2_server(l, s, limits, events, ctx);
-#endif
 	if (!*info.alpn && !*info.tls)
 		return newcomer_new(l, s, limits, events, ctx);
 	return h1_server(l, s, limits, events, ctx);
@@ -203,12 +193,10 @@ struct http *http_server(struct loop *l, struct stream *s, const struct http_lim
 
 struct http *http_client(struct loop *l, struct stream *s, const struct http_events *events, void *ctx)
 {
-#if HAS_H2
 	struct stream_info info;
 
 	stream_info(s, &info);
 	if (strcmp(info.alpn, HTTP_ALPN_2) == 0)
 		return h2_client(l, s, events, ctx);
-#endif
 	return h1_client(l, s, events, ctx);
 }

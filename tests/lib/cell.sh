@@ -6,6 +6,7 @@
 #
 # The cell's services are called $LANE-voice and $LANE-load (UDP) and sig (TCP). For a proxy that wants credentials: PROXY_USER (and
 # $W/proxy-password), PROXY_NAME (instead of 127.0.0.1), PROXY_ARGUMENTS.
+# CELL_HTTP: the version of HTTP that the helper is to speak.
 # CELL_KIND: which kind it is here, when a proxy takes part in another way than its kind does.
 
 lane_start() {
@@ -25,7 +26,7 @@ cell_trust() { # PROXY
 }
 
 _cell_helper() { # NAME PROXY RUNG
-	local arguments=(--rung "$3")
+	local arguments=(--rung "$3" ${CELL_HTTP:+--http "$CELL_HTTP"})
 	if [ "$2" = direct ]; then
 		arguments+=(--cafile "$SERVER_CERT")
 	elif [ "$(proxy_mode "${PROXY_KIND[$2]}")" = reverse ]; then
