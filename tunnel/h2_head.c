@@ -164,7 +164,7 @@ struct http1_head *h2_head_take(struct h2 *h, bool request, bool ended)
 	head->upgrade = head->protocol.n > 0;
 	head->status = parse_status(in->pseudo[STATUS].value);
 	put_headers(in, head, text);
-	if (http1_head_framing(head) != 0) {
+	if (http1_head_framing(head) != 0 || (!request && head->status < 100)) {
 		free(head);
 		return NULL;
 	}

@@ -32,7 +32,7 @@ struct world {
 	struct loop *loop;
 	struct stream *far;
 	struct http *http;	/* NULL: over */
-	bool client;
+	bool client, said_all;	/* said_all: the peer writes nothing more */
 	enum manner manner;
 	unsigned live;
 	struct end end[SLOTS];
@@ -233,7 +233,8 @@ static const struct stream_events far_events = { nothing, far_readable, nothing,
 
 static void write_far(struct world *w, const void *p, size_t n)
 {
-	play_write(w->loop, &w->far, p, n);
+	if (!w->said_all && n > 0)
+		play_write(w->loop, &w->far, p, n);
 }
 
 /* Type, flags, stream, length (from 200 on in hundreds, of equal octets), payload. how: so many of them. */
@@ -306,8 +307,8 @@ static void end_it(struct world *w, unsigned how)
 {
 	if ((how & 3) == 0 && w->far)
 		stream_mem_cut(w->far);
-	else if ((how & 3) == 1 && w->far)
-		stream_mem_finish(w->far);
+	else if ((how & 3) == 1 && w->far && !w->said_all)
+		stream_mem_finish(w->far), w->said_all = true;
 	else if ((how & 3) == 2 && w->http && !w->client)
 		http_drain(w->http);
 	else if (w->http && how == 31)
