@@ -115,6 +115,7 @@ static void receive(struct h2 *h, size_t n)
 	h->inside = true;
 	rc = nghttp2_session_mem_recv(h->session, h->input, n);
 	h->inside = false;
+	h2_limits_received(h, n);
 	if (rc == NGHTTP2_ERR_FLOODED)
 		h2_fail(h, ERROR_LIMIT);
 	else if (rc < 0)

@@ -185,6 +185,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 			h->role->head(h, frame->hd.stream_id, ended);
 		/* fall through */
 	case NGHTTP2_DATA:
+		if (frame->hd.type == NGHTTP2_DATA)
+			h2_limits_data(h, &frame->data, stream_at(h, frame->hd.stream_id) != NULL);
 		if (ended)
 			on_message_end(h, frame->hd.stream_id);
 		break;
@@ -207,7 +209,9 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 	struct h2 *h = ctx;
 
 	(void)session;
-	h2_limits_frame(h, hd);
+	h2_limits_frame(h, hd, stream_at(h, hd->stream_id) != NULL);
+	if (hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0)
+		h2_fail(h, ERROR_MALFORMED);	/* RFC 9113 6.3; nghttp2 looks at none */
 	return 0;
 }
 
@@ -221,6 +225,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 	if (!s || is_deaf(s) || n == 0)
 		return 0;
 	s->in_last = loop_now(h->loop);
+	h2_limits_useful(h, n);
 	if (s->paused || s->held)
 		hold(s, p, n);
 	else

@@ -158,7 +158,8 @@ struct h2 {
 	int64_t drain_at;	/* the second GOAWAY is due then; 0: none */
 	bool notice_due, part_due; /* the first one, the second one is to be sent */
 	bool calm;		/* the peer went too far */
-	struct h2_budget control, resets;
+	struct h2_budget control, resets, waste;
+	int32_t newest;		/* stream that a request came on */
 };
 
 /* h2.c */
@@ -216,9 +217,14 @@ struct h2_block *h2_head_response(const struct exchange_head *, size_t body);
 /* h2_limits.c */
 void h2_limits_options(nghttp2_option *);
 void h2_limits_init(struct h2 *);
-/* A frame came, went; a stream was reset by the peer, or by us for what it did. */
-void h2_limits_frame(struct h2 *, const nghttp2_frame_hd *);
+/* A frame comes, of an exchange that is there or not; one of DATA is there in full; one went; a stream was reset by the peer, or by us
+ * for what it did. */
+void h2_limits_frame(struct h2 *, const nghttp2_frame_hd *, bool live);
+void h2_limits_data(struct h2 *, const nghttp2_data *, bool live);
 void h2_limits_sent(struct h2 *);
 void h2_limits_reset(struct h2 *);
+/* So many bytes came; so many of them were a body's. */
+void h2_limits_received(struct h2 *, size_t n);
+void h2_limits_useful(struct h2 *, size_t n);
 
 #endif

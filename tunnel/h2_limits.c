@@ -4,7 +4,9 @@
  *
  *   frames that carry nothing (SETTINGS, PING, PRIORITY, WINDOW_UPDATE, empty DATA): a rate, and some for each
  *   frame that we sent and each request, which peers answer with them;
- *   streams reset, by the peer or by us because of what it did: a rate.
+ *   streams reset, by the peer or by us because of what it did: a rate;
+ *   bytes that are for nobody (frames of unknown types, padding, what still comes for a stream that was reset): a rate, and as
+ *   many at once as may be under way when streams are reset.
  */
 #include "framing/error.h"
 #include "tunnel/h2_internal.h"
@@ -16,7 +18,10 @@
 #define CONTROL_PER_REQUEST 4
 #define RESETS_MAX 200
 #define RESETS_RATE 20
+#define WASTE_MAX H2_WINDOW_CONNECTION
+#define WASTE_RATE (1 << 20)
 #define ACKS_MAX 200		/* acknowledgements of ours that wait */
+#define MEMORY (100 * LOOP_SECOND)
 #define TOKEN 1000		/* budgets are counted in thousandths */
 
 void h2_limits_options(nghttp2_option *o)
@@ -32,6 +37,7 @@ void h2_limits_init(struct h2 *h)
 {
 	h->control = (struct h2_budget){ CONTROL_MAX * TOKEN, loop_now(h->loop) };
 	h->resets = (struct h2_budget){ RESETS_MAX * TOKEN, loop_now(h->loop) };
+	h->waste = (struct h2_budget){ (int64_t)WASTE_MAX * TOKEN, loop_now(h->loop) };
 }
 
 static void earn(struct h2_budget *b, int64_t tokens, int64_t max)
@@ -41,34 +47,59 @@ static void earn(struct h2_budget *b, int64_t tokens, int64_t max)
 		b->left = max * TOKEN;
 }
 
-/* One is taken; what the time since the last one has earned is added first. */
-static void take(struct h2 *h, struct h2_budget *b, int64_t rate, int64_t max, const char *what)
+/* So many are taken; what the time since the last one has earned is added first. */
+static void take(struct h2 *h, struct h2_budget *b, int64_t tokens, int64_t rate, int64_t max, const char *what)
 {
-	int64_t now = loop_now(h->loop), earned = (now - b->at) * rate * TOKEN / LOOP_SECOND;
+	int64_t now = loop_now(h->loop), passed = now - b->at < MEMORY ? now - b->at : MEMORY;
+	int64_t earned = passed * rate * TOKEN / LOOP_SECOND;
 
 	if (earned >= TOKEN) {
 		b->left = b->left + earned < max * TOKEN ? b->left + earned : max * TOKEN;
 		b->at = now;
 	}
-	b->left -= TOKEN;
+	b->left -= tokens * TOKEN;
 	if (b->left >= 0 || h->calm)
 		return;
 	h->calm = true;
 	log_limited(LOG_LEVEL_INFO, "http", "", "an HTTP/2 connection is closed: too many %s", what);
 }
 
-void h2_limits_frame(struct h2 *h, const nghttp2_frame_hd *hd)
+static void take_control(struct h2 *h)
 {
-	switch (hd->type) {
-	case NGHTTP2_HEADERS:
-		earn(&h->control, CONTROL_PER_REQUEST, CONTROL_MAX);
+	take(h, &h->control, 1, CONTROL_RATE, CONTROL_MAX, "frames that carry nothing");
+}
+
+void h2_limits_frame(struct h2 *h, const nghttp2_frame_hd *hd, bool live)
+{
+	bool new = h->role->server && hd->stream_id > h->newest;
+
+	if (hd->type == NGHTTP2_DATA)
 		return;
-	case NGHTTP2_DATA:
-		if (hd->length > 0 || hd->flags & NGHTTP2_FLAG_END_STREAM)
-			return;
-		break;
+	if (hd->type == NGHTTP2_HEADERS && (new || live)) {
+		earn(&h->control, CONTROL_PER_REQUEST, CONTROL_MAX);
+		h->newest = new ? hd->stream_id : h->newest;
+	} else {
+		take_control(h);
 	}
-	take(h, &h->control, CONTROL_RATE, CONTROL_MAX, "frames that carry nothing");
+	h2_limits_useful(h, H2_FRAME_HEAD + hd->length);
+}
+
+void h2_limits_data(struct h2 *h, const nghttp2_data *d, bool live)
+{
+	if (d->hd.length > d->padlen && live)
+		h2_limits_useful(h, H2_FRAME_HEAD + d->padlen);
+	else if (d->hd.length == d->padlen && !(d->hd.flags & NGHTTP2_FLAG_END_STREAM))
+		take_control(h);
+}
+
+void h2_limits_received(struct h2 *h, size_t n)
+{
+	take(h, &h->waste, (int64_t)n, WASTE_RATE, WASTE_MAX, "bytes for nobody");
+}
+
+void h2_limits_useful(struct h2 *h, size_t n)
+{
+	earn(&h->waste, (int64_t)n, WASTE_MAX);
 }
 
 void h2_limits_sent(struct h2 *h)
@@ -78,5 +109,5 @@ void h2_limits_sent(struct h2 *h)
 
 void h2_limits_reset(struct h2 *h)
 {
-	take(h, &h->resets, RESETS_RATE, RESETS_MAX, "streams reset");
+	take(h, &h->resets, 1, RESETS_RATE, RESETS_MAX, "streams reset");
 }

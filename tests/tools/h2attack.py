@@ -298,6 +298,7 @@ def goaway_then_more(run):
 def request_flood(run):
     """Requests as they should be, as fast as they go, all answers read: load, no attack."""
     run.peer.begin()
+    run.send(h2raw.window_update(0, LARGEST - 65535))
     while not run.over():
         wanted = run.counts["1"] + 50
         run.send(b"".join(h2raw.headers(n, GET) for n in run.streams(50)))

@@ -194,7 +194,7 @@ def data_closed(p):
     p.settled()
     p.send(headers(1, GET))
     answers(p, 1)
-    for _ in range(20 << 20 >> 14):
+    for _ in range(12 << 20 >> 14):
         p.send(frame(DATA, 0, 1, bytes(16384)))
         got = p.find(lambda f: f.kind in (GOAWAY, RST_STREAM) and f.code(), 0)
         if got is not None:
@@ -202,6 +202,8 @@ def data_closed(p):
                 raise Failed(describe(got))
             return
     lives(p, 101)
+    if not p.find(lambda f: f.kind == WINDOW_UPDATE and f.stream == 0 and f.payload >= b"\0\x10", 0):
+        raise Failed("12 MiB of the connection's window are not given back")
 
 
 @case("5.1", "HEADERS on a stream that was closed are no request")
