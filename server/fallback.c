@@ -13,6 +13,7 @@
 #include "server/conduit.h"
 #include "tunnel/counters.h"
 #include "tunnel/log.h"
+#include "tunnel/websocket_key.h"
 
 #define HEAD_MAX (60 * LOOP_SECOND)	/* silence before an answer */
 #define SILENCE_MAX (600 * LOOP_SECOND)	/* in it */
@@ -33,7 +34,7 @@ struct passage {
 	struct exchange *visitor, *site; /* NULL: over, or not begun */
 	struct fallback_head head;
 	int64_t length;		/* of the request's body; 0: not declared */
-	bool is_head, websocket;
+	bool is_head, h2;
 	bool begun;		/* a part of the request's body came */
 	bool bodiless;		/* of what comes nothing goes on */
 	bool again;		/* it was sent a second time */
@@ -179,9 +180,9 @@ static int on_site_head(void *ctx, const struct http1_head *head)
 {
 	struct passage *p = ctx;
 	char lines[FALLBACK_HEAD_LINES];
-	ssize_t n = fallback_head_answer(lines, head);
+	ssize_t n = fallback_head_answer(lines, head, p->h2);
 
-	if (n < 0 || head->upgrade != (head->status == 101) || (head->upgrade && !p->websocket))
+	if (n < 0 || head->upgrade != (head->status == 101) || (head->upgrade && !p->head.websocket))
 		return ERROR_MALFORMED;
 	p->state = PASSAGE_ANSWERED;
 	p->progress = loop_now(p->fallback->loop);
@@ -192,7 +193,7 @@ static int on_site_head(void *ctx, const struct http1_head *head)
 	if (!p->answer.lines)
 		abort();
 	p->up.hold = false;
-	p->up.done |= p->websocket && !head->upgrade;	/* then the request was all */
+	p->up.done |= p->head.websocket && !head->upgrade;	/* then the request was all */
 	loop_later(p->fallback->loop, &p->later);
 	return 0;
 }
@@ -271,7 +272,7 @@ static int send_request(void *ctx, size_t n, bool end)
 	struct exchange_head head = { .method = p->head.method, .target = p->head.target, .host = p->head.host, .lines = p->head.lines,
 				      .streamed = !end, .length = (uint64_t)p->length };
 
-	if (p->websocket)
+	if (p->head.websocket)
 		head.protocol = "websocket";
 	return exchange_send(p->site, &head, n, end);
 }
@@ -299,10 +300,10 @@ static void on_connection(void *ctx, struct http *h)
 	timer_in(&p->timer, HEAD_MAX);
 	p->down.from = p->up.to = p->site;
 	p->up.first = send_request;
-	p->up.done = false;
+	p->up.done = p->up.hold = false;
 	tell_to_go_on(p);
 	conduit_pump(&p->up, true);
-	p->up.hold = p->websocket && !p->up.done;	/* until the website agrees */
+	p->up.hold = p->head.websocket && !p->up.done;	/* until the website agrees */
 }
 
 static const struct website_events website_events = { on_connection, on_no_connection };
@@ -408,19 +409,27 @@ void fallback_request(struct fallback *f, struct exchange *x, const struct http1
 		      bool bodiless)
 {
 	struct passage *p = passage_new(f, x);
-	int status = fallback_head_request(&p->head, head, v, website_host(f->website));
+	struct fallback_visitor from = *v;
+	uint8_t random[WEBSOCKET_KEY_BYTES];
+	char key[WEBSOCKET_KEY_TEXT];
+	int status;
+
+	loop_random(f->loop, random, sizeof random);
+	websocket_key(key, random);
+	from.key = key;
+	status = fallback_head_request(&p->head, head, &from, website_host(f->website));
 
 	f->requests++;
 	count(fallback_requests);
 	p->is_head = http1_is(head->method, "HEAD");
-	p->websocket = http1_is(head->protocol, "websocket") && !head->h2;
+	p->h2 = head->h2;
 	p->bodiless = p->up.ended = bodiless;
 	if (!bodiless && head->length > 0)
 		p->length = head->length;
 	if (status)
 		answer_ourselves(p, status);
 	else	/* what cannot be sent again must not meet the end of a connection */
-		in_line(p, !p->head.repeatable || p->length || head->chunked || p->websocket);
+		in_line(p, !p->head.repeatable || p->length || head->chunked || p->head.websocket);
 }
 
 struct fallback *fallback_new(struct loop *loop, const char *url, size_t max, char *error, size_t size)

@@ -251,13 +251,15 @@ static size_t room_for(const struct http1_head *head, size_t host, size_t peer)
 static void write_request(struct writer *w, struct fallback_head *out, const struct http1_head *head, const struct line *l,
 			  const struct fallback_visitor *v)
 {
-	out->method = put_text(w, head->method);
+	out->method = put_text(w, out->websocket ? span_of("GET") : head->method);
 	out->target = put_text(w, l->target);
 	out->host = put_text(w, l->host);
 	out->lines = (char *)w->p;
 	for (size_t i = 0; i < head->count; i++)
 		if (!stays_behind(head, head->header[i].name) && !is_among(head->header[i].name, claims))
 			put_line(w, head->header[i].name, head->header[i].value);
+	if (out->websocket && head->h2)
+		put_line(w, span_of("Sec-WebSocket-Key"), span_of(v->key));
 	put_visitor(w, head, v, l->host);
 	writer_u8(w, 0);
 }
@@ -269,7 +271,8 @@ int fallback_head_request(struct fallback_head *out, const struct http1_head *he
 	size_t size;
 
 	memset(out, 0, sizeof *out);
-	if (http1_is(head->method, "CONNECT") && !head->protocol.n)
+	out->websocket = http1_is(head->protocol, "websocket");
+	if (http1_is(head->method, "CONNECT") && !out->websocket)
 		return 405;
 	if (!split_target(&l, head->target, http1_is(head->method, "OPTIONS")) || !find_host(&l, head))
 		return 400;
@@ -295,13 +298,13 @@ void fallback_head_drop(struct fallback_head *h)
 	memset(h, 0, sizeof *h);
 }
 
-ssize_t fallback_head_answer(char *out, const struct http1_head *head)
+ssize_t fallback_head_answer(char *out, const struct http1_head *head, bool h2)
 {
 	struct writer w;
 
 	writer_init(&w, (uint8_t *)out, FALLBACK_HEAD_LINES);
 	for (size_t i = 0; i < head->count; i++)
-		if (!stays_behind(head, head->header[i].name))
+		if (!stays_behind(head, head->header[i].name) && !(h2 && is_name(head->header[i].name, "Sec-WebSocket-Accept")))
 			put_line(&w, head->header[i].name, head->header[i].value);
 	writer_u8(&w, 0);
 	return w.full ? ERROR_LIMIT : (ssize_t)writer_len(&w) - 1;

@@ -17,6 +17,7 @@
 struct fallback_visitor {
 	const char *peer;	/* "192.0.2.1:5004", "[2001:db8::1]:5004", the same without port and brackets, or nobody's address */
 	bool tls;
+	const char *key;	/* for a WebSocket by HTTP/2, which has none (RFC 8441 section 5): its Sec-WebSocket-Key */
 	bool trusted;		/* it came by a proxy that is believed: so is what that says of scheme and host */
 };
 
@@ -24,15 +25,18 @@ struct fallback_visitor {
 struct fallback_head {
 	char *method, *target, *host, *lines;
 	bool repeatable;	/* idempotent: may be sent once more (RFC 9110 section 9.2.2) */
+	bool websocket;		/* it asks for one */
 	bool expects;		/* the visitor wants "100 Continue" */
 };
 
 /* site: the Host of requests that have none, which HTTP/1.0 may. protocol: what the request asks for by Upgrade goes on
  * (its own lines besides, without Upgrade and Connection). 0, or the status of the answer that it gets from us: 400, 405. */
+/* A WebSocket by HTTP/2 becomes a GET. */
 int fallback_head_request(struct fallback_head *, const struct http1_head *, const struct fallback_visitor *, const char *site);
 void fallback_head_drop(struct fallback_head *);
 
-/* The lines of an answer but for its framing; out has FALLBACK_HEAD_LINES bytes. Its length, or ERROR_LIMIT. */
-ssize_t fallback_head_answer(char *out, const struct http1_head *);
+/* The lines of an answer but for its framing; h2: to a request by HTTP/2. out has FALLBACK_HEAD_LINES bytes. Its length, or
+ * ERROR_LIMIT. */
+ssize_t fallback_head_answer(char *out, const struct http1_head *, bool h2);
 
 #endif

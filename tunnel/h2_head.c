@@ -15,7 +15,7 @@
 
 #define SEEN_MAX (4 * HTTP1_HEAD_MAX) /* octets of a head after which nobody listens any more */
 #define FIELD_COST 32		/* RFC 9113 6.5.2 */
-#define FIELDS_OUT 64
+#define FIELDS_OUT (HTTP1_HEADERS_MAX + 8) /* of an answer that is passed on, too */
 #define TEXT_OUT (EXCHANGE_HEAD_MAX + 8192)
 
 enum pseudo { METHOD, PATH, AUTHORITY, SCHEME, PROTOCOL, STATUS };
@@ -284,7 +284,7 @@ struct h2_block *h2_head_request(const struct h2 *h, const struct exchange_head 
 	bool empty = connect || !strcmp(head->method, "GET") || !strcmp(head->method, "HEAD");
 	struct out o;
 
-	out_init(&o, TEXT_OUT + strlen(head->target));
+	out_init(&o, TEXT_OUT + strlen(head->target) + strlen(head->lines));
 	put(&o, ":method", head->protocol ? "CONNECT" : head->method);
 	if (head->protocol)
 		put(&o, ":protocol", head->protocol);
@@ -307,7 +307,7 @@ struct h2_block *h2_head_response(const struct exchange_head *head, size_t body)
 	char status[16];
 	struct out o;
 
-	out_init(&o, TEXT_OUT);
+	out_init(&o, TEXT_OUT + strlen(head->lines));
 	snprintf(status, sizeof status, "%d", switched ? 200 : head->status);
 	put(&o, ":status", status);
 	put_lines(&o, head->lines);

@@ -1,5 +1,5 @@
-/* links: server/fallback.c server/fallback_head.c server/conduit.c server/website.c tunnel/http.c tunnel/h1.c tunnel/h1_again.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/h2*.c tunnel/course.c tunnel/loop.c tunnel/log.c tunnel/counters.c tunnel/address.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/stream_mem.c */
-/* libs: -lev -lnghttp2 -lhttp_parser */
+/* links: server/fallback.c server/fallback_head.c server/conduit.c server/website.c tunnel/http.c tunnel/h1.c tunnel/h1_again.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/h2*.c tunnel/course.c tunnel/loop.c tunnel/log.c tunnel/counters.c tunnel/websocket_key.c framing/base64.c tunnel/address.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/stream_mem.c */
+/* libs: -lev -lnghttp2 -lcrypto -lhttp_parser */
 /* Requests that pass on to a website: visitor and website by hand, in virtual time, what is between them for real. */
 #include <setjmp.h>
 #include <stdarg.h>

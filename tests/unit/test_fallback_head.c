@@ -27,10 +27,12 @@ static int on_head(void *ctx, const struct http1_head *head)
 
 	(void)ctx;
 	copy.h2 = over_h2;
+	if (over_h2 && head->request && http1_find(head, "Upgrade").n)
+		copy.method = (struct span){ (const uint8_t *)"CONNECT", 7 };
 	if (head->request)
 		status = fallback_head_request(&out, &copy, &from, "127.0.0.1:8081");
 	else
-		answer_n = fallback_head_answer(answer, head);
+		answer_n = fallback_head_answer(answer, head, over_h2);
 	return 0;
 }
 
@@ -234,6 +236,29 @@ static void test_meaning(void **state)
 	assert_true(out.repeatable && !out.expects);
 }
 
+/* Of HTTP/1.1 by Upgrade, of HTTP/2 by extended CONNECT, which has no key; other protocols are not asked for. */
+static void test_websocket(void **state)
+{
+	(void)state;
+	from.key = "ours";
+	request(GET, "Connection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key: k\r\n");
+	assert_true(out.websocket);
+	assert_string_equal(out.method, "GET");
+	assert_string_equal(out.lines, "Sec-WebSocket-Key: k\r\n" ADDED);
+	over_h2 = true;
+	request(GET, "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+	assert_int_equal(status, 0);
+	assert_string_equal(out.method, "GET");
+	assert_memory_equal(out.lines, "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ours\r\nX-F", 55);
+	request(GET, "Connection: Upgrade\r\nUpgrade: connect-udp\r\n");
+	assert_int_equal(status, 405);
+	parse(HTTP1_RESPONSES, "HTTP/1.1 101 S\r\nSec-WebSocket-Accept: a\r\nX: y\r\n\r\n");
+	assert_string_equal(answer, "X: y\r\n");
+	over_h2 = false;
+	request(GET, "Connection: Upgrade\r\nUpgrade: h2c\r\n");
+	assert_false(out.websocket);
+}
+
 /* The longest that comes fits, with what is added. */
 static void test_longest(void **state)
 {
@@ -282,7 +307,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_targets), T(test_refused), T(test_lines), T(test_claims), T(test_trusted), T(test_peers), T(test_meaning),
-		T(test_longest), T(test_answers),
+		T(test_websocket), T(test_longest), T(test_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
