@@ -257,7 +257,9 @@ static void mem_want(struct stream *stream, bool read, bool write)
 
 static void mem_info(struct stream *stream, struct stream_info *i)
 {
-	*i = (struct stream_info){ .alpn = "", .tls = "" };
+	const char *alpn = end_of(stream)->pair->options.alpn;
+
+	*i = (struct stream_info){ .alpn = alpn ? alpn : "", .tls = "" };
 	snprintf(i->peer, sizeof i->peer, "[::%d]:1", index_of(end_of(stream)) ? 1 : 2);
 }
 

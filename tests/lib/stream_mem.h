@@ -23,6 +23,7 @@ struct stream_mem_options {
 	int64_t stall_after[2];	/* no byte behind that many arrives; -1: never */
 	size_t chunk;		/* the most that one read gives; 0: any */
 	size_t write_chunk;	/* the most that one write takes; 0: any */
+	const char *alpn;	/* what both ends were told; NULL: nothing */
 };
 extern const struct stream_mem_options stream_mem_plain;	/* no delay, no faults */
 

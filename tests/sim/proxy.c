@@ -7,6 +7,7 @@
 
 #include "framing/error.h"
 #include "framing/http1.h"
+#include "tunnel/http.h"
 #include "tunnel/list.h"
 
 struct bytes {
@@ -397,6 +398,7 @@ static struct stream *connect_pipe(struct proxy *p)
 	if (p->o.script)
 		p->o.script(p->o.ctx, p->connections, &o);
 	p->connections++;
+	o.alpn = p->o.http2 ? HTTP_ALPN_2 : NULL;
 	stream_mem_pair(p->loop, &near, &far, &o);
 	p->accept(p->ctx, far);
 	return near;

@@ -32,6 +32,7 @@ struct proxy_options {
 	int64_t dial_us;		/* time to get a connection */
 	unsigned max_connections;	/* more are refused; 0: any number */
 	bool one_exchange;		/* STORE: closes behind each answer */
+	bool http2;			/* PIPE: what is spoken through it */
 	bool plain;			/* STORE: its streams say that they have no TLS to the server */
 	enum proxy_fault (*fault)(void *ctx, unsigned exchange); /* STORE: what to do with it; NULL: nothing */
 	/* PIPE: options of the n-th connection; NULL: no faults */

@@ -327,5 +327,8 @@ int main(void)
 		cmocka_unit_test(many_channels),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed = cmocka_run_group_tests_name("HTTP/1.1", tests, NULL, NULL);
+
+	world_http2 = true;
+	return failed + cmocka_run_group_tests_name("HTTP/2", tests, NULL, NULL);
 }

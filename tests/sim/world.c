@@ -10,6 +10,8 @@
 #include "tests/sim/world_flow.h"
 #include "tunnel/websocket_exchange.h"
 
+bool world_http2;
+
 /* ---- server ---- */
 
 static void session_over(void *ctx, uint64_t code, const char *reason)
@@ -130,7 +132,7 @@ void world_accept(void *ctx, struct stream *s)
 
 	c->w = w;
 	list_append(&w->connections, &c->link);
-	c->http = h1_server(w->loop, s, &http_limits_default, &http_events, c);
+	c->http = http_server(w->loop, s, &http_limits_default, &http_events, c);
 }
 
 void world_cut(struct world *w)
@@ -260,9 +262,13 @@ static struct lane *lane_new(struct world *w, const char *rung)
 struct lane *world_lane(struct world *w, const char *rung, const struct proxy_options *o, unsigned limit)
 {
 	struct lane *lane = lane_new(w, rung);
+	struct proxy_options with = *o;
 
-	lane->proxy = proxy_new(w->loop, o, world_accept, w);
+	with.http2 |= world_http2 && o->kind == PROXY_PIPE;
+	lane->proxy = proxy_new(w->loop, &with, world_accept, w);
 	lane->pool = pool_new(w->loop, proxy_dialler(lane->proxy), limit, &lane->cuts);
+	if (with.http2)
+		pool_insist(lane->pool);
 	lane_open(lane);
 	return lane;
 }

@@ -10,7 +10,7 @@
 #include "tests/sim/proxy.h"
 #include "tests/sim/relay.h"
 #include "tunnel/carrier.h"
-#include "tunnel/h1.h"
+#include "tunnel/http.h"
 #include "tunnel/list.h"
 #include "tunnel/session.h"
 
@@ -116,6 +116,8 @@ struct world {
 	void (*carriers)(void *ctx, unsigned wanted); /* the helper's session wants so many; NULL: nobody cares */
 	void *carriers_ctx;
 };
+
+extern bool world_http2;	/* lanes through PIPE proxies speak HTTP/2 */
 
 struct world *world_new(uint64_t seed, bool spray);
 void world_free(struct world *);
