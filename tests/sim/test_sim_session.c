@@ -218,6 +218,7 @@ static void bye(void **state)
 	for (const struct rung *r = rungs; r->name; r++) {
 		struct world *w = world_with(r->name, &pipe_10ms);
 
+		world_run(w, 50 * LOOP_MS);	/* what is under way arrives */
 		w->requests = 0;
 		session_bye(w->helper, CODE_SHUTDOWN, "the helper stops");
 		world_run(w, 300 * LOOP_MS);
