@@ -23,14 +23,14 @@ function passed(headers) {
 	return kept;
 }
 
-function log(stream, headers, status) {
-	const client = stream.session && stream.session.socket ? stream.session.socket.remoteAddress : '-';
+function log(client, headers, status) {
 	console.log(`${Date.now() / 1000} ${client} exchange ${headers[':method']} ${headers[':path']} ${status} 2.0`);
 }
 
 // One exchange: what fails behind it resets the stream, and the other way round.
 function exchange(stream, headers) {
 	const websocket = headers[':method'] === 'CONNECT';
+	const client = `${stream.session.socket.remoteAddress}:${stream.session.socket.remotePort}`;
 	let status = 0;
 	const request = http.request({
 		host: '127.0.0.1', port: options.to, path: headers[':path'], method: websocket ? 'GET' : headers[':method'], agent: websocket ? false : agent,
@@ -61,7 +61,7 @@ function exchange(stream, headers) {
 	request.on('error', () => stream.destroyed || stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
 	stream.on('error', () => request.destroy());
 	stream.on('close', () => {
-		log(stream, headers, status);
+		log(client, headers, status);
 		if (!request.writableEnded)
 			request.destroy();
 	});

@@ -7,6 +7,7 @@
 # FRONT_EDIT: a sed script over the configuration, for one that differs in something. Sourced files may use
 #   front_block PROGRAM   the page's configuration, unchanged
 #   front_reload NAME     what an administrator's reload does
+#   proxy_connections NAME  how many connections its log has since the mark
 #   proxy_versions NAME   versions of HTTP in its log since the mark: "1.1 2.0"
 
 FRONT_PAGE=$TOP/server/REVERSE-PROXIES.md
@@ -32,7 +33,7 @@ front_base_nginx() { # DIR PORT
 	local part
 	printf 'daemon off;\npid %s/nginx.pid;\nerror_log %s/error.log;\nworker_processes 1;\nevents { worker_connections 512; }\nhttp {\n' "$1" "$1"
 	printf "log_format front '%s';\naccess_log %s/access.log front;\n" \
-		'$time_iso8601 $remote_addr exchange $request_method $uri $status $server_protocol' "$1"
+		'$time_iso8601 $remote_addr:$remote_port exchange $request_method $uri $status $server_protocol' "$1"
 	for part in client_body proxy fastcgi uwsgi scgi; do
 		printf '%s_temp_path %s/nginx-%s;\n' $part "$1" $part
 	done
@@ -51,7 +52,7 @@ front_base_haproxy() { # DIR PORT
 		    log global
 		    mode http
 		    option dontlognull
-		    log-format "%Ts %ci exchange %HM %HP %ST %HV"
+		    log-format "%Ts %ci:%cp exchange %HM %HP %ST %HV"
 		    timeout connect 5000
 		    timeout client 50000
 		    timeout server 50000
@@ -80,14 +81,14 @@ front_base_apache() { # DIR PORT
 		RequestReadTimeout header=20-40,minrate=500
 		RequestReadTimeout body=10,minrate=500
 		AddOutputFilterByType DEFLATE text/html text/plain text/xml text/css application/javascript
-		CustomLog $1/access.log "%{sec}t %h exchange %m %U %>s %H"
+		CustomLog $1/access.log "%{sec}t %h:%{remote}p exchange %m %U %>s %H"
 	CONF
 	cat
 }
 
 front_base_nghttpx() { # DIR PORT
 	printf 'pid-file=%s/nghttpx.pid\nerrorlog-file=%s/error.log\naccesslog-file=%s/access.log\nworkers=1\n' "$1" "$1" "$1"
-	printf 'accesslog-format=$time_iso8601 $remote_addr exchange $method $path $status $alpn\n'
+	printf 'accesslog-format=$time_iso8601 $remote_addr:$remote_port exchange $method $path $status $alpn\n'
 	cat
 }
 
@@ -196,6 +197,10 @@ front_reload() { # NAME
 	haproxy-*) kill -USR2 "$pid" ;;
 	*) kill -HUP "$pid" ;;
 	esac
+}
+
+proxy_connections() { # NAME
+	_log_lines "$1" | awk '$3 == "exchange" { print $2 }' | sort -u | wc -l
 }
 
 proxy_versions() { # NAME
