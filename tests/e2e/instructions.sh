@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packets of 172 bytes each way through duplex: instructions per packet at both ends, OpenSSL and all, within bounds.
+# Packets of 172 bytes each way through duplex: instructions per packet at both ends, OpenSSL and all, within bounds; by HTTP/2 at most 1.3 times as many.
 # seconds: 240
 . "$(dirname "$0")/e2e.sh"
 
@@ -25,10 +25,10 @@ spent() { # PROGRAM PROCESS
 # A packet each way passes each end twice. Lowers least_helper and least_server.
 part() {
 	local helper server
-	spent culvert helper >/dev/null
+	spent culvert $HELPER >/dev/null
 	spent culvertd culvertd >/dev/null
 	datagrams pingpong "$UDP" --count $PACKETS >"$W/pong" || fail "$(cat "$W/pong")"
-	helper=$(($(spent culvert helper) / PACKETS / 2)) server=$(($(spent culvertd culvertd) / PACKETS / 2))
+	helper=$(($(spent culvert $HELPER) / PACKETS / 2)) server=$(($(spent culvertd culvertd) / PACKETS / 2))
 	note "instructions per packet: $helper in the helper, $server in the server"
 	[ $helper -gt 1000 ] && [ $server -gt 1000 ] || fail "callgrind counted nothing"
 	[ $helper -gt $least_helper ] || least_helper=$helper
@@ -39,14 +39,30 @@ credentials_make
 targets_start
 CULVERTD=$(counted culvertd-counted "$CULVERTD") CULVERT=$(counted culvert-counted "$CULVERT")
 server_start culvertd --redundancy never --service "udp=udp://$UDP_TARGET"
-helper_start helper --rung duplex --carriers 1 -L udp://127.0.0.1:0=udp
-UDP=$(helper_udp helper udp)
-passes 60 || fail "nothing passes"
-datagrams pingpong "$UDP" --count 200 >/dev/null || fail "warming up"
-least_helper=1000000 least_server=1000000
-for ((i = 0; i < PARTS; i++)); do
-	part
-done
-[ $least_helper -le $MOST_HELPER ] || fail "the helper spends $least_helper instructions on a packet, not $MOST_HELPER"
-[ $least_server -le $MOST_SERVER ] || fail "the server spends $least_server instructions on a packet, not $MOST_SERVER"
-stop_expecting helper 0
+# Sets least_helper and least_server.
+measure() { # HTTP-VERSION
+	HELPER=helper-$1
+	helper_start $HELPER --http "$1" --rung duplex --carriers 1 -L udp://127.0.0.1:0=udp
+	UDP=$(helper_udp $HELPER udp)
+	passes 60 || fail "nothing passes"
+	datagrams pingpong "$UDP" --count 200 >/dev/null || fail "warming up"
+	least_helper=1000000 least_server=1000000
+	for ((i = 0; i < PARTS; i++)); do
+		part
+	done
+	stop_expecting $HELPER 0
+}
+
+# The same by another way: at most so many percent of what it is by HTTP/1.1.
+at_most() { # PERCENT WHAT
+	note "$2: $((100 * least_helper / h1_helper)) % in the helper, $((100 * least_server / h1_server)) % in the server"
+	[ $((100 * least_helper)) -le $(($1 * h1_helper)) ] || fail "$2: $least_helper instructions in the helper, not $1 % of $h1_helper"
+	[ $((100 * least_server)) -le $(($1 * h1_server)) ] || fail "$2: $least_server instructions in the server, not $1 % of $h1_server"
+}
+
+measure 1.1
+h1_helper=$least_helper h1_server=$least_server
+[ $h1_helper -le $MOST_HELPER ] || fail "the helper spends $h1_helper instructions on a packet, not $MOST_HELPER"
+[ $h1_server -le $MOST_SERVER ] || fail "the server spends $h1_server instructions on a packet, not $MOST_SERVER"
+measure 2
+at_most 130 HTTP/2
