@@ -69,6 +69,7 @@ install: all
 	install -m 644 client/culvert.conf.5 server/culvertd.conf.5 $(DESTDIR)$(MANDIR)/man5/
 	install -m 644 server/culvertd.8 $(DESTDIR)$(MANDIR)/man8/
 	sed 's,@SBINDIR@,$(SBINDIR),g' systemd/culvertd.service.in > $(DESTDIR)$(UNITDIR)/culvertd.service
+	install -m 644 systemd/culvertd.socket $(DESTDIR)$(UNITDIR)/
 	sed 's,@BINDIR@,$(BINDIR),g' systemd/culvert.service.in > $(DESTDIR)$(USERUNITDIR)/culvert.service
 	install -m 644 README.md framing/PROTOCOL.md tunnel/DESIGN.md client/PROXY-ADMINS.md server/REVERSE-PROXIES.md client/culvert.conf.example server/culvertd.conf.example $(DESTDIR)$(DOCDIR)/
 
@@ -76,7 +77,7 @@ uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/culvert $(DESTDIR)$(SBINDIR)/culvertd
 	rm -f $(DESTDIR)$(MANDIR)/man1/culvert.1 $(DESTDIR)$(MANDIR)/man1/culvert-doctor.1 $(DESTDIR)$(MANDIR)/man5/culvert.conf.5
 	rm -f $(DESTDIR)$(MANDIR)/man5/culvertd.conf.5 $(DESTDIR)$(MANDIR)/man8/culvertd.8
-	rm -f $(DESTDIR)$(UNITDIR)/culvertd.service $(DESTDIR)$(USERUNITDIR)/culvert.service
+	rm -f $(DESTDIR)$(UNITDIR)/culvertd.service $(DESTDIR)$(UNITDIR)/culvertd.socket $(DESTDIR)$(USERUNITDIR)/culvert.service
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 clean:

@@ -420,7 +420,11 @@ int server_run(const struct options *o, int argc, char **argv)
 	}
 	adopt(&s, &l);
 	adopt_trusted(&s, &s.options);
-	if (!take_listeners(&s) || !make_listeners(&s) || !make_admin(&s))
+	if (!take_listeners(&s)) {
+		code = SERVER_USAGE;
+		goto out;
+	}
+	if (!make_listeners(&s) || !make_admin(&s))
 		goto out;
 	loop_signal(s.loop, SIGTERM, on_stop, &s);
 	loop_signal(s.loop, SIGINT, on_stop, &s);
