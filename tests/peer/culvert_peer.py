@@ -6,7 +6,7 @@
     culvert_peer.py server --listen 127.0.0.1:0 --cert F --key F --token-file F
                            [--service rtp=udp://127.0.0.1:PORT[-PORT]]... [--service sig=tcp://127.0.0.1:PORT]...
 
-Standard library only.  Lines `ready ...` go to standard output, remarks to standard error.  SIGTERM ends it in order;
+Standard library only, but for WebSockets: python3-websockets.  Lines `ready ...` go to standard output, remarks to standard error.  SIGTERM ends it in order;
 SIGUSR1 makes a server send GOAWAY.
 """
 

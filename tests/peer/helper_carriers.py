@@ -1,4 +1,4 @@
-"""A helper's carriers: the exchanges of the four rungs (PROTOCOL.md, section 3)."""
+"""A helper's carriers: the exchanges of the five rungs (PROTOCOL.md, section 3)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import http1
 from helper_link import EXCHANGE_ERRORS, HEAD_WAIT, Link
+from helper_websocket import WebSocketLink
 from records import Exchange, monotonic
 from session import Waker
 
@@ -89,7 +90,7 @@ class Polls:
 
 
 class StreamedAnswer:
-    """`down` and `duplex`: what they have in common."""
+    """`down`, `duplex` and `websocket`: what they have in common."""
 
     def __init__(self, session: HelperSession, number: int, mode: str):
         self.session = session
@@ -103,7 +104,8 @@ class StreamedAnswer:
     async def run(self) -> None:
         backoff = Backoff()
         while not self.session.ended:
-            exchange, link = self.session.exchange(self.number, self.mode), Link(self.session)
+            exchange = self.session.exchange(self.number, self.mode)
+            link = WebSocketLink(self.session) if self.mode == "websocket" else Link(self.session)
             begun = monotonic()
             try:
                 await self._run(link, exchange)
@@ -217,6 +219,7 @@ class Ups:
 
 RUNGS = {
     "duplex": lambda session, n: StreamedAnswer(session, n, "duplex").work(),
+    "websocket": lambda session, n: StreamedAnswer(session, n, "websocket").work(),
     "split": lambda session, n: [*Ups(session, n).work(), *StreamedAnswer(session, n, "down").work()],
     "push": lambda session, n: [*Polls(session, n, False).work(), *StreamedAnswer(session, n, "down").work()],
     "poll": lambda session, n: Polls(session, n, True).work(),

@@ -45,8 +45,8 @@ class HelperSession(Session):
         """Its x is given when its request is written, so that x rises as requests go out."""
         return Exchange(carrier, -1, mode)
 
-    def request_head(self, exchange: Exchange, extra: str, length: int | None) -> bytes:
-        """Sections 2.1 and 2.2."""
+    def sign(self, exchange: Exchange, method: str, extra: str = "") -> tuple[str, str]:
+        """Sections 2.1 and 2.2: the target of a new exchange and its Authorization."""
         helper = self.helper
         exchange.x, self.next_x = self.next_x, self.next_x + 1
         path = f"{helper.base}/v1/{self.sid}"
@@ -54,16 +54,20 @@ class HelperSession(Session):
         if exchange.mode != "hello":
             query += f"&e={self.epoch:016x}"
         seconds = int(time.time() + helper.clock_offset)
+        return f"{path}?{query}", auth.authorization(helper.name, helper.token, method, path, query, seconds)
+
+    def request_head(self, exchange: Exchange, extra: str, length: int | None) -> bytes:
+        target, authorization = self.sign(exchange, "POST", extra)
         headers = {
-            "Host": helper.authority,
-            "Authorization": auth.authorization(helper.name, helper.token, "POST", path, query, seconds),
+            "Host": self.helper.authority,
+            "Authorization": authorization,
             "Content-Type": "application/octet-stream",
         }
         if length is None:
             headers["Transfer-Encoding"] = "chunked"
         else:
             headers["Content-Length"] = str(length)
-        return http1.format_head(f"POST {path}?{query} HTTP/1.1", headers)
+        return http1.format_head(f"POST {target} HTTP/1.1", headers)
 
     def correct_clock(self, error: wire.NotCulvertd) -> bool:
         """Once per session, by the Date of an answer that is not from culvertd (2.2)."""

@@ -50,6 +50,11 @@ class Inbound:
     def is_from_culvertd(self) -> bool:
         return not self.parser.expect_first
 
+    @property
+    def is_whole(self) -> bool:
+        """Nothing is open: what came so far ends between two capsules of the top level."""
+        return self.parser.record_left < 0 and not self.parser.skip and not self.parser.buffer
+
     def begin_record(self, number: int, clock: int) -> None:
         carrier = self.session.carrier(self.exchange.carrier)
         lateness = carrier.lateness.of(monotonic(), clock)

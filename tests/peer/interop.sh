@@ -7,7 +7,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
 CULVERT=${CULVERT:-$ROOT/bin/culvert}
 CULVERTD=${CULVERTD:-$ROOT/bin/culvertd}
-RUNGS=${RUNGS:-duplex split push poll}
+RUNGS=${RUNGS:-duplex websocket split push poll}
 # shellcheck source=lib.sh
 . "$HERE/lib.sh"
 

@@ -94,7 +94,7 @@ class Outgoing:
         """On the same carrier; SEEN on its streamed answer when there is one (4.5)."""
         if shot[0] != carrier.number:
             return False
-        return not shot[3] or exchange.mode in ("down", "duplex") or not self.has_streamed_answer(carrier.number)
+        return not shot[3] or exchange.mode in ("down", "duplex", "websocket") or not self.has_streamed_answer(carrier.number)
 
     def ping(self, carrier: int, token: int) -> None:
         self._shoot(carrier, wire.capsule(wire.PING, wire.varint(token)), True)

@@ -11,6 +11,7 @@ import time
 
 import auth
 import http1
+import server_websocket
 import wire
 from records import monotonic
 from server_exchange import ExchangeServer
@@ -102,7 +103,9 @@ class Server:
                                time.time() + self.clock_offset)
         matched = re.fullmatch(re.escape(self.base) + r"/v1/([A-Za-z0-9_-]{22})", path)
         fields = parse_query(query)
-        if identity is None or matched is None or fields is None or method != "POST":
+        if identity is None or matched is None or fields is None:
+            return None
+        if not server_websocket.is_asked_for(head) if fields["m"] == "websocket" else method != "POST":
             return None
         return Request(identity, matched.group(1), fields["c"], fields["x"], fields["m"], fields.get("hold", 0),
                        fields.get("k", 1), fields.get("e"), head, fields)

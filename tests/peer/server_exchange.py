@@ -15,6 +15,7 @@ from records import Exchange, monotonic
 from server_probe import ProbeAnswer
 from server_request import Request
 from server_session import HeldPoll, ServerSession
+from server_websocket import ServerSocket
 from session import Waker
 
 if TYPE_CHECKING:
@@ -107,6 +108,11 @@ class ExchangeServer:
     async def _answer_gone(self, code: int) -> bool:
         """GONE at once; the rest of a request body is read and thrown away for a while, so that the answer arrives."""
         record = wire.record(0, records.clock_ms(monotonic()), wire.Farewell(code).encode(wire.GONE))
+        if self.request.mode == "websocket":
+            out = self._agree()
+            await out.write(record)
+            await out.end()
+            return False
         whole = self.request.mode in ("hello", "poll", "down")
         if whole:
             await self._discard_body(10.0)
@@ -228,37 +234,54 @@ class ExchangeServer:
         await self._apply_body()
         return await self.complete(self._pull_answer(True))
 
-    # ------------------------------------------------------------ down, duplex
+    # ------------------------------------------------------------ down, duplex, websocket
 
     async def _down(self) -> bool:
         await self._discard_body(INCOMING_SILENCE)
         watching = asyncio.create_task(self.reader.read(1))
-        return await self._stream(watching)
+        return await self._stream(watching, self._streamed_answer())
 
     async def _duplex(self) -> bool:
         incoming = asyncio.create_task(self._read_then_watch())
-        return await self._stream(incoming)
+        return await self._stream(incoming, self._streamed_answer())
+
+    async def _websocket(self) -> bool:
+        socket, inbound = self._agree(), Inbound(self.session, self.exchange, False)
+
+        def take(message: bytes) -> None:
+            inbound.feed(message)
+            if not inbound.is_whole:
+                raise wire.Malformed("a message that ends within a record")
+
+        return await self._stream(asyncio.create_task(socket.read(take, INCOMING_SILENCE)), socket)
+
+    def _streamed_answer(self) -> http1.BodyWriter:
+        self.writer.write(self.head(None, self.request.mode == "down"))
+        return http1.BodyWriter(self.writer, not self.request.head.is_old, self.server.settings.split)
+
+    def _agree(self) -> ServerSocket:
+        socket = ServerSocket(self.reader, self.writer, self.server.settings.split)
+        socket.agree(self.request.head, http1.http_date(self.server.clock_offset))
+        return socket
 
     async def _read_then_watch(self) -> None:
         """The end of the request body means nothing more than that (section 3): the answer goes on."""
         await self._apply_body()
         await self.reader.read(1)
 
-    async def _stream(self, incoming: asyncio.Task) -> bool:
+    async def _stream(self, incoming: asyncio.Task, out: http1.BodyWriter | ServerSocket) -> bool:
         """Write the answer until it is replaced, the session ends, or the incoming side fails."""
         session = self.session
         session.streams[self.request.carrier] = self.exchange
         session.kick()
         dying = monotonic() + random.uniform(0.3, 0.8) if self.lose else None
-        self.writer.write(self.head(None, self.request.mode == "down"))
-        out = http1.BodyWriter(self.writer, not self.request.head.is_old, self.server.settings.split)
         await out.write(wire.filled(b"", max(2, self.request.number("pad"))))
         try:
             with Waker(session) as waker:
                 incoming.add_done_callback(lambda _: waker.event.set())
                 await self._stream_records(out, waker, incoming, dying)
             await out.end()
-            if not incoming.done() and self.request.mode == "duplex":
+            if not incoming.done() and self.request.mode != "down":
                 await asyncio.wait([incoming], timeout=1.0)   # let the helper end its body
         finally:
             if session.streams.get(self.request.carrier) is self.exchange:
@@ -267,7 +290,7 @@ class ExchangeServer:
             await asyncio.gather(incoming, return_exceptions=True)
         return self.request.mode == "down" and self.request.head.keeps_connection and not self.request.head.is_old
 
-    async def _stream_records(self, out: http1.BodyWriter, waker: Waker, incoming: asyncio.Task,
+    async def _stream_records(self, out: http1.BodyWriter | ServerSocket, waker: Waker, incoming: asyncio.Task,
                               dying: float | None) -> None:
         session, sent_at = self.session, monotonic()
         silence = (self.request.number("ka") / 1000 or session.keepalive) * 0.9

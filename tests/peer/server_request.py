@@ -46,7 +46,7 @@ def parse_query(query: str) -> dict[str, int | str] | None:
             if not re.fullmatch(r"[0-9]{1,16}", found[name]) or not least <= int(found[name]) <= most:
                 return None
             found[name] = int(found[name])
-    modes = ("hello", "poll", "up", "down", "duplex", "probe")
+    modes = ("hello", "poll", "up", "down", "duplex", "probe", "websocket")
     if "c" not in found or "x" not in found or found.get("m") not in modes:
         return None
     if "e" in found and not re.fullmatch(r"[0-9a-f]{16}", found["e"]):

@@ -70,7 +70,7 @@ if start_peer_server server 0; then
     rm -f "$TMP"/server.*
 fi
 
-for rung in duplex split push poll; do
+for rung in duplex websocket split push poll; do
     pair "$rung" "$rung" 200 1000000 --prove ""
     pair "$rung, shuffled" "$rung" 195 200000 "--shuffle --long-varints" "--shuffle --long-varints"
     pair "$rung, narrow" "$rung" 200 300000 "--session-window 30000 --channel-window 9000 --channels 4" \
