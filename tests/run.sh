@@ -15,7 +15,7 @@ stage_sanitizers() { "${quiet[@]}" unit SAN=address,undefined; }
 stage_clang() { "${quiet[@]}" all unit CC=clang O=build/clang; }
 stage_fuzz() { "${quiet[@]}" fuzz-replay CC=clang SAN=address,undefined && echo "corpora: $(ls -d tests/fuzz/corpus/* | wc -l) passed, 0 failed"; }
 stage_programs() { "${quiet[@]}" all tools && echo "build: 1 passed, 0 failed"; }
-stage_peer() { QUIET=1 RUNGS="duplex poll" tests/peer/interop.sh; }
+stage_peer() { QUIET=1 RUNGS="duplex websocket poll" tests/peer/interop.sh; }
 stage_peer-all() { QUIET=1 tests/peer/test_peer.sh && QUIET=1 tests/peer/interop.sh; }
 stage_e2e() { tests/e2e/run.sh; }
 stage_e2e-sanitizers() {
