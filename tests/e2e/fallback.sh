@@ -1,0 +1,243 @@
+#!/usr/bin/env bash
+# One port for the operator's website and for Culvert: nginx and an odd site behind culvertd, over both versions of HTTP, while a helper works.
+# seconds: 150
+. "$(dirname "$0")/e2e.sh"
+credentials_make
+targets_start
+MB=100
+
+# ---- the websites ----
+
+SITE_PORT=$(free_port)
+mkdir -p "$W/site/www/put" "$W/site/tmp"
+echo "hello from nginx" >"$W/site/www/index.html"
+head -c $((MB * 1000000)) /dev/urandom >"$W/site/www/big"
+cat >"$W/site/nginx.conf" <<END
+daemon off; worker_processes 1; pid $W/site/nginx.pid; error_log stderr warn;
+events { }
+http {
+	access_log $W/site/access.log; client_body_temp_path $W/site/tmp; client_max_body_size 1g;
+	proxy_temp_path $W/site/tmp; fastcgi_temp_path $W/site/tmp; uwsgi_temp_path $W/site/tmp; scgi_temp_path $W/site/tmp;
+	server {
+		listen 127.0.0.1:$SITE_PORT;
+		listen unix:$W/site/nginx.sock;
+		root $W/site/www;
+		location /put/ { dav_methods PUT; }
+		location = /healthz { return 200 "the website is well\n"; }
+		location = /who { return 200 "\$http_x_forwarded_for \$http_x_forwarded_proto \$http_x_forwarded_host \$host \$http_via\n"; }
+	}
+}
+END
+[ "$(id -u)" -ne 0 ] || chown -R nobody "$W/site"
+site_start() { # NAME
+	rm -f "$W/site/nginx.sock"
+	AS=nobody launch "$1" nginx -p "$W/site" -e stderr -c "$W/site/nginx.conf"
+	await 10 curl -s -o /dev/null "http://127.0.0.1:$SITE_PORT/" || fail "no nginx: $(cat "$W/$1.err")"
+}
+site_start nginx
+launch odd $PYTHON "$TOP/tests/tools/oddsite.py" --unix "$W/odd.sock"
+ODD=$(ready odd tcp site) || fail "no odd site: $(cat "$W/odd.err")"
+
+server_start culvertd --service "udp=udp://$UDP_TARGET" --service "sig=tcp://$TCP_TARGET" --fallback "http://127.0.0.1:$SITE_PORT"
+MAIN_PORT=$SERVER_PORT URL=https://localhost:$SERVER_PORT
+SERVER_PORT=
+server_start odd-front --service "udp=udp://$UDP_TARGET" --fallback "http://$ODD"
+ODD_URL=https://localhost:$SERVER_PORT
+SERVER_PORT=$MAIN_PORT
+
+get() { # CURL-ARG...: the body; SAID is $W/said: status and version
+	rm -f "$W/body"
+	curl -sS -m 30 --cacert "$W/server.crt" -o "$W/body" -w '%{http_code} %{http_version}' "$@" >"$W/said" 2>"$W/curl.err" || return
+	[ ! -f "$W/body" ] || cat "$W/body"
+}
+is() { # EXPECTED CURL-ARG...: first line, status, version
+	local want=$1 page
+	shift
+	page=$(get "$@") || fail "$*: $(cat "$W/curl.err")"
+	page="${page%%$'\n'*}|$(cat "$W/said")"
+	[ "$page" = "$want" ] || fail "$*: '$page', not '$want'"
+}
+field() { # URL NAME CURL-ARG...: of the JSON of /echo
+	get "$1" "${@:3}" | $PYTHON -c 'import json, sys; s = json.load(sys.stdin); h = dict(s["headers"]); print(h.get(sys.argv[1], s.get(sys.argv[1])))' "$2"
+}
+
+# ---- both versions of HTTP ----
+
+for v in 1.1 2; do
+	how=--http$v
+	note "HTTP/$v"
+	is "hello from nginx|200 $v" $how "$URL/"
+	[ "$(get $how -I "$URL/big" | grep -i -c "^content-length: ${MB}000000")" = 1 ] || fail "HEAD by HTTP/$v"
+	is "|304 $v" $how -H "If-None-Match: $(get $how -I "$URL/" | tr -d '\r' | sed -n 's/^etag: //Ip')" "$URL/"
+	is "from|206 $v" $how -r 6-9 "$URL/"
+	is "the website is well|200 $v" $how "$URL/healthz"
+	is "127.0.0.1 https localhost:$MAIN_PORT localhost $v culvert|200 $v" $how -H "X-Forwarded-For: 6.6.6.6" -H "X-Forwarded-Proto: x" "$URL/who"
+	# Uploads with and without a length.
+	is "|201 $v" $how -T "$W/site/www/index.html" "$URL/put/a$v"
+	is "|201 $v" $how -T - "$URL/put/b$v" <"$W/site/www/index.html"
+	is "hello from nginx|200 $v" $how "$URL/put/a$v"
+	is "hello from nginx|200 $v" $how "$URL/put/b$v"
+	# What is below the base is the website's for all others, whatever the method.
+	for path in /nothing /culvert /culvert/v1/AAAAAAAAAAAAAAAAAAAAAA?c=0\&x=1\&m=hello /culvert/healthz/; do
+		[ "$(get $how "$URL$path" | md5sum)" = "$(get $how "$URL/nothing" | md5sum)" ] || fail "$path is another page than /nothing"
+		[ "$(get $how -d x "$URL$path" | md5sum) $(cat "$W/said")" = "$(get $how -d x "$URL/nothing" | md5sum) $(cat "$W/said")" ] || fail "POST $path"
+	done
+	is "ok|200 $v" $how "$URL/culvert/healthz"
+	# Odd ones.
+	is "until the end|200 $v" $how "$ODD_URL/until"
+	is "too much|413 $v" $how -d "$(head -c 3000 /dev/zero | tr '\0' x)" "$ODD_URL/early"
+	is "Bad Gateway|502 $v" $how "$ODD_URL/nonsense"
+	is "long|200 $v" $how "$ODD_URL/heads?12000" -D "$W/head"
+	[ "$(tr -d '\r\n' <"$W/head" | grep -o 'x\{100,\}' | wc -c)" = 12001 ] || fail "a long header by HTTP/$v"
+	rc=0
+	get $how "$ODD_URL/half" || rc=$?
+	[ $rc -ne 0 ] && grep -q "half of it" "$W/body" || fail "half an answer by HTTP/$v looks whole"
+	[ "$(field "$ODD_URL/echo" length $how -T "$W/site/www/big" -X POST)" = ${MB}000000 ] || fail "a long body by HTTP/$v"
+	[ "$(field "$ODD_URL/echo" connection $how -H "Connection: close, x-secret" -H "X-Secret: 1")" = None ] || fail "Connection goes on"
+	[ "$(field "$ODD_URL/echo" x-secret $how -H "Connection: close, x-secret" -H "X-Secret: 1" --http1.1)" = None ] || fail "what Connection names goes on"
+	[ "$(field "$ODD_URL/echo" cookie $how -H "Cookie: a=b; c=d")" = "a=b; c=d" ] || fail "cookies by HTTP/$v"
+	[ "$(field "$ODD_URL/echo" expect $how -H "Expect: 100-continue" -T "$W/site/www/index.html" -X POST)" = None ] || fail "Expect goes on"
+done
+grep -q "front.*6.6.6.6" "$W/culvertd.err" && fail "a claim was believed"
+
+# ---- at once, and WebSockets ----
+
+# An event is read before the next one is let go.
+$PYTHON - "$ODD_URL" "$W/server.crt" <<'END' || fail "events are held back"
+import http.client, ssl, sys, urllib.parse
+at = urllib.parse.urlparse(sys.argv[1]).netloc
+context = ssl.create_default_context(cafile=sys.argv[2])
+reading, asking = (http.client.HTTPSConnection(at, context=context, timeout=10) for _ in range(2))
+reading.request("GET", "/events")
+answer = reading.getresponse()
+for i in range(20):
+    assert answer.readline() == b"data: %d\n" % i and answer.readline() == b"\n"
+    asking.request("GET", "/next")
+    assert asking.getresponse().read() == b"1\n"
+reading.close()
+END
+# The reader is gone, and the site learns it.
+nobody_reads() { [ "$(get "$ODD_URL/next")" = 0 ]; }
+await 10 nobody_reads || fail "the website does not learn that its visitor has left"
+
+$PYTHON - "$ODD_URL" "$W/server.crt" <<'END' || fail "WebSocket"
+import asyncio, os, ssl, sys, websockets
+async def main():
+    context = ssl.create_default_context(cafile=sys.argv[2])
+    async with websockets.connect(sys.argv[1].replace("https", "wss") + "/ws", ssl=context, max_size=None) as ws:
+        for n in (0, 1, 125, 126, 70000, 900000):
+            data = os.urandom(n)
+            await ws.send(data)
+            assert await asyncio.wait_for(ws.recv(), 10) == data, n
+        await ws.send("text")
+        assert await asyncio.wait_for(ws.recv(), 10) == "text"
+asyncio.run(main())
+END
+
+# ---- a helper on the same port, and much in both directions in constant memory ----
+
+rss() { awk '$1 == "VmRSS:" { print $2 }' "/proc/${PID[culvertd]}/status"; }
+helper_echo helper
+passes 20 || fail "nothing passes"
+before=$(rss)
+for i in 1 2; do
+	launch down$i curl -sS -m 60 --cacert "$W/server.crt" --http$i$([ $i = 2 ] || echo .1) "$URL/big" -o "$W/big.$i"
+	launch up$i curl -sS -m 60 --cacert "$W/server.crt" --http$i$([ $i = 2 ] || echo .1) -T "$W/site/www/big" "$URL/put/big.$i" -o "$W/answer.$i" -w '%{http_code}'
+done
+datagrams pingpong "$UDP" --count 200 >"$W/pingpong" || fail "packets lost beside the website"
+signalling check "$SIG" --bytes 123456 >"$W/signalling" || fail "no TCP beside the website"
+peak=$(rss)
+for i in 1 2; do
+	finish down$i 60 || fail "download $i: $(cat "$W/down$i.err")"
+	finish up$i 60 || fail "upload $i: $(cat "$W/up$i.err")"
+	cmp "$W/big.$i" "$W/site/www/big" || fail "download $i is damaged"
+	cmp "$W/site/www/put/big.$i" "$W/site/www/big" || fail "upload $i is damaged"
+	now=$(rss)
+	[ "$now" -le "$peak" ] || peak=$now
+done
+[ $((peak - before)) -lt 16384 ] || fail "$((peak - before)) KiB of memory for bodies that pass"
+note "memory: $before KiB, $peak KiB while $((4 * MB)) MB passed"
+
+# Slow readers: what they do not take is left at the website.
+for i in 1 2 3 4 5 6 7 8; do
+	launch slow$i curl -sS -m 60 --cacert "$W/server.crt" --limit-rate 20k "$URL/big" -o /dev/null
+done
+sleep 1
+[ $(($(rss) - before)) -lt 16384 ] || fail "$(($(rss) - before)) KiB of memory for slow readers"
+"$CULVERTD" status --admin "$W/culvertd.sock" --json >"$W/status.json" || fail "no status"
+$PYTHON -c 'import json, sys; w = json.load(open(sys.argv[1]))["website"]; assert w["in_flight"] == 8 and w["failures"] == 0 and w["requests"] > 20 and w["connections"] >= 8, w' "$W/status.json" ||
+	fail "status: $(cat "$W/status.json")"
+for i in 1 2 3 4 5 6 7 8; do
+	stop slow$i
+done
+quiet() { "$CULVERTD" status --admin "$W/culvertd.sock" | grep -q " 0 in flight"; }
+await 10 quiet || fail "in flight: $("$CULVERTD" status --admin "$W/culvertd.sock")"
+
+# Many at once, on few connections.
+h2load -n 2000 -c 10 -m 20 "$URL/" >"$W/h2load" 2>&1 || fail "h2load"
+grep -q "2000 succeeded, 0 failed" "$W/h2load" || fail "h2load: $(cat "$W/h2load")"
+passes 5 || fail "nothing passes any more"
+
+# ---- down and back ----
+
+stop nginx
+is "Bad Gateway|502 1.1" --http1.1 "$URL/"
+is "Bad Gateway|502 2" --http2 "$URL/"
+grep -q "fallback http://127.0.0.1:$SITE_PORT: no connection" "$W/culvertd.err" || fail "the log does not say it"
+passes 5 || fail "nothing passes while the website is down"
+site_start nginx2
+is "hello from nginx|200 2" --http2 "$URL/"
+"$CULVERTD" status --admin "$W/culvertd.sock" >"$W/status"
+grep -q "http://127.0.0.1:$SITE_PORT: [0-9]* requests, 2 failed" "$W/status" || fail "status: $(cat "$W/status")"
+
+# What is no HTTP does not come so far.
+before=$(wc -l <"$W/site/access.log")
+for text in 'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n' 'GET / HTTP/1.1\r\nHost: a\r\n b: c\r\n\r\n' 'GET /\r\n\r\n' \
+	'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n' 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n'; do
+	# shellcheck disable=SC2059
+	printf "$text" | timeout 2 openssl s_client -quiet -connect "127.0.0.1:$MAIN_PORT" 2>/dev/null >"$W/raw"
+	head -n 1 "$W/raw" | grep -q "^HTTP/1.1 400 Bad Request" || fail "$text: $(cat "$W/raw")"
+done
+[ "$(wc -l <"$W/site/access.log")" -eq "$before" ] || fail "nonsense goes on to the website: $(tail -n 5 "$W/site/access.log")"
+
+# ---- configuration ----
+
+conf() { # LINES
+	cat >"$W/site.conf" <<END
+listen = { "127.0.0.1:${PORT3:-0}" }
+cert = "$W/server.crt"
+key = "$W/server.key"
+token-file = "$W/token"
+admin = none
+service udp { target = "udp://$UDP_TARGET" }
+$1
+END
+}
+conf 'cover = 404'
+launch third "$CULVERTD" -c "$W/site.conf"
+PORT3=$(port_of "$(ready third https culvertd)") || fail "no server"
+is "Not Found|404 1.1" --http1.1 "https://localhost:$PORT3/"
+conf "fallback = \"unix:$W/site/nginx.sock\""
+kill -HUP "${PID[third]}"
+await 5 grep -q "were read again" "$W/third.err" || fail "not reloaded"
+is "hello from nginx|200 2" --http2 "https://localhost:$PORT3/"
+conf "fallback = \"http://$ODD\""
+kill -HUP "${PID[third]}"
+third_is_odd() { [ "$(get "https://localhost:$PORT3/")" = "nothing here" ]; }
+await 5 third_is_odd || fail "not reloaded"
+launch never curl -sS -m 20 --cacert "$W/server.crt" "https://localhost:$PORT3/never"
+sleep 0.3
+stop_expecting third 0
+! finish never 5 || fail "an answer from nowhere"
+
+wrong() { # LINES PATTERN
+	local rc=0
+	conf "$1"
+	"$CULVERTD" --check -c "$W/site.conf" >"$W/wrong" 2>&1 || rc=$?
+	[ $rc -eq 2 ] && grep -q -E -- "$2" "$W/wrong" || fail "$1: status $rc: $(cat "$W/wrong")"
+}
+wrong $'cover = 404\nfallback = "http://127.0.0.1:1"' "site.conf:8: fallback and cover exclude each other"
+wrong 'fallback = "https://127.0.0.1:1"' "site.conf:7: fallback must be like http://127.0.0.1:8081 .*not 'https://127.0.0.1:1'"
+wrong 'fallback = "http://www.example.org"' "no name"
+stop_expecting culvertd 0
+stop_expecting odd-front 0
