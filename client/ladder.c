@@ -1,5 +1,5 @@
 /*
- * The ladder's carriers. At most four at a time: the one in use, one that is to be
+ * The ladder's carriers. At most five at a time: the one in use, those that are to be
  * better, and poll as the way back. What is told by carriers is told at the end of the
  * turn, so that they may be freed here. Made by attachment.c for each session.
  */
@@ -81,7 +81,7 @@ struct attempt *ladder_open(struct ladder *l, const struct rung *rung)
 		a++;
 	if (a == l->attempt + LADDER_ATTEMPTS)
 		return NULL;
-	*a = (struct attempt){ .ladder = l, .rung = rung, .opened_us = loop_now(l->loop), .proven_us = -1 };
+	*a = (struct attempt){ .ladder = l, .rung = rung, .reason = l->reason, .opened_us = loop_now(l->loop), .proven_us = -1 };
 	log_debug("ladder", session_tag(l->session), "opening %s", rung->name);
 	a->carrier = carrier_open(l->session, rung, l->config->path, l->config->pool, &carrier_events, a);
 	if (a->carrier && l->config->only)
@@ -139,8 +139,10 @@ void ladder_learn(struct ladder *l, const struct rung *rung)
 		l->config->learned(l->config->learned_ctx);
 }
 
-static void say_why(struct ladder *l, const struct rung *rung, const struct rung *before, bool was_stalled)
+static void say_why(struct ladder *l, const struct attempt *a, const struct rung *before, bool was_stalled)
 {
+	const struct rung *rung = a->rung;
+
 	if (l->config->only)
 		snprintf(l->why, sizeof l->why, "the only one allowed (--rung)");
 	else if (before && is_better(before, rung))
@@ -148,7 +150,7 @@ static void say_why(struct ladder *l, const struct rung *rung, const struct rung
 	else if (rung == ladder_safe_rung(l))
 		snprintf(l->why, sizeof l->why, "it passes everywhere; better ones are being measured");
 	else
-		snprintf(l->why, sizeof l->why, "%s", l->reason ? l->reason : "measured");
+		snprintf(l->why, sizeof l->why, "%s", a->reason ? a->reason : "measured");
 }
 
 static void take_over(struct ladder *l, struct attempt *a)
@@ -168,7 +170,7 @@ static void take_over(struct ladder *l, struct attempt *a)
 	if (!l->connected_us)
 		l->connected_us = l->since_us;
 	l->tries = 0;
-	say_why(l, a->rung, last && last->doomed ? NULL : before, stalled);
+	say_why(l, a, last && last->doomed ? NULL : before, stalled);
 	if (last && (before != a->rung || last->doomed))
 		session_path_changed(l->session);
 	if (last)
@@ -314,7 +316,7 @@ static void on_failed(void *ctx, struct carrier *c, int error, const char *why)
 	if (l->active && is_failing(l->active) && a->rung == ladder_safe_rung(l) && !timer_armed(&l->begin))
 		timer_in(&l->begin, ladder_delay(l->loop, l->tries++));
 	if (l->active)
-		explore_plan(l);
+		explore_failed(l, a->rung);
 }
 
 /* One beside it that delivers takes its place; else it is asked which one does, and the way back is opened meanwhile. */

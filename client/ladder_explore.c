@@ -27,9 +27,16 @@
 #define WAIT_US (3 * LOOP_SECOND)		/* for a rung that was left: the next best is not taken meanwhile */
 #define PENALTY_MAX (120 * LOOP_SECOND)
 #define PENALTY_FORGET (300 * LOOP_SECOND)
+#define BESIDE_CONNECTIONS (POOL_LIMIT_MIN + 1) /* one of which is held while the rest do */
 #define TENURE_US (10 * LOOP_SECOND)	/* in use for longer, a rung was not a mistake */
 
 /* ---- penalties ---- */
+
+/* No probe tells whether it passes. */
+static bool is_blind(const struct rung *rung)
+{
+	return rung->rest;
+}
 
 static struct penalty *penalty_of(struct ladder *l, const struct rung *rung)
 {
@@ -55,8 +62,10 @@ void explore_penalise(struct ladder *l, const struct rung *rung, bool left)
 	p->left = left;
 	p->last_us = now;
 	p->until_us = now + (wait < PENALTY_MAX ? wait : PENALTY_MAX);
-	memset(&l->found, 0, sizeof l->found);	/* it said something else */
-	l->idle_wait_us = EXPLORE_BUSY;
+	if (left || !is_blind(rung)) {
+		memset(&l->found, 0, sizeof l->found);	/* it said something else */
+		l->idle_wait_us = EXPLORE_BUSY;
+	}
 	log_debug("ladder", session_tag(l->session), "%s is let be for %lld s", rung->name,
 		  (long long)((p->until_us - now) / LOOP_SECOND));
 }
@@ -86,6 +95,14 @@ static unsigned connections(const struct ladder *l)
 	return pool_is_multiplexed(l->config->pool) ? SURVEY_ENOUGH : pool_limit(l->config->pool);
 }
 
+/* It was left a moment ago, and may be back in another one. */
+static bool is_awaited(const struct ladder *l, const struct rung *rung)
+{
+	const struct penalty *p = &l->penalty[rung - rungs];
+
+	return p->left && explore_is_penalised(l, rung) && p->until_us - loop_now(l->loop) <= WAIT_US;
+}
+
 /* The best rung by the findings that is not let be; NULL: nothing better than what is in use. */
 static const struct rung *choose(const struct ladder *l, struct survey_findings f)
 {
@@ -94,10 +111,10 @@ static const struct rung *choose(const struct ladder *l, struct survey_findings 
 
 		if (!r || r >= l->active->rung)
 			return NULL;
+		if (is_awaited(l, r) || (r > rung_find("websocket") && is_awaited(l, rung_find("websocket"))))
+			return NULL;
 		if (!explore_is_penalised(l, r))
 			return r;
-		if (l->penalty[r - rungs].left && l->penalty[r - rungs].until_us - loop_now(l->loop) <= WAIT_US)
-			return NULL;
 		mask(&f, r);
 	}
 	return NULL;
@@ -105,10 +122,29 @@ static const struct rung *choose(const struct ladder *l, struct survey_findings 
 
 static bool is_climbing(const struct ladder *l)
 {
-	for (size_t i = 0; i < LADDER_ATTEMPTS; i++)
-		if (l->attempt[i].carrier && &l->attempt[i] != l->active && l->attempt[i].proven_us < 0)
+	for (size_t i = 0; i < LADDER_ATTEMPTS; i++) {
+		const struct attempt *a = &l->attempt[i];
+
+		if (a->carrier && a != l->active && a->proven_us < 0 && !is_blind(a->rung))
 			return true;
+	}
 	return false;
+}
+
+/* A rung that no probe tells of is tried as it is, beside what carries, where the one above it does not pass. It takes its time
+ * to be proven, and nothing waits for it. */
+static void climb_beside(struct ladder *l)
+{
+	const struct rung *r = rung_find("websocket"), *above = rungs;
+
+	if (l->active->rung <= r || explore_is_penalised(l, r) || ladder_attempt_on(l, r) || l->config->path->sealing)
+		return;
+	if (l->found.duplex == FINDING_PASSES && !explore_is_penalised(l, above))
+		return;
+	if (pool_limit(l->config->pool) < BESIDE_CONNECTIONS || (l->penalty[r - rungs].times > 0 && !l->busy))
+		return;		/* once in vain, again only for what flows */
+	l->reason = "tried: it passes here, after a silence, too";
+	ladder_open(l, r);
 }
 
 static bool climb(struct ladder *l)
@@ -167,7 +203,8 @@ static int64_t pause_after_look(struct ladder *l)
 	}
 	session_stats(l->session, &stats);
 	most = stats.channels ? EXPLORE_IDLE_FLOWS : EXPLORE_IDLE_MAX;
-	if (is_busy(l)) {
+	l->busy = is_busy(l);
+	if (l->busy) {
 		l->idle_wait_us = EXPLORE_IDLE;
 		return pause_in_a_call(l);
 	}
@@ -269,6 +306,8 @@ void explore_plan(struct ladder *l)
 {
 	if (l->config->only || !l->active || l->active->doomed || l->survey || is_climbing(l))
 		return;
+	if (l->looked)
+		climb_beside(l);
 	if (l->active->rung == rungs)
 		timer_stop(&l->explore);
 	else if (!session_has_probes(l->session))
@@ -277,6 +316,12 @@ void explore_plan(struct ladder *l)
 		explore_soon(l, l->explored_us ? EXPLORE_BUSY : 0);
 	else if (!climb(l))
 		explore_soon(l, pause_after_look(l));
+}
+
+void explore_failed(struct ladder *l, const struct rung *rung)
+{
+	if (!is_blind(rung) || !timer_armed(&l->explore))	/* it says nothing of what probes look at */
+		explore_plan(l);
 }
 
 void ladder_wake(struct ladder *l)

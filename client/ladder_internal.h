@@ -10,7 +10,7 @@
 #include "client/survey.h"
 #include "tunnel/pool.h"
 
-#define LADDER_ATTEMPTS 4
+#define LADDER_ATTEMPTS 5
 #define LADDER_RUNGS 16
 #define LADDER_WHY 512
 
@@ -19,6 +19,7 @@ struct attempt {
 	struct ladder *ladder;
 	struct carrier *carrier;
 	const struct rung *rung;
+	const char *reason;	/* why it is made; NULL: measured */
 	int64_t opened_us;
 	int64_t proven_us;	/* -1: not yet */
 	bool stalled;
@@ -59,6 +60,7 @@ struct ladder {
 	bool fresh;		/* the last survey found something new: the path may be changing still */
 	unsigned restless;	/* how many in a row did */
 	unsigned glances;	/* short surveys since the last whole one */
+	bool busy;		/* something flowed between the last two looks */
 	uint64_t traffic;	/* records seen at the last look, */
 	int64_t traffic_us;	/* and when that was */
 	struct penalty penalty[LADDER_RUNGS];
@@ -82,6 +84,8 @@ void explore_fini(struct ladder *);
 /* Something was proven, changed or failed: decides when to look at the path next. */
 void explore_soon(struct ladder *, int64_t wait_us);
 void explore_plan(struct ladder *);
+/* The same after a rung that was not in use has failed. */
+void explore_failed(struct ladder *, const struct rung *);
 /* The rung was tried in vain, or had to be left. */
 void explore_penalise(struct ladder *, const struct rung *, bool left);
 bool explore_is_penalised(const struct ladder *, const struct rung *);

@@ -21,7 +21,7 @@ static const struct method both, post, stream, answer, held;
 
 const struct rung rungs[] = {
 	{ .name = "duplex", .up = &both, .down = &both, .connections = 1 },
-	{ .name = "websocket", .up = &both, .down = &both, .connections = 1 },
+	{ .name = "websocket", .up = &both, .down = &both, .connections = 1, .rest = true },
 	{ .name = "split", .up = &stream, .down = &answer, .connections = 2 },
 	{ .name = "split+fill", .up = &stream, .down = &answer, .connections = 2 },
 	{ .name = "push", .up = &post, .down = &answer, .connections = 1 },
@@ -175,7 +175,8 @@ int steps_set_up(void **state)
 	steps.survey_done = NULL;
 	steps.session = (struct session){ .probes = true, .channels = 1 };
 	steps.verdict = (struct verdict){ 0 };
-	steps.config = (struct ladder_config){ .pool = pool, .verdict = &steps.verdict };
+	steps.path = (struct carrier_path){ .sealing = true };
+	steps.config = (struct ladder_config){ .pool = pool, .path = &steps.path, .verdict = &steps.verdict };
 	return 0;
 }
 

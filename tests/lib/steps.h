@@ -32,6 +32,7 @@ extern struct steps {
 	struct loop *loop;
 	struct ladder *ladder;
 	struct ladder_config config;
+	struct carrier_path path;	/* sealing: no WebSocket is tried beside the others */
 	struct verdict verdict;
 	struct session session;
 	struct carrier carriers[STEPS_CARRIERS];

@@ -18,6 +18,13 @@ enum relay_over {
 			 * (nonce_uses) */
 };
 
+/* What becomes of an exchange that asks for another protocol. */
+enum relay_upgrade {
+	RELAY_FORGET,	/* the relay knows of none: the request goes on as an ordinary one */
+	RELAY_PASS,	/* bytes both ways as they come, whatever is done to bodies */
+	RELAY_LIE,	/* the server's 101 passes, and then nothing */
+};
+
 /* All zero: passes everything at once. Bytes are those of bodies. `each` n: every n-th exchange, 0: none. */
 struct relay_behaviour {
 	bool hold_up, hold_down;	/* a body passes when it is complete */
@@ -38,6 +45,8 @@ struct relay_behaviour {
 	int64_t cut_idle_us;		/* silence of both directions at once */
 	int64_t cut_idle_up_us, cut_idle_down_us; /* silence of the one */
 	int64_t max_hold_us;		/* silence of the server: 504, or a reset within an answer */
+	enum relay_upgrade upgrade;
+	int64_t cut_upgraded_us;	/* silence of both directions at once, where another protocol is spoken */
 	unsigned replay_each;		/* answered with the newest complete answer, the server is not asked */
 	unsigned repeat_each;		/* the request goes to the server once more */
 	unsigned page_each;		/* a page with status 200, the server is not asked */

@@ -123,6 +123,11 @@ static void pass_head(struct flow *f, const struct relay_behaviour *b, bool keep
 	int64_t length = f->ended ? (int64_t)f->body.n : f->length;
 
 	bytes_add(out, f->head.p, f->head.n);
+	if (f->raw) {
+		add_text(out, "Connection: Upgrade\r\n\r\n");
+		f->begun = true;
+		return;
+	}
 	if (length >= 0) {
 		snprintf(line, sizeof line, "Content-Length: %lld\r\n", (long long)length);
 		add_text(out, line);

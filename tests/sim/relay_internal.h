@@ -27,6 +27,7 @@ struct flow {
 	bool headed, ended;	/* head, end came */
 	bool begun, done;	/* head, end went on */
 	bool free, damaged, to_damage;
+	bool raw;		/* of another protocol, or asks for it */
 	bool chunked, until_close; /* as it goes on */
 	bool came_chunked;
 	int64_t length;		/* announced; -1: none */
@@ -55,6 +56,7 @@ struct way {
 	bool own_keeps;			/* and the connection stays */
 	char refusal[160];
 	bool muted, crowded, busy, keep, closing, lost;
+	bool raw;			/* another protocol is spoken */
 	bool asked, page, replay, repeat;	/* of the exchange; asked: the server is, or was */
 	int64_t born, heard_up, heard_down, server_at;
 	uint64_t bytes_up, bytes_down;

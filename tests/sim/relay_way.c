@@ -67,6 +67,10 @@ static int on_answer_head(void *ctx, const struct http1_head *h)
 	struct way *w = ctx;
 
 	flow_head(&w->down, h, &w->relay->b);
+	if (h->status == 101) {
+		w->raw = w->down.raw = w->down.free = w->up.free = true;
+		w->up.ended = w->up.done = false;
+	}
 	return 0;
 }
 
@@ -82,7 +86,7 @@ static int on_answer_end(void *ctx)
 {
 	struct way *w = ctx;
 
-	w->down.ended = true;
+	w->down.ended = !w->raw;
 	return 0;
 }
 
@@ -94,6 +98,7 @@ static void server_over(struct way *w, bool in_order)
 	if (in_order && !w->down.ended && http1_eof(w->answers) != 0)
 		in_order = false;
 	server_close(w);
+	w->down.ended |= in_order && w->raw;
 	if (in_order && w->down.ended)
 		return;
 	if (!w->down.begun)
@@ -102,18 +107,27 @@ static void server_over(struct way *w, bool in_order)
 		w->lost = true;
 }
 
+static void take_raw(struct way *w, struct flow *f, const uint8_t *p, size_t n)
+{
+	if (w->relay->b.upgrade == RELAY_PASS)
+		flow_body(f, p, n);
+}
+
 static void server_readable(void *ctx)
 {
 	struct way *w = ctx;
 	uint8_t buf[4096];
-	ssize_t n;
+	ssize_t n, used;
 
 	while ((n = stream_read(w->server, buf, sizeof buf)) > 0) {
 		w->server_at = now_of(w);
-		if (http1_feed(w->answers, buf, (size_t)n) != n) {
+		used = http1_feed(w->answers, buf, (size_t)n);
+		if (used < n && !w->raw) {
 			n = ERROR_MALFORMED;
 			break;
 		}
+		if (used < n)
+			take_raw(w, &w->down, buf + used, (size_t)(n - used));
 	}
 	if (n != ERROR_AGAIN)
 		server_over(w, n == 0);
@@ -161,6 +175,8 @@ static int on_request_head(void *ctx, const struct http1_head *h)
 	flow_reset(&w->up, true);
 	flow_reset(&w->down, false);
 	flow_head(&w->up, h, b);
+	w->up.raw = h->protocol.n > 0 && b->upgrade != RELAY_FORGET;
+	w->raw = false;
 	w->up.to_damage = each(w, b->damage_up_each);
 	w->down.to_damage = each(w, b->damage_down_each);
 	w->page = each(w, b->page_each);
@@ -202,7 +218,9 @@ static const struct http1_events request_events = { on_request_head, on_request_
 
 static void take(struct way *w, const uint8_t *p, size_t n)
 {
-	if (n > 0 && !w->closing && http1_feed(w->requests, p, n) != (ssize_t)n)
+	if (w->raw)
+		take_raw(w, &w->up, p, n);
+	else if (n > 0 && !w->closing && http1_feed(w->requests, p, n) != (ssize_t)n)
 		w->lost = true;	/* nonsense, or pipelining */
 }
 
@@ -379,6 +397,8 @@ static int64_t cut_at(const struct way *w)
 		at = w->born + b->cut_age_us;
 	if (b->cut_idle_us)
 		at = least(at, most(w->heard_up, w->heard_down) + b->cut_idle_us);
+	if (b->cut_upgraded_us && w->raw)
+		at = least(at, most(w->heard_up, w->heard_down) + b->cut_upgraded_us);
 	if (b->cut_idle_up_us)
 		at = least(at, w->heard_up + b->cut_idle_up_us);
 	if (b->cut_idle_down_us)

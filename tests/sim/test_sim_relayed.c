@@ -19,8 +19,11 @@ static const struct relay_options relay_10ms = { .delay_us = 10 * LOOP_MS, .dial
 static struct world *begin(const char *rung, const struct relay_behaviour *b, unsigned limit)
 {
 	struct world *w = world_new(5, false);
+	struct relay_behaviour passes = *b;
 
-	relay_set(world_relay_lane(w, rung, &relay_10ms, limit)->relay, b);
+	if (strcmp(rung, "websocket") == 0)
+		passes.upgrade = RELAY_PASS;
+	relay_set(world_relay_lane(w, rung, &relay_10ms, limit)->relay, &passes);
 	return w;
 }
 

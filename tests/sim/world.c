@@ -74,10 +74,42 @@ static struct server_session *create(struct world *w, const char *sid)
 	abort();
 }
 
+static int drop_body(void *ctx, const uint8_t *p, size_t n)
+{
+	(void)ctx, (void)p, (void)n;
+	return 0;
+}
+
+static void nothing(void *ctx)
+{
+	(void)ctx;
+}
+
+static void drop_closed(void *ctx, int error)
+{
+	(void)ctx, (void)error;
+}
+
+static const struct exchange_events dropped = { NULL, drop_body, nothing, nothing, drop_closed };
+
+static void not_found(struct exchange *x)
+{
+	static const struct exchange_head head = { .status = 404, .lines = "" };
+	size_t cap;
+
+	x->events = &dropped;
+	if (exchange_room(x, 1, &cap))
+		exchange_send(x, &head, 0, true);
+}
+
 void world_serve(struct world *w, struct exchange *x, const struct request *r, const struct http1_head *head)
 {
 	struct server_session *ss = find(w, r->sid);
 
+	if (r->mode == MODE_WEBSOCKET && !head->protocol.n) {	/* that was lost on the way */
+		not_found(x);
+		return;
+	}
 	if (r->mode == MODE_WEBSOCKET) {
 		assert(websocket_refusal(head) == 0);	/* the helper never asks for another */
 		x = websocket_server(w->loop, x, head);
