@@ -102,7 +102,7 @@ static int mode(struct span s, enum request_mode *m)
 enum parameter {
 	PARAMETER_CARRIER, PARAMETER_X, PARAMETER_MODE, PARAMETER_HOLD, PARAMETER_KEEP, PARAMETER_EPOCH,
 	PARAMETER_KEEPALIVE, PARAMETER_PAD, PARAMETER_EVENT_STREAM, PARAMETER_MARKS, PARAMETER_GAP, PARAMETER_SIZE,
-	PARAMETER_ANSWER, PARAMETER_SEAL, PARAMETER_END, PARAMETERS
+	PARAMETER_ANSWER, PARAMETER_SEAL, PARAMETER_END, PARAMETER_REST, PARAMETERS
 };
 
 static const struct {
@@ -124,6 +124,7 @@ static const struct {
 	[PARAMETER_ANSWER] = { "a", ANSWER_COMPLETE, ANSWER_EARLY },
 	[PARAMETER_SEAL] = { "s", 1, UINT32_MAX },
 	[PARAMETER_END] = { "end", 0, 1 },
+	[PARAMETER_REST] = { "rest", 0, 1 },
 };
 
 static void set(struct request *r, enum parameter name, uint64_t v)
@@ -167,6 +168,9 @@ static void set(struct request *r, enum parameter name, uint64_t v)
 		break;
 	case PARAMETER_END:
 		r->end = v;
+		break;
+	case PARAMETER_REST:
+		r->rest = v;
 		break;
 	default:
 		break;
@@ -286,8 +290,10 @@ ssize_t request_put(const struct request *r, const char *base, char *out, size_t
 	    mode_names[r->mode]);
 	if (r->mode == MODE_POLL)
 		add(out, cap, &n, "&hold=%" PRIu32 "&k=%" PRIu32 "%s", r->hold_ms, r->keep, r->end ? "&end=1" : "");
-	if (streamed)
+	if (streamed) {
 		add_number(out, cap, &n, PARAMETER_KEEPALIVE, r->keepalive_ms);
+		add_number(out, cap, &n, PARAMETER_REST, r->rest);
+	}
 	if (streamed || probe) {
 		add_number(out, cap, &n, PARAMETER_PAD, r->pad);
 		add_number(out, cap, &n, PARAMETER_EVENT_STREAM, r->event_stream);

@@ -41,6 +41,7 @@ struct request {
 	uint32_t keep;		/* poll */
 	bool end;		/* poll: the helper gives the carrier up */
 	uint32_t keepalive_ms;	/* down, duplex, websocket; 0: HELLO's */
+	bool rest;		/* down, duplex, websocket: it is trusted only by what is said so, not by the receipt for a SEEN */
 	uint32_t pad;		/* down, duplex, websocket, probe */
 	bool event_stream;	/* down, duplex, probe */
 	enum request_answer answer; /* probe, as all below */

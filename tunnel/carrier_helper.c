@@ -135,7 +135,8 @@ const struct exchange_head *carrier_helper_head(struct carrier_helper *h, struct
 	struct session *s = h->base.session;
 	struct request r = { .carrier = h->base.id, .x = leg->number, .mode = leg->ops->mode, .hold_ms = leg->hold_ms,
 			     .keep = leg->keep, .has_epoch = leg->ops->mode != MODE_HELLO,
-			     .end = h->base.state == CARRIER_RETIRED, .epoch = s->epoch, .pad = h->rung->pad, .event_stream = h->rung->event_stream };
+			     .end = h->base.state == CARRIER_RETIRED, .epoch = s->epoch, .pad = h->rung->pad, .event_stream = h->rung->event_stream,
+			     .rest = carrier_proof_rests(h) };
 
 	if (leg->keepalive_ms < s->config.keepalive_ms)
 		r.keepalive_ms = leg->keepalive_ms;

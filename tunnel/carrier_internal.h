@@ -132,6 +132,8 @@ void carrier_stall_heard(struct carrier *, bool accountable);
 void carrier_proof_begin(void *helper);	/* says HELLO if it can; in a later, too */
 void carrier_proof_welcomed(struct carrier *);
 void carrier_proof_seen(struct carrier *, struct leg *, const struct message_seen *);
+/* It is to be left alone before it is trusted. */
+bool carrier_proof_rests(const struct carrier_helper *);
 void carrier_proof_due(void *helper);	/* timer */
 /* The request for the streamed answer went out, perhaps again: beside another carrier the mark follows at once. */
 void carrier_proof_standing(struct carrier_helper *);

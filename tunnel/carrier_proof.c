@@ -17,6 +17,7 @@
 static void prove(struct carrier_helper *h)
 {
 	h->base.state = CARRIER_PROVEN;
+	h->user.leaving = false;
 	timer_stop(&h->proof);
 	h->base.session->window_due = true;	/* tells the server, by a capsule that is sent until it arrives */
 	log_debug("carrier", h->base.session->tag, "%u: %s is proven", h->base.id, h->rung->name);
@@ -65,11 +66,16 @@ void carrier_helper_down_open(struct carrier_helper *h)
 		send_mark(h);
 }
 
+bool carrier_proof_rests(const struct carrier_helper *h)
+{
+	return h->rung->rest && !h->trusting && !h->beside && h->base.state < CARRIER_PROVEN;
+}
+
 static unsigned marks_wanted(const struct carrier_helper *h)
 {
 	if (h->beside)
 		return 1;
-	return h->rung->rest && !h->trusting ? 3 : 2;
+	return carrier_proof_rests(h) ? 3 : 2;
 }
 
 void carrier_proof_seen(struct carrier *c, struct leg *leg, const struct message_seen *m)

@@ -220,6 +220,7 @@ void carrier_accept(struct session *s, const struct request *r, struct exchange 
 	if (twin)
 		twin->doubled = leg->doubled = true;
 	leg->hold_ms = r->hold_ms;
+	c->rests |= r->rest;
 	leg->keep = r->keep;
 	leg->keepalive_ms = r->keepalive_ms;
 	leg->pad = streamed ? exchange_pad(x, r->pad) : 0;

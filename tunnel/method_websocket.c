@@ -23,6 +23,7 @@ static void stand(struct carrier_helper *h)
 	leg = method_duplex_begin(h, &helper_leg);
 	if (!leg)
 		return;
+	h->user.leaving = carrier_proof_rests(h); /* who cuts it may cut nothing else */
 	leg_begin(leg, carrier_helper_head(h, leg, true));
 	method_duplex_begun(leg);
 }

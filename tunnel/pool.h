@@ -55,7 +55,7 @@ struct pool_user {
 	const struct pool_events *events;
 	void *ctx;
 	struct link link;
-	bool leaving;		/* set by the user: goodbye was said, and connections that end now were not cut */
+	bool leaving;		/* set by the user: goodbye was said, or it is only tried what passes: connections that end now tell nothing of cuts */
 	bool claims;		/* pool_claim */
 	bool modest;		/* gets an exchange only while one more connection is free or can be opened */
 	int64_t insist_us;	/* modest until then; 0: always. Set by the user */

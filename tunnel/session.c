@@ -55,7 +55,7 @@ static void prove(struct session *s, uint64_t carrier)
 {
 	struct carrier *c = session_find_carrier(s, carrier);
 
-	if (c && s->role == SESSION_SERVER && c->state == CARRIER_PROBING) {
+	if (c && s->role == SESSION_SERVER && c->state == CARRIER_PROBING && !c->rests) {
 		c->state = CARRIER_PROVEN;
 		session_kick(s);
 	}

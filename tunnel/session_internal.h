@@ -152,6 +152,7 @@ struct carrier {
 	bool stalled;		/* helper: see carrier_events */
 	bool aside;		/* what it holds back goes on another: only its own goes here */
 	bool standing;		/* what we send goes over one standing exchange */
+	bool rests;		/* server: the receipt for a SEEN is no sign that it is trusted */
 	uint8_t takes;		/* enum steer_takes */
 	uint8_t rank;		/* the lower the sooner it is asked for a record */
 	int64_t blocked_us;	/* since when its exchange has no room for what is to go; 0: it had */

@@ -150,7 +150,7 @@ void climb_hang_up(struct climb *c)
 	const struct datagram_flow *d = c->call;
 	const struct stream_flow *f = c->signalling;
 
-	climb_set(c, &(struct relay_behaviour){ 0 });
+	climb_set(c, &(struct relay_behaviour){ .upgrade = RELAY_PASS });
 	c->w->no_auto_finish = false;
 	world_stream_feed(&c->signalling->near, 0);
 	world_stream_feed(&c->signalling->far, 0);

@@ -315,7 +315,7 @@ static void move_down(struct way *w)
 	const struct relay_behaviour *b = &w->relay->b;
 	size_t before = w->to_client.n;
 
-	if (!b->half_duplex || w->up.done)
+	if (!b->half_duplex || w->up.done || w->raw)
 		flow_move(&w->down, b, now_of(w), w->keep, &w->to_client);
 	if (w->to_client.n > before) {
 		w->bytes_down += w->to_client.n - before;

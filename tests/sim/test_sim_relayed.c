@@ -19,11 +19,8 @@ static const struct relay_options relay_10ms = { .delay_us = 10 * LOOP_MS, .dial
 static struct world *begin(const char *rung, const struct relay_behaviour *b, unsigned limit)
 {
 	struct world *w = world_new(5, false);
-	struct relay_behaviour passes = *b;
 
-	if (strcmp(rung, "websocket") == 0)
-		passes.upgrade = RELAY_PASS;
-	relay_set(world_relay_lane(w, rung, &relay_10ms, limit)->relay, &passes);
+	relay_set(world_relay_lane(w, rung, &relay_10ms, limit)->relay, b);
 	return w;
 }
 
@@ -62,7 +59,7 @@ static void is_not_proven(const char *rung, const struct relay_behaviour *b)
 
 static void clean_path(void **state)
 {
-	static const struct relay_behaviour clean;
+	static const struct relay_behaviour clean = { .upgrade = RELAY_PASS };
 
 	(void)state;
 	for (const struct rung *r = rungs; r->name; r++)
@@ -103,6 +100,18 @@ static void old_proxies(void **state)
 	carries("push", &no_chunks, 6);
 }
 
+/* What is done to bodies is not done to another protocol, if that passes. */
+static void upgrades(void **state)
+{
+	struct relay_behaviour held = { .hold_up = true, .hold_down = true, .upgrade = RELAY_PASS }, lie = { .upgrade = RELAY_LIE };
+	struct relay_behaviour damaged = { .upgrade = RELAY_PASS, .damage_up_each = 2, .damage_down_each = 3 };
+
+	(void)state;
+	carries("websocket", &held, 6);
+	is_not_proven("websocket", &lie);
+	is_not_proven("websocket", &damaged);
+}
+
 /* A repeated request is harmless whatever it holds. */
 static void repeated_requests(void **state)
 {
@@ -122,7 +131,7 @@ static void few_connections(void **state)
 	for (const struct rung *r = rungs; r->name; r++)
 		for (unsigned limit = 2; limit <= 5; limit++)
 			for (int over = RELAY_REFUSE; over <= RELAY_QUEUE; over++) {
-				struct relay_behaviour b = { .max_connections = limit, .over = (enum relay_over)over };
+				struct relay_behaviour b = { .max_connections = limit, .over = (enum relay_over)over, .upgrade = RELAY_PASS };
 				struct world *w = begin(r->name, &b, 6);
 				struct datagram_flow *d;
 				struct relay_counts n;
@@ -198,6 +207,7 @@ int main(void)
 		cmocka_unit_test(paths_that_hold),
 		cmocka_unit_test(old_proxies),
 		cmocka_unit_test(words_that_change),
+		cmocka_unit_test(upgrades),
 		cmocka_unit_test(repeated_requests),
 		cmocka_unit_test(few_connections),
 	};

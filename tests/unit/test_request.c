@@ -92,6 +92,7 @@ static void parameters_of_modes(void **state)
 	put_is(&(struct request){ .mode = MODE_DOWN, .keepalive_ms = 200, .pad = 6144, .event_stream = true },
 	       "m=down&ka=200&pad=6144&sse=1");
 	put_is(&(struct request){ .mode = MODE_DUPLEX, .keepalive_ms = 60000 }, "m=duplex&ka=60000");
+	put_is(&(struct request){ .mode = MODE_WEBSOCKET, .keepalive_ms = 300, .rest = true }, "m=websocket&ka=300&rest=1");
 	put_is(&(struct request){ .mode = MODE_PROBE }, "m=probe");
 	put_is(&(struct request){ .mode = MODE_SEAL, .seal = 7 }, "m=seal&s=7");
 	put_is(&(struct request){ .mode = MODE_PROBE, .pad = 4096, .event_stream = true, .answer = ANSWER_EARLY,
