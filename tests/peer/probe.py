@@ -22,9 +22,10 @@ import probe_modes      # noqa: E402
 import probe_probes     # noqa: E402
 import probe_records    # noqa: E402
 import probe_requests   # noqa: E402
+import probe_websocket  # noqa: E402
 from client import Client, Failed   # noqa: E402
 
-SUBJECTS = (probe_requests, probe_modes, probe_probes, probe_records, probe_channels)
+SUBJECTS = (probe_requests, probe_modes, probe_probes, probe_records, probe_channels, probe_websocket)
 
 
 async def run(arguments: argparse.Namespace) -> int:

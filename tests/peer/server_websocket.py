@@ -17,6 +17,17 @@ SUBPROTOCOL = "culvert.v1"
 MESSAGE_MAX = 131_072
 
 
+def accept_of(key: str) -> str:
+    return base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
+
+
+def is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == 16
+    except ValueError:
+        return False
+
+
 def is_asked_for(head: http1.Head) -> bool:
     """A handshake that can be agreed to."""
     headers = head.headers
@@ -24,7 +35,7 @@ def is_asked_for(head: http1.Head) -> bool:
     protocols = {token.strip() for token in headers.get("sec-websocket-protocol", "").split(",")}
     return (head.first[0] == "GET" and head.first[2] == "HTTP/1.1" and "upgrade" in tokens and
             headers.get("upgrade", "").lower() == "websocket" and headers.get("sec-websocket-version") == "13" and
-            "sec-websocket-key" in headers and SUBPROTOCOL in protocols)
+            is_key(headers.get("sec-websocket-key", "")) and SUBPROTOCOL in protocols)
 
 
 class ServerSocket:
@@ -38,10 +49,9 @@ class ServerSocket:
         self.message = bytearray()
 
     def agree(self, head: http1.Head, date: str) -> None:
-        accept = hashlib.sha1((head.headers["sec-websocket-key"] + GUID).encode()).digest()
         self.writer.write(http1.format_head("HTTP/1.1 101 Switching Protocols", {
             "Date": date, "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Protocol": SUBPROTOCOL,
-            "Sec-WebSocket-Accept": base64.b64encode(accept).decode()}))
+            "Sec-WebSocket-Accept": accept_of(head.headers["sec-websocket-key"])}))
 
     async def write(self, data: bytes) -> None:
         if self.frames.state is not OPEN:
@@ -72,6 +82,8 @@ class ServerSocket:
             self.frames.receive_data(data)
             for frame in self.frames.events_received():
                 if frame.opcode is Opcode.TEXT:
+                    self.frames.fail(1003, "text")
+                    await self._flush()
                     raise wire.Malformed("a text message")
                 if frame.opcode in (Opcode.BINARY, Opcode.CONT):
                     self.message += frame.data
