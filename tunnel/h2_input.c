@@ -197,6 +197,9 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	case NGHTTP2_GOAWAY:
 		on_goaway(h, frame->goaway.error_code);
 		break;
+	case NGHTTP2_PUSH_PROMISE:
+		h2_fail(h, ERROR_MALFORMED);	/* sent before it knew that we take none */
+		break;
 	case NGHTTP2_RST_STREAM:
 		h2_limits_reset(h);
 		break;
@@ -209,6 +212,8 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
 	struct h2 *h = ctx;
 
 	(void)session;
+	if (hd->type == NGHTTP2_DATA)
+		return 0;	/* when it is there in full */
 	h2_limits_frame(h, hd, stream_at(h, hd->stream_id) != NULL);
 	if (hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0)
 		h2_fail(h, ERROR_MALFORMED);	/* RFC 9113 6.3; nghttp2 looks at none */

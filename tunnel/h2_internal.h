@@ -217,7 +217,7 @@ struct h2_block *h2_head_response(const struct exchange_head *, size_t body);
 /* h2_limits.c */
 void h2_limits_options(nghttp2_option *);
 void h2_limits_init(struct h2 *);
-/* A frame comes, of an exchange that is there or not; one of DATA is there in full; one went; a stream was reset by the peer, or by us
+/* A frame but DATA comes, of an exchange that is there or not; one of DATA is there in full; one went; a stream was reset by the peer, or by us
  * for what it did. */
 void h2_limits_frame(struct h2 *, const nghttp2_frame_hd *, bool live);
 void h2_limits_data(struct h2 *, const nghttp2_data *, bool live);

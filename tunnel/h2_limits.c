@@ -73,8 +73,6 @@ void h2_limits_frame(struct h2 *h, const nghttp2_frame_hd *hd, bool live)
 {
 	bool new = h->role->server && hd->stream_id > h->newest;
 
-	if (hd->type == NGHTTP2_DATA)
-		return;
 	if (hd->type == NGHTTP2_HEADERS && (new || live)) {
 		earn(&h->control, CONTROL_PER_REQUEST, CONTROL_MAX);
 		h->newest = new ? hd->stream_id : h->newest;

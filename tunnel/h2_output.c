@@ -194,8 +194,9 @@ static int output_send(struct exchange *x, const struct exchange_head *head, siz
 	s->out_last = loop_now(h->loop);
 	s->resume = true;
 	course_out(&h->course, &s->course, end ? COURSE_COMPLETE : COURSE_OPEN);
-	h2_touch(s);
-	h2_pump(h);
+	if (!link_in_list(&s->touched))
+		list_append(&h->touched, &s->touched);
+	h2_pump(h);	/* within nghttp2: on the way out */
 	s->waits |= s->out_len > 0 || h2_is_blocked(h);
 	return h->write_error;
 }

@@ -112,7 +112,7 @@ static void settled(struct h2 *h)
 {
 	int64_t at = deadline(h);
 
-	if (h->draining && h->count == 0 && !h->drain_at && !h->part_due) {
+	if (h->draining && h->count == 0 && !h->drain_at && !h->part_due && !h2_is_blocked(h)) {
 		h2_fail(h, 0);
 		return;
 	}
