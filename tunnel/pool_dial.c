@@ -273,7 +273,7 @@ void pool_ensure(struct pool *p, bool with_spare)
 	for (const struct link *l = p->users.next; l != &p->users; l = l->next) {
 		const struct pool_user *u = list_entry(l, const struct pool_user, link);
 
-		*(pool_is_modest(u) ? &modest : &eager) += u->waiting;
+		*(pool_is_modest(u) ? &modest : &eager) += p->multiplexed && u->waiting ? 1 : u->waiting;
 		spare = u->spare > spare ? u->spare : spare;
 	}
 	eager += with_spare ? spare : 0;
