@@ -102,6 +102,7 @@ grep -q "front.*6.6.6.6" "$W/culvertd.err" && fail "a claim was believed"
 
 # ---- at once, and WebSockets ----
 
+note "events"
 # An event is read before the next one is let go.
 $PYTHON - "$ODD_URL" "$W/server.crt" <<'END' || fail "events are held back"
 import http.client, ssl, sys, urllib.parse
@@ -116,6 +117,7 @@ for i in range(20):
     assert asking.getresponse().read() == b"1\n"
 reading.close()
 END
+note "the reader leaves"
 # The reader is gone, and the site learns it.
 nobody_reads() { [ "$(get "$ODD_URL/next")" = 0 ]; }
 await 10 nobody_reads || fail "the website does not learn that its visitor has left"
@@ -134,6 +136,7 @@ async def main():
 asyncio.run(main())
 END
 
+note "a helper"
 # ---- a helper on the same port, and much in both directions in constant memory ----
 
 rss() { awk '$1 == "VmRSS:" { print $2 }' "/proc/${PID[culvertd]}/status"; }

@@ -89,8 +89,9 @@ async def websocket(raw, reader, writer):
     connection.send_response(connection.accept(connection.events_received()[0]))
     while True:
         for data in connection.data_to_send():
-            if data:
-                writer.write(data)
+            if not data:  # it is over
+                return
+            writer.write(data)
         await writer.drain()
         data = await reader.read(65536)
         if not data:
