@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "framing/error.h"
@@ -142,6 +143,60 @@ static void test_source(void **state)
 	assert_int_equal(address_source(&to, &from), ERROR_UNREACHABLE);
 }
 
+static void test_unix(void **state)
+{
+	struct address a, b = { .sa.ss_family = AF_UNIX, .len = sizeof(sa_family_t) };
+	char text[ADDRESS_TEXT], longest[200];
+
+	(void)state;
+	assert_true(address_unix("/run/x.sock", &a));
+	assert_string_equal(address_text(&a, text), "unix:/run/x.sock");
+	assert_string_equal(address_host_text(&a, text), "unix:/run/x.sock");
+	assert_string_equal(address_text(&b, text), "unix");	/* without a name */
+	memcpy((char *)&b.sa + offsetof(struct sockaddr_un, sun_path), "\0name", 5);
+	b.len = offsetof(struct sockaddr_un, sun_path) + 5;
+	assert_string_equal(address_text(&b, text), "unix:@name");
+	assert_true(address_is_local(&a) && address_is_local(&b));
+	assert_false(address_equal(&a, &b));
+	assert_int_equal(address_port(&a), 0);
+	assert_false(address_unix("", &a) || address_unix("x.sock", &a));
+	memset(longest, '/', sizeof longest);
+	longest[108] = '\0';
+	assert_false(address_unix(longest, &a));
+	longest[107] = '\0';
+	assert_true(address_unix(longest, &a));
+	assert_int_equal(strlen(address_text(&a, text)), 5 + 107);
+}
+
+static void test_ip(void **state)
+{
+	static const uint8_t four[] = { 203, 0, 113, 9 }, mapped[16] = { [10] = 0xff, [11] = 0xff, [12] = 203, [14] = 113, [15] = 9 },
+			     six[16] = { 0x20, 1, [15] = 7 };
+	static const char *const local[] = { "127.0.0.1", "127.255.0.1", "::1" }, *const far[] = { "128.0.0.1", "0.0.0.0", "::", "::2" };
+	char text[ADDRESS_TEXT];
+	struct address a;
+
+	(void)state;
+	address_of_ip(four, 4, 80, &a);
+	assert_string_equal(address_text(&a, text), "203.0.113.9:80");
+	assert_string_equal(address_host_text(&a, text), "203.0.113.9");
+	address_of_ip(mapped, 16, 80, &a);
+	assert_string_equal(address_text(&a, text), "203.0.113.9:80");
+	address_of_ip(six, 16, 80, &a);
+	assert_string_equal(address_text(&a, text), "[2001::7]:80");
+	assert_string_equal(address_host_text(&a, text), "2001::7");
+	assert_true(address_literal("::ffff:10.0.0.1", 5, &a));
+	address_unmap(&a);
+	assert_string_equal(address_text(&a, text), "10.0.0.1:5");
+	for (size_t i = 0; i < sizeof local / sizeof *local; i++)
+		assert_true(address_literal(local[i], 1, &a) && address_is_local(&a));
+	for (size_t i = 0; i < sizeof far / sizeof *far; i++)
+		assert_true(address_literal(far[i], 1, &a) && !address_is_local(&a));
+	memset(&a, 0, sizeof a);
+	assert_false(address_is_local(&a));
+	assert_string_equal(address_host_text(&a, text), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +206,8 @@ int main(void)
 		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_of_socket),
 		cmocka_unit_test(test_source),
+		cmocka_unit_test(test_unix),
+		cmocka_unit_test(test_ip),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -678,12 +678,47 @@ static void test_fallback_health(void **state)
 	assert_int_equal(passed.count, 4);
 }
 
+static void turned_away(const char *method, const char *target, const char *signed_target)
+{
+	uint64_t before = counted(clients_refused);
+
+	request(method, target, signed_target, WALL);
+	assert_string_equal(accepted_as, "");
+	assert_memory_equal(fake.answer, "503\n", 4);
+	assert_true(fake.complete);
+	assert_int_equal(counted(clients_refused) - before, 1);
+}
+
+/* Of a client behind a proxy that asks too much: strangers first, then everybody; and nothing is begun for it. */
+static void test_crowd(void **state)
+{
+	(void)state;
+	visits = 0;
+	no_visits = true;
+	visitor.crowd = FRONT_CROWD_STRANGERS;
+	turned_away("GET", "/", NULL);
+	turned_away("POST", GOOD, NULL);
+	turned_away("POST", GOOD, "/other");
+	turned_away("POST", "/culvert/v1/" SID "?c=0&x=0&m=seal&s=9", NULL);
+	assert_int_equal(visits, 0);
+	request("POST", GOOD, GOOD, WALL);
+	assert_string_equal(accepted_as, "alice");
+	visitor.crowd = FRONT_CROWD_ALL;
+	turned_away("POST", GOOD, GOOD);
+	turned_away("GET", "/", NULL);
+	request("GET", "/healthz", NULL, 0);	/* whoever looks whether we live */
+	assert_memory_equal(fake.answer, "200\n", 4);
+	visitor.crowd = FRONT_CROWD_NONE;
+	covered("GET", "/", NULL, 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_accept), T(test_cover), T(test_websocket), T(test_health), T(test_body), T(test_cover_kinds), T(test_cover_errors),
-		T(test_sealed), T(test_unknown_seal), T(test_making_seals), T(test_unsealed), T(test_fallback), T(test_fallback_malformed), T(test_fallback_health),
+		T(test_sealed), T(test_unknown_seal), T(test_making_seals), T(test_unsealed), T(test_crowd),
+		T(test_fallback), T(test_fallback_malformed), T(test_fallback_health),
 	};
 
 	log_setup(LOG_LEVEL_ERROR, false);

@@ -194,6 +194,54 @@ static void test_listen_http(void **state)
 	refused(ARGS(FILES, RTP, "--listen-http", "80"), "--listen-http: listen-http must be like 0.0.0.0:80, [::]:80 or *:80, not '80'");
 }
 
+static void test_listen_clear(void **state)
+{
+	char text[ADDRESS_TEXT];
+
+	(void)state;
+	good(ARGS("--token-file", "t", RTP, "--listen-clear", "127.0.0.1:8080,proxy-protocol", "--listen-clear", "unix:/run/x.sock,mode=600",
+		  "--listen-clear", "unix:/run/y.sock,proxy-protocol,mode=0666", "--listen-clear", "[::1]:1"));
+	assert_int_equal(o.listen_count, 4);
+	assert_null(o.cert);		/* TLS ends elsewhere */
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(o.listen[i].manner.kind, CONNECTIONS_CLEAR);
+		assert_int_equal(o.listen[i].manner.proxy_protocol, i == 0 || i == 2);
+	}
+	assert_string_equal(address_text(&o.listen[1].address, text), "unix:/run/x.sock");
+	assert_int_equal(o.listen[1].mode, 0600);
+	assert_int_equal(o.listen[2].mode, 0666);
+	options_fini(&o);
+	good(ARGS(FILES, RTP, "--listen", "unix:/run/x.sock", "--listen", "*:443,proxy-protocol", "--listen-clear", "127.0.0.1:8080"));
+	assert_int_equal(o.listen_count, 4);
+	assert_int_equal(o.listen[0].mode, 0660);
+	assert_true(o.listen[1].manner.proxy_protocol && o.listen[2].manner.proxy_protocol && o.listen[2].optional);
+	assert_int_equal(o.listen[2].manner.kind, CONNECTIONS_HTTPS);
+	options_fini(&o);
+	good(ARGS(FILES, RTP, "--listen-clear", "*:80", "--trusted-proxies", "10.0.0.0/8", "--trusted-proxies=unix"));
+	assert_int_equal(o.listen_count, 2);
+	assert_true(address_literal("10.9.8.7", 1, &o.listen[0].address) && trusted_has(o.trusted, &o.listen[0].address));
+	options_fini(&o);
+	refused(ARGS(FILES, RTP, "--listen-clear", "10.0.0.1:80"),
+		"--listen-clear: listen-clear is without TLS and meant for a reverse proxy on this machine: give a loopback address or "
+		"unix:/PATH, not '10.0.0.1:80'; or, if the network to the reverse proxy may be trusted, name its address in trusted-proxies");
+	refused(ARGS(FILES, RTP, "--listen-clear", "http"),
+		"--listen-clear: listen-clear must be like 127.0.0.1:8080, [::1]:8080 or unix:/run/culvertd/http.sock, not 'http'");
+	refused(ARGS(FILES, RTP, "--listen", "unix:x"),
+		"--listen: listen: a Unix socket is unix:/PATH, absolute and shorter than 108 bytes, not 'unix:x'");
+	refused(ARGS(FILES, RTP, "--listen", "127.0.0.1:1,mode=600"), "--listen: listen: mode= is for Unix sockets only");
+	refused(ARGS(FILES, RTP, "--listen", "unix:/x,mode=1777"), "--listen: listen: behind the address there may be ,proxy-protocol and, for "
+								  "Unix sockets, ,mode=0660, not ',mode=1777'");
+	refused(ARGS(FILES, RTP, "--listen", "127.0.0.1:1,proxy"), "--listen: listen: behind the address there may be ,proxy-protocol and, for "
+								  "Unix sockets, ,mode=0660, not ',proxy'");
+	refused(ARGS(FILES, RTP, "--trusted-proxies", "me"),
+		"--trusted-proxies: trusted-proxies are addresses, networks such as 10.0.0.0/8 or 2001:db8::/32, or unix, not 'me'");
+	refused(ARGS(FILES, RTP, "--forwarded-header", "Forwarded"),
+		"--forwarded-header: forwarded-header must be auto, x-forwarded-for, forwarded or none, not 'Forwarded'");
+	refused(ARGS("--token-file", "t", RTP, "--listen-clear", "127.0.0.1:1", "--cert", "c"), "--key: no private key: give its file");
+	refused(ARGS("--token-file", "t", RTP, "--listen-clear", "127.0.0.1:1", "--listen-http", "127.0.0.1:2"),
+		"--cert: no certificate: give its file (`culvertd gen-cert` makes one for tests)");
+}
+
 static void test_errors(void **state)
 {
 	(void)state;
@@ -263,6 +311,7 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_media),
 		cmocka_unit_test(test_listen_http),
+		cmocka_unit_test(test_listen_clear),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_file_errors),
 	};
