@@ -182,7 +182,7 @@ static int output_send(struct exchange *x, const struct exchange_head *head, siz
 
 	if (h->state != H2_OPEN || s->over || h->write_error)
 		return s->over && s->error ? s->error : h->write_error ? h->write_error : h->error ? h->error : ERROR_CLOSED;
-	assert(s->course.out == (head ? COURSE_NONE : COURSE_OPEN) && s->out_len == 0 && n <= s->out_cap);
+	assert(s->course.out == (head ? COURSE_NONE : COURSE_OPEN) && n <= s->out_cap && ((n == 0 && !head) || s->out_len == 0));
 	assert(!head || head->streamed || end);
 	if (head)
 		rc = block_of(s, head, n);
@@ -190,7 +190,8 @@ static int output_send(struct exchange *x, const struct exchange_head *head, siz
 		h2_stream_over(s, rc);
 		return rc;
 	}
-	s->out_len = s->bodyless ? 0 : n;
+	if (n > 0 && !s->bodyless)
+		s->out_len = n;		/* the end may be said while what was sent before still waits */
 	s->out_last = loop_now(h->loop);
 	s->resume = true;
 	course_out(&h->course, &s->course, end ? COURSE_COMPLETE : COURSE_OPEN);

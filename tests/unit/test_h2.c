@@ -106,6 +106,30 @@ static void test_duplex_back_pressure(void **state)
 	}
 }
 
+/* The end needs no room: it comes behind what still waits. */
+static void test_end_behind_what_waits(void **state)
+{
+	struct stream_mem_options o = stream_mem_plain;
+	struct speaker *p;
+	size_t cap;
+
+	(void)state;
+	o.delay_us = 50;
+	o.buffer = 1000;
+	talk2_set_up_pair(&o);
+	talk2.answer.total = 3;
+	p = talk2_ask(&(struct speaker){ .total = 70000, .portion = 70000, .end_late = true, .head.streamed = true });
+	assert_null(exchange_room(p->x, 1, &cap));
+	p->ended = true;
+	assert_int_equal(exchange_send(p->x, NULL, 0, true), 0);
+	talk2_settle();
+	assert_int_equal(talk2.take[0].got, 70000);
+	assert_int_equal(talk2.take[0].ends, 1);
+	assert_int_equal(p->closed, 1);
+	assert_int_equal(p->error, 0);
+	talk2_tear_down();
+}
+
 static void test_big_bodies(void **state)
 {
 	struct stream_mem_options o = stream_mem_plain;
@@ -133,6 +157,7 @@ int main(void)
 		cmocka_unit_test(test_complete),
 		cmocka_unit_test(test_many_at_once),
 		cmocka_unit_test(test_duplex_back_pressure),
+		cmocka_unit_test(test_end_behind_what_waits),
 		cmocka_unit_test(test_big_bodies),
 	};
 
