@@ -1,14 +1,15 @@
 /*
- * wsecho: a WebSocket server and a client over the project's HTTP engines and codec, without TLS; HTTP/1.1 or, by
- * prior knowledge, HTTP/2. For interoperability with what others wrote.
+ * wsecho: a WebSocket server and a client over the project's HTTP engines and codec, HTTP/1.1 and HTTP/2 (by prior
+ * knowledge where there is no TLS). For interoperability with what others wrote.
  *
- *     wsecho serve [PAGE]               prints "ready tcp ADDR:PORT wsecho"; serves the file at /
+ *     wsecho serve [PAGE [CERT KEY]]    prints "ready tcp ADDR:PORT wsecho" and, with TLS, "ready tls ADDR:PORT wsecho"; serves the file at /
  *     wsecho ask ADDR:PORT PATH         talks to an echo server: prints what it saw; exit status 0: all as it should
+ *     wsecho ask-h2 ADDR:PORT PATH      the same over HTTP/2
  *
  * Where the server is asked at: /echo says everything again; /fragments says it in pieces of 1,000 octets with pings between;
  * /ping sends a ping and says what the pong had; /close closes with the code and reason in the first text ("4001 bye"); /report
  * prints texts; /protocol/NAME agrees to the subprotocol NAME whether it was offered or not. It agrees to no extension. Prints
- * "closed PATH CODE REASON" when a WebSocket is over.
+ * "opened PATH" with 1.1 or 2 for HTTP's version, and "closed PATH CODE REASON" when a WebSocket is over.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,13 +20,16 @@
 
 #include "tests/tools/tool.h"
 #include "tests/tools/wspeer.h"
+#include "tunnel/h2.h"
 #include "tunnel/http.h"
 #include "tunnel/stream_tcp.h"
+#include "tunnel/stream_tls.h"
 
 #define PIECE 1000
 #define PAYLOAD "are you there?"
 
 static struct loop *loop;
+static struct tls_context *tls;	/* the server's; NULL: without */
 
 /* ---- the server ---- */
 
@@ -142,6 +146,7 @@ static void on_request(void *ctx, struct exchange *x, const struct http1_head *h
 	}
 	v = tool_calloc(1, sizeof *v);
 	snprintf(v->path, sizeof v->path, "%.*s", (int)head->target.n, (const char *)head->target.p);
+	printf("opened %s %s\n", v->path, head->h2 ? "2" : "1.1");
 	wspeer_agree(loop, x, head, is_at(v, "/protocol/") ? v->path + strlen("/protocol/") : NULL, &server_events, v);
 }
 
@@ -152,13 +157,66 @@ static void on_closed(void *ctx, int error)
 
 static const struct http_events http_events = { .request = on_request, .closed = on_closed };
 
+struct handshake {
+	struct stream *stream;
+};
+
+static void on_shaken(void *ctx)
+{
+	struct handshake *h = ctx;
+
+	http_server(loop, h->stream, &http_limits_default, &http_events, NULL);
+	free(h);
+}
+
+static void on_shaken_not(void *ctx, int error)
+{
+	struct handshake *h = ctx;
+
+	printf("TLS failed: %d %s\n", error, stream_tls_reason(h->stream));
+	stream_close(h->stream);
+	free(h);
+}
+
+static const struct stream_events shaking = { on_shaken, page_event, page_event, on_shaken_not };
+
+struct door {
+	struct io io;
+	int fd;
+	bool tls;
+};
+
 static void accept_one(void *ctx, bool readable, bool writable)
 {
-	int fd = accept4(*(int *)ctx, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct door *d = ctx;
+	int fd = accept4(d->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct handshake *h;
+	struct stream *s;
 
 	(void)readable, (void)writable;
-	if (fd >= 0)
-		http_server(loop, stream_tcp_adopt(loop, fd, NULL, NULL), &http_limits_default, &http_events, NULL);
+	if (fd < 0)
+		return;
+	s = stream_tcp_adopt(loop, fd, NULL, NULL);
+	if (!d->tls) {
+		http_server(loop, s, &http_limits_default, &http_events, NULL);
+		return;
+	}
+	h = tool_calloc(1, sizeof *h);
+	h->stream = stream_tls_server(loop, tls, s, &shaking, h);
+}
+
+static void open_door(struct door *d, bool with_tls)
+{
+	struct sockaddr_in at = tool_address("127.0.0.1:0");
+	socklen_t len = sizeof at;
+
+	d->tls = with_tls;
+	d->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (bind(d->fd, (struct sockaddr *)&at, sizeof at) || listen(d->fd, 64) || getsockname(d->fd, (struct sockaddr *)&at, &len))
+		tool_die("cannot listen: %s", strerror(errno));
+	io_init(&d->io, loop, d->fd, accept_one, d);
+	io_want(&d->io, true, false);
+	printf("ready %s 127.0.0.1:%u wsecho\n", with_tls ? "tls" : "tcp", ntohs(at.sin_port));
 }
 
 static void read_page(const char *name)
@@ -170,20 +228,20 @@ static void read_page(const char *name)
 	fclose(f);
 }
 
-static int serve(const char *file)
+static int serve(const char *file, const char *cert, const char *key)
 {
-	struct sockaddr_in at = tool_address("127.0.0.1:0");
-	socklen_t len = sizeof at;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct io io;
+	static struct door clear, covered;
+	char error[300];
 
 	if (file)
 		read_page(file);
-	if (bind(fd, (struct sockaddr *)&at, sizeof at) || listen(fd, 64) || getsockname(fd, (struct sockaddr *)&at, &len))
-		tool_die("cannot listen: %s", strerror(errno));
-	io_init(&io, loop, fd, accept_one, &fd);
-	io_want(&io, true, false);
-	printf("ready tcp 127.0.0.1:%u wsecho\n", ntohs(at.sin_port));
+	if (cert) {
+		tls = tls_context_server(cert, key, HTTP_ALPN_2 "," HTTP_ALPN_11, error, sizeof error);
+		if (!tls)
+			tool_die("%s", error);
+		open_door(&covered, true);
+	}
+	open_door(&clear, false);
 	loop_run(loop);
 	return 0;
 }
@@ -215,6 +273,7 @@ static struct asking {
 	const char *host, *path;
 	size_t at;		/* the message that is to come back */
 	unsigned pongs;
+	bool h2;
 	int status;
 } asking = { .status = 1 };
 
@@ -281,7 +340,7 @@ static const struct http_events client_http = { .idle = page_event, .closed = on
 static void on_connected(void *ctx)
 {
 	struct stream **s = ctx;
-	struct http *http = http_client(loop, *s, &client_http, NULL);
+	struct http *http = asking.h2 ? h2_client(loop, *s, &client_http, NULL) : http_client(loop, *s, &client_http, NULL);
 	struct exchange *x = http_exchange(http, &page_events, NULL);
 
 	wspeer_ask(loop, x, asking.host, asking.path, NULL, &client_events, NULL);
@@ -301,7 +360,7 @@ static void too_long(void *ctx)
 	tool_die("nothing came back");
 }
 
-static int ask(const char *where, const char *path)
+static int ask(const char *where, const char *path, bool h2)
 {
 	struct sockaddr_in at = tool_address(where);
 	struct stream *stream;
@@ -311,6 +370,7 @@ static int ask(const char *where, const char *path)
 		large[i] = (uint8_t)(i * 31 + i / 256);
 	asking.host = where;
 	asking.path = path;
+	asking.h2 = h2;
 	timer_init(&timer, loop, too_long, NULL);
 	timer_in(&timer, 20 * LOOP_SECOND);
 	stream = stream_tcp_connect(loop, (struct sockaddr *)&at, sizeof at, &connecting, &stream);
@@ -323,9 +383,9 @@ int main(int argc, char **argv)
 	tool_name = "wsecho";
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	loop = loop_new();
-	if (argc >= 2 && argc <= 3 && strcmp(argv[1], "serve") == 0)
-		return serve(argv[2]);
-	if (argc == 4 && strcmp(argv[1], "ask") == 0)
-		return ask(argv[2], argv[3]);
-	tool_die("usage: wsecho serve [PAGE] | wsecho ask ADDR:PORT PATH");
+	if (argc >= 2 && argc <= 5 && argc != 4 && strcmp(argv[1], "serve") == 0)
+		return serve(argc > 2 ? argv[2] : NULL, argc == 5 ? argv[3] : NULL, argc == 5 ? argv[4] : NULL);
+	if (argc == 4 && (strcmp(argv[1], "ask") == 0 || strcmp(argv[1], "ask-h2") == 0))
+		return ask(argv[2], argv[3], argv[1][3]);
+	tool_die("usage: wsecho serve [PAGE [CERT KEY]] | wsecho ask[-h2] ADDR:PORT PATH");
 }
