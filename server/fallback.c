@@ -236,6 +236,8 @@ static void on_site_closed(void *ctx, int error)
 	conduit_drop(&p->up);
 	if (p->down.ended || !p->visitor) {
 		/* in order */
+	} else if (error == 0) {
+		conduit_end(&p->down);	/* a WebSocket that the visitor has ended */
 	} else if (error == ERROR_RESET && may_repeat(p)) {
 		p->again = true;
 		in_line(p, true);

@@ -157,6 +157,27 @@ static bool host_ok(struct span host)
 	return host.n <= 512;
 }
 
+/* Nothing that would end a line or a part of it, whoever has checked before. */
+static bool texts_ok(const struct http1_head *head)
+{
+	for (size_t i = 0; i < head->target.n; i++)
+		if (head->target.p[i] <= ' ' || head->target.p[i] >= 0x7f)
+			return false;
+	for (size_t i = 0; i < head->count; i++) {
+		struct span name = head->header[i].name, value = head->header[i].value;
+
+		for (size_t k = 0; k < name.n; k++)
+			if (name.p[k] <= ' ' || name.p[k] >= 0x7f || name.p[k] == ':')
+				return false;
+		for (size_t k = 0; k < value.n; k++)
+			if ((value.p[k] < ' ' && value.p[k] != '\t') || value.p[k] == 0x7f)
+				return false;
+		if (!name.n)
+			return false;
+	}
+	return true;
+}
+
 /* Exactly one Host, but for HTTP/1.0. */
 static bool find_host(struct line *l, const struct http1_head *head)
 {
@@ -274,7 +295,8 @@ int fallback_head_request(struct fallback_head *out, const struct http1_head *he
 	out->websocket = http1_is(head->protocol, "websocket");
 	if (http1_is(head->method, "CONNECT") && !out->websocket)
 		return 405;
-	if (!split_target(&l, head->target, http1_is(head->method, "OPTIONS")) || !find_host(&l, head))
+	if (!texts_ok(head) || !split_target(&l, head->target, http1_is(head->method, "OPTIONS")) || !find_host(&l, head) ||
+	    (head->h2 && l.target.p != head->target.p))
 		return 400;
 	if (!l.host.n)
 		l.host = span_of(site);

@@ -136,6 +136,65 @@ async def main():
 asyncio.run(main())
 END
 
+# By HTTP/2 (RFC 8441): frames of bytes that are masked by hand, beside other requests on the same connection; and lines that HTTP/1.1 would
+# take for more than one.
+$PYTHON - "${ODD_URL#https://}" "$W/server.crt" "$TOP/tests/tools" <<'END' || fail "WebSocket by HTTP/2"
+import os, struct, sys
+sys.path.insert(0, sys.argv[3])
+import h2.config, h2.connection, h2.events, h2raw
+lax = h2.config.H2Configuration(header_encoding="utf-8", validate_outbound_headers=False, normalize_outbound_headers=False)
+sock = h2raw.Target(sys.argv[1].replace("localhost", "127.0.0.1"), sys.argv[2]).connect()
+c = h2.connection.H2Connection(lax)
+c.initiate_connection()
+status, bodies, over = {}, {}, set()
+def until(done):
+    while not done():
+        sock.sendall(c.data_to_send())
+        data = sock.recv(65536)
+        assert data, "closed"
+        for event in c.receive_data(data):
+            stream = getattr(event, "stream_id", 0)
+            if isinstance(event, h2.events.ResponseReceived):
+                status[stream] = dict(event.headers)
+            elif isinstance(event, h2.events.DataReceived):
+                bodies[stream] = bodies.get(stream, b"") + event.data
+                c.acknowledge_received_data(event.flow_controlled_length, stream)
+            elif isinstance(event, (h2.events.StreamEnded, h2.events.StreamReset)):
+                over.add(stream)
+def ask(method, path, *more, end=True):
+    stream = c.get_next_available_stream_id()
+    c.send_headers(stream, [(":method", method), (":scheme", "https"), (":authority", "localhost"), (":path", path), *more], end_stream=end)
+    return stream
+ws = ask("CONNECT", "/ws", (":protocol", "websocket"), ("sec-websocket-version", "13"), end=False)
+until(lambda: ws in status)
+assert status[ws][":status"] == "200" and "sec-websocket-accept" not in status[ws] and "upgrade" not in status[ws], status
+for n in (5, 125, 126, 60000):
+    data, mask = os.urandom(n), os.urandom(4)
+    head = bytes([0x82, 0x80 | n]) if n < 126 else b"\x82\xfe" + struct.pack("!H", n)
+    frame = head + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(data))
+    beside = ask("GET", "/echo?%d" % n)
+    bodies[ws] = b""
+    for at in range(0, len(frame), 16384):
+        c.send_data(ws, frame[at:at + 16384])
+    want = bytes([0x82, n]) + data if n < 126 else b"\x82\x7e" + struct.pack("!H", n) + data
+    until(lambda: len(bodies.get(ws, b"")) >= len(want) and beside in over)
+    assert bodies[ws] == want and b'"target": "/echo?%d"' % n in bodies[beside], n
+refused = ask("CONNECT", "/echo", (":protocol", "websocket"), end=False)
+until(lambda: refused in status)
+assert status[refused][":status"] == "200" and b'"method": "GET"' in bodies[refused]
+for path, name, value in (("/echo HTTP/1.1\r\nX-A: b", "a", "b"), ("/echo", "a\r\nx", "b"), ("/echo", "a", "b\r\nX-A: b"), ("http://other/echo", "a", "b"),
+                          ("/echo", "transfer-encoding", "chunked"), ("/echo", "connection", "close"), ("/echo", "host", "a\nb")):
+    stream = ask("GET", path, (name, value))
+    until(lambda: stream in over)
+    assert stream not in status or status[stream][":status"] == "400" or b"x-a" not in bodies[stream].lower() and b"other" not in bodies[stream], (path, name, value, bodies[stream])
+c.end_stream(ws)
+until(lambda: ws in over)
+END
+launch h2-reader curl -sS -N -m 20 --http2 --cacert "$W/server.crt" "$ODD_URL/events"
+await 5 grep -q "data: 0" "$W/h2-reader.out" || fail "no event by HTTP/2"
+stop h2-reader
+await 5 nobody_reads || fail "the website does not learn that its visitor by HTTP/2 has left"
+
 note "a helper"
 # ---- a helper on the same port, and much in both directions in constant memory ----
 
@@ -147,7 +206,9 @@ for i in 1 2; do
 	launch down$i curl -sS -m 60 --cacert "$W/server.crt" --http$i$([ $i = 2 ] || echo .1) "$URL/big" -o "$W/big.$i"
 	launch up$i curl -sS -m 60 --cacert "$W/server.crt" --http$i$([ $i = 2 ] || echo .1) -T "$W/site/www/big" "$URL/put/big.$i" -o "$W/answer.$i" -w '%{http_code}'
 done
-datagrams pingpong "$UDP" --count 200 >"$W/pingpong" || fail "packets lost beside the website"
+datagrams call "$UDP" --seconds 3 >"$W/call" || fail "no call beside the website"
+tail -n 1 "$W/call" | $PYTHON -c 'import json, sys; c = json.load(sys.stdin); assert c["sent"] > 100 and c["lost"] * 20 <= c["sent"], c' ||
+	fail "packets lost beside the website: $(cat "$W/call")"
 signalling check "$SIG" --bytes 123456 >"$W/signalling" || fail "no TCP beside the website"
 peak=$(rss)
 for i in 1 2; do

@@ -144,6 +144,40 @@ static void test_refused(void **state)
 	}
 }
 
+/* HTTP/2 can say what would be two lines in HTTP/1.1. */
+static void test_smuggling(void **state)
+{
+	static const struct {
+		const char *target, *name, *value;
+		int status;
+	} cases[] = {
+		{ "/", "a", "b\tc\xff", 0 },
+		{ "/ HTTP/1.1\r\nX: y", "a", "b", 400 },
+		{ "/ x", "a", "b", 400 },
+		{ "/\xff", "a", "b", 400 },
+		{ "http://other/", "a", "b", 400 },
+		{ "/", "a\r\nx", "b", 400 },
+		{ "/", "a:x", "b", 400 },
+		{ "/", "a b", "b", 400 },
+		{ "/", "", "b", 400 },
+		{ "/", "a", "b\r\nX: y", 400 },
+		{ "/", "a", "b\n", 400 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct http1_head head = { .request = true, .minor = 1, .h2 = true, .length = -1, .count = 2 };
+
+		head.method = (struct span){ (const uint8_t *)"GET", 3 };
+		head.target = (struct span){ (const uint8_t *)cases[i].target, strlen(cases[i].target) };
+		head.header[0] = (struct http1_header){ { (const uint8_t *)"host", 4 }, { (const uint8_t *)"h", 1 } };
+		head.header[1].name = (struct span){ (const uint8_t *)cases[i].name, strlen(cases[i].name) };
+		head.header[1].value = (struct span){ (const uint8_t *)cases[i].value, strlen(cases[i].value) };
+		fallback_head_drop(&out);
+		assert_int_equal(fallback_head_request(&out, &head, &from, "s"), cases[i].status);
+	}
+}
+
 static void test_lines(void **state)
 {
 	(void)state;
@@ -306,7 +340,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_targets), T(test_refused), T(test_lines), T(test_claims), T(test_trusted), T(test_peers), T(test_meaning),
+		T(test_targets), T(test_refused), T(test_lines), T(test_smuggling), T(test_claims), T(test_trusted), T(test_peers), T(test_meaning),
 		T(test_websocket), T(test_longest), T(test_answers),
 	};
 
