@@ -52,6 +52,10 @@ static void stream_free(struct h2_stream *s)
 	link_remove(&s->link);
 	if (--h->count == 0)
 		h->since = loop_now(h->loop);
+	if (h->count == 0 && !h->head_since) {
+		free(h->incoming);	/* an idle connection needs little */
+		h->incoming = NULL;
+	}
 	h->idle_due = !h->role->server;
 	exchange_sparse(&s->x, false);
 	h2_input_free(s);

@@ -95,8 +95,7 @@ bool h2_head_add(struct h2 *h, struct span name, struct span value)
 	struct h2_incoming *in = h->incoming;
 	struct http1_header *f;
 
-	in->seen += name.n + value.n + FIELD_COST;
-	if (in->seen > SEEN_MAX)
+	if (!in || (in->seen += name.n + value.n + FIELD_COST) > SEEN_MAX)
 		return false;
 	if (in->trailer || in->huge)
 		return true;

@@ -114,10 +114,11 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 {
 	struct h2 *h = ctx;
 	struct h2_stream *s = stream_at(h, frame->hd.stream_id);
+	bool trailer = h->role->server ? frame->headers.cat != NGHTTP2_HCAT_REQUEST : s && s->head;
 
 	(void)session;
 	h->head_since = loop_now(h->loop);
-	h2_head_begin(h, frame->hd.stream_id, s && s->head);
+	h2_head_begin(h, frame->hd.stream_id, trailer);
 	return 0;
 }
 
@@ -181,7 +182,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	switch (frame->hd.type) {
 	case NGHTTP2_HEADERS:
 		h->head_since = 0;
-		if (!h->incoming->trailer)
+		if (h->incoming && !h->incoming->trailer)
 			h->role->head(h, frame->hd.stream_id, ended);
 		/* fall through */
 	case NGHTTP2_DATA:

@@ -91,6 +91,7 @@ struct h2_stream {
 	bool sparse;
 	uint8_t *out;		/* room; NULL: not used yet */
 	size_t out_cap, out_pos, out_len; /* of it, what is in no frame yet */
+	bool out_ended;		/* the frame that ends our message is made */
 };
 
 /* A head that is coming in; there is one at a time on a connection. */

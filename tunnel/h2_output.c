@@ -42,7 +42,7 @@ void h2_output_free(struct h2_stream *s)
 			h->spare[i] = s->out;
 			s->out = NULL;
 		}
-	free(s->out);
+	loop_free_later(h->loop, s->out);
 	s->out = NULL;
 	s->out_cap = s->out_len = 0;
 }
@@ -132,6 +132,7 @@ static int send_body(nghttp2_session *session, nghttp2_frame *frame, const uint8
 	s->out_pos += n;
 	s->out_len -= n;
 	s->out_last = loop_now(h->loop);
+	s->out_ended = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
 	h2_limits_sent(h);
 	if (s->out_len == 0 && s->waits)
 		h2_news(s);
@@ -161,6 +162,7 @@ void h2_output_submit(struct h2_stream *s)
 		}
 	}
 	s->block = NULL;
+	s->out_ended = empty;
 	if (h->role->server)
 		rc = nghttp2_submit_response(h->session, s->id, b->field, b->count, provider);
 	else
@@ -219,7 +221,7 @@ static void output_abort(struct exchange *x)
 	struct h2_stream *s = stream_of(x);
 
 	x->events = NULL;
-	h2_stream_over(s, s->course.out == COURSE_COMPLETE && s->out_len == 0 ? 0 : ERROR_CLOSED);
+	h2_stream_over(s, ERROR_CLOSED);
 }
 
 static void output_sparse(struct exchange *x, bool on)

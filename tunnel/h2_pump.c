@@ -12,18 +12,23 @@
 #include "framing/error.h"
 #include "tunnel/h2_internal.h"
 
+/* RFC 9113 7, and 8.1 for a request of which the answer does not want the rest. */
+static uint32_t reset_code(const struct h2_stream *s)
+{
+	if (s->h2->role->server && s->out_ended)
+		return NGHTTP2_NO_ERROR;
+	return s->error == ERROR_MALFORMED ? NGHTTP2_PROTOCOL_ERROR : s->error == ERROR_LIMIT ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_CANCEL;
+}
+
 /* nghttp2 forgets it. */
 static void forget(struct h2_stream *s)
 {
 	struct h2 *h = s->h2;
-	uint32_t code = s->error == 0 && h->role->server ? NGHTTP2_NO_ERROR :
-			s->error == ERROR_MALFORMED ? NGHTTP2_PROTOCOL_ERROR :
-			s->error == ERROR_LIMIT ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_CANCEL;
 
 	if (s->id == 0 || s->gone)
 		return;
 	nghttp2_session_set_stream_user_data(h->session, s->id, NULL);
-	nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, s->id, code);
+	nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, s->id, reset_code(s));
 	s->gone = true;
 }
 

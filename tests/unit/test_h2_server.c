@@ -329,6 +329,35 @@ static void test_priorities(void **state)
 	talk2_tear_down();
 }
 
+/* What still comes for an exchange that its owner has dropped is nobody's, and no new request. */
+static void test_dropped(void **state)
+{
+	(void)state;
+	talk2_set_up_server(NULL, NULL);
+	talk2.answer.when = AT_BODY;
+	talk2.answer.what = DO_ABORT;
+	talk2.answer.hold = true;
+	talk2_headers(END_HEADERS, 1, fields(POST));
+	talk2_frame(DATA, 0, 1, "abc", 3);
+	talk2_frame(DATA, 0, 1, "def", 3);
+	talk2_headers(WHOLE, 1, fields("trailer", "x"));
+	talk2_settle();
+	assert_int_equal(talk2.taken, 1);
+	assert_int_equal(talk2.take[0].got, 3);
+	expect_reset(1, 8);
+	talk2.answer.when = AT_END;	/* answered, and no more of the request is wanted: 8.1 */
+	talk2.answer.hold = false;
+	talk2_headers(END_HEADERS, 3, fields(POST));
+	talk2_settle();
+	exchange_abort(talk2.take[1].x);
+	talk2.take[1].x = NULL;
+	talk2_settle();
+	assert_int_equal(talk2_find(DATA, 3, 0) ? talk2_find(DATA, 3, 0)[4] : talk2_find(HEADERS, 3, 0)[4] & END_STREAM, END_STREAM);
+	expect_reset(3, 0);
+	assert_int_equal(talk2.server_over, 0);
+	talk2_tear_down();
+}
+
 static void test_time_limits(void **state)
 {
 	(void)state;
@@ -445,6 +474,7 @@ int main(void)
 		cmocka_unit_test(test_not_http2),
 		cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_priorities),
+		cmocka_unit_test(test_dropped),
 		cmocka_unit_test(test_time_limits),
 		cmocka_unit_test(test_floods),
 		cmocka_unit_test(test_rapid_reset),
