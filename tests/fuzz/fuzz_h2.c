@@ -34,6 +34,7 @@ struct world {
 	struct http *http;	/* NULL: over */
 	bool client, said_all;	/* said_all: the peer writes nothing more */
 	enum manner manner;
+	size_t bytes_left;	/* that the peer may write; few where they are read in small pieces */
 	unsigned live;
 	struct end end[SLOTS];
 };
@@ -233,8 +234,10 @@ static const struct stream_events far_events = { nothing, far_readable, nothing,
 
 static void write_far(struct world *w, const void *p, size_t n)
 {
-	if (!w->said_all && n > 0)
-		play_write(w->loop, &w->far, p, n);
+	if (w->said_all || n == 0 || n > w->bytes_left)
+		return;
+	w->bytes_left -= n;
+	play_write(w->loop, &w->far, p, n);
 }
 
 /* Type, flags, stream, length (from 200 on in hundreds, of equal octets), payload. how: so many of them. */
@@ -358,6 +361,7 @@ static struct world *world_new(const uint8_t *p, size_t n)
 	w->client = p[0] & 1;
 	w->manner = (enum manner)(p[0] >> 2 & 7);
 	o.chunk = chunks[p[0] >> 5];
+	w->bytes_left = o.chunk ? 20000 : 600000;
 	stream_mem_pair(w->loop, &near, &w->far, &o);
 	stream_attach(w->far, &far_events, w);
 	stream_want(w->far, true, false);

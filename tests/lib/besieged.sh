@@ -4,6 +4,7 @@
 #   besieged_start [SERVER-ARG...]      culvertd (service load), helpers h1 and h2
 #   besieged_begin LABEL SECONDS        a call through each begins
 #   besieged_end LABEL                  sets LATE (packets later than 50 ms, or lost, of both calls and directions) and SENT
+#   besieged_over                       all ends, in order
 
 besieged_start() {
 	local name target
@@ -14,6 +15,7 @@ besieged_start() {
 		set -- --service "$name=udp://$target" "$@"
 	done
 	server_start culvertd "$@"
+	DESCRIPTORS=$(descriptors)
 	for name in h1 h2; do
 		helper_start "$name" --http "$([ $name = h1 ] && echo 1.1 || echo 2)" --rung duplex -L "udp://127.0.0.1:0=$name"
 		BESIEGED[$name]=$(helper_udp "$name" "$name")
@@ -45,6 +47,17 @@ besieged_end() { # LABEL
 	)
 	[ "${SENT:-0}" -gt 0 ] || fail "$1: nothing was sent"
 }
+
+# Whether the server gave all back, when the helpers are gone, too.
+besieged_over() {
+	local name
+	for name in h1 h2; do
+		stop_expecting $name 0
+	done
+	await 20 _all_closed || fail "$(descriptors) descriptors are open, not $DESCRIPTORS: connections were not closed"
+	stop_expecting culvertd 0
+}
+_all_closed() { [ "$(descriptors)" -le "$DESCRIPTORS" ]; }
 
 # Of the server, in KB: now, and the most so far.
 resident() { sed -n "s/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p" "/proc/${PID[culvertd]}/status"; }
