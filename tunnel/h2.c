@@ -108,18 +108,26 @@ void h2_news(struct h2_stream *s)
 
 static bool wants_read(const struct h2 *h)
 {
-	return h->state == H2_OPEN && nghttp2_session_get_outbound_queue_size(h->session) < QUEUE_MAX;
+	return h->state == H2_OPEN && !h->asleep && nghttp2_session_get_outbound_queue_size(h->session) < QUEUE_MAX;
 }
 
-static void receive(struct h2 *h, size_t n)
+static void receive(struct h2 *h)
 {
 	ssize_t rc;
 
 	assert(!h->inside);
+	h->asleep = false;
 	h->inside = true;
-	rc = nghttp2_session_mem_recv(h->session, h->input, n);
+	rc = nghttp2_session_mem_recv(h->session, h->input + h->in_pos, h->in_len - h->in_pos);
 	h->inside = false;
-	h2_limits_received(h, n);
+	if (h->asleep && rc >= 0) {
+		h->in_pos += (size_t)rc;
+		h2_limits_received(h, (size_t)rc);
+		timer_sooner(&h->timer, loop_now(h->loop));
+		return;
+	}
+	h2_limits_received(h, h->in_len - h->in_pos);
+	h->in_pos = h->in_len = 0;
 	if (rc == NGHTTP2_ERR_FLOODED)
 		h2_fail(h, ERROR_LIMIT);
 	else if (rc < 0)
@@ -133,7 +141,11 @@ static bool read_some(struct h2 *h)
 
 	if (n > 0) {
 		course_heard(&h->course, (size_t)n, loop_now(h->loop));
-		receive(h, (size_t)n);
+		h->in_len = (size_t)n;
+		if (h->requests_at != loop_now(h->loop))
+			h->requests = 0;
+		h->requests_at = loop_now(h->loop);
+		receive(h);
 		return true;
 	}
 	if (n == 0)
@@ -309,12 +321,10 @@ static const struct stream_events stream_events = { on_ready, on_readable, on_wr
 static void on_later(void *ctx)
 {
 	struct h2 *h = ctx;
-	size_t n = h->first;
 
 	h2_enter(h);
-	h->first = 0;
-	if (n > 0)
-		receive(h, n);
+	if (h->in_pos < h->in_len && !h->asleep)
+		receive(h);
 	h2_leave(h);
 }
 
@@ -324,6 +334,10 @@ static void on_timer(void *ctx)
 
 	h2_enter(h);
 	h->role->overdue(h);
+	if (h->asleep && h->state == H2_OPEN) {
+		h->requests = 0;
+		receive(h);
+	}
 	h2_leave(h);
 }
 

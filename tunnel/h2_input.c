@@ -14,6 +14,8 @@
 #include "tunnel/h2_internal.h"
 #include "tunnel/log.h"
 
+#define REQUESTS_TURN 8	/* of a connection, in one turn of the loop */
+
 static struct h2_stream *stream_at(struct h2 *h, int32_t id)
 {
 	struct h2_stream *s = nghttp2_session_get_stream_user_data(h->session, id);
@@ -119,7 +121,15 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 	(void)session;
 	h->head_since = loop_now(h->loop);
 	h2_head_begin(h, frame->hd.stream_id, trailer);
+	h->requests += !trailer;
 	return 0;
+}
+
+/* A turn of the loop serves only some requests of each connection, so that none has to wait long for its own. */
+static bool falls_asleep(struct h2 *h)
+{
+	h->asleep = h->role->server && h->requests > REQUESTS_TURN;
+	return h->asleep;
 }
 
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_n,
@@ -129,7 +139,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 
 	(void)session, (void)frame, (void)flags;
 	if (h2_head_add(h, (struct span){ name, name_n }, (struct span){ value, value_n }))
-		return 0;
+		return falls_asleep(h) ? NGHTTP2_ERR_PAUSE : 0;
 	h->head_since = 0;
 	h2_limits_reset(h);
 	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;

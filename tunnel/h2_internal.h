@@ -130,7 +130,10 @@ struct h2 {
 	struct course course;
 
 	uint8_t *input;		/* H2_INPUT bytes */
-	size_t first;		/* bytes in it that were read by somebody before */
+	size_t in_pos, in_len;	/* of it, what nghttp2 has not seen yet */
+	unsigned requests;	/* server: heads that came since requests_at, which is one turn of the loop */
+	int64_t requests_at;
+	bool asleep;		/* that was enough: it goes on in the next turn */
 	struct h2_incoming *incoming;
 	size_t unconsumed;	/* of the connection's window */
 	size_t held;		/* sum of the streams' */

@@ -180,6 +180,6 @@ void h2_first(struct http *http, const uint8_t *p, size_t n)
 
 	assert(n <= H2_INPUT);
 	memcpy(h->input, p, n);
-	h->first = n;
+	h->in_len = n;
 	course_heard(&h->course, n, loop_now(h->loop));
 }

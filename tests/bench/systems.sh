@@ -59,7 +59,7 @@ system_tls() {
 
 # nghttpx in front of culvertd: HTTP/2 on both its sides, with the small windows that it has by default. On that side of the link.
 _nghttpx() { # NAMESPACE ADDRESS PORT
-	IN=$1 launch nghttpx nghttpx --no-conf --workers=1 --frontend="$2,$3" --backend="$FAR,4433;;proto=h2;tls;sni=$FAR" \
+	IN=$1 launch nghttpx nghttpx --conf=/dev/null --workers=1 --frontend="$2,$3" --backend="$FAR,4433;;proto=h2;tls;sni=$FAR" \
 		--cacert="$W/server.crt" --accesslog-file=/dev/null "$W/server.key" "$W/server.crt"
 	await 15 _listens "$1" t "$3" || fail "nghttpx does not listen"
 }

@@ -11,7 +11,7 @@ server_start culvertd --service "load=udp://$SINK" --service "file=tcp://$FILE"
 
 # One worker, so that everybody is on its one connection to the server.
 FRONT=$(free_port)
-launch nghttpx nghttpx --no-conf --workers=1 --frontend="127.0.0.1,$FRONT" --backend="127.0.0.1,$SERVER_PORT;;proto=h2;tls;sni=localhost" \
+launch nghttpx nghttpx --conf=/dev/null --workers=1 --frontend="127.0.0.1,$FRONT" --backend="127.0.0.1,$SERVER_PORT;;proto=h2;tls;sni=localhost" \
 	--cacert="$SERVER_CERT" --accesslog-file=/dev/null "$W/server.key" "$SERVER_CERT"
 await 15 answers "$FRONT" || fail "nghttpx did not start"
 for name in call slow; do
