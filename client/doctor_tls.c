@@ -18,6 +18,7 @@
 #include "framing/base64.h"
 #include "framing/error.h"
 #include "tunnel/certificate.h"
+#include "tunnel/http.h"
 #include "tunnel/pin.h"
 #include "tunnel/stream_tls.h"
 
@@ -269,18 +270,27 @@ const struct check check_certificate = { "certificate", "Certificate", HAVE_TLS,
 
 /* ---- ALPN ---- */
 
+/* As the helper does. */
+static const char *offered(const struct doctor *d)
+{
+	return options_alpn(d->options) ? options_alpn(d->options) : HTTP_ALPN_11;
+}
+
 static void alpn_ready(void *ctx)
 {
 	struct check_run *run = ctx;
 	struct handshake *s = run->state;
+	const char *offer = offered(run->doctor);
 	struct stream_info info;
+	bool h2;
 
 	stream_info(s->stream, &info);
-	check_figure(run, "h2", strcmp(info.alpn, "h2") == 0);
+	h2 = strcmp(info.alpn, HTTP_ALPN_2) == 0;
+	check_figure(run, "h2", h2);
 	if (info.alpn[0])
-		check_end(run, OUTCOME_OK, "offered h2 and http/1.1, %s was chosen", info.alpn);
+		check_end(run, OUTCOME_OK, "offered %s, %s was chosen: HTTP/%s is spoken", offer, info.alpn, h2 ? "2" : "1.1");
 	else
-		check_end(run, OUTCOME_OK, "offered h2 and http/1.1, nothing was chosen%s: HTTP/1.1 is used",
+		check_end(run, OUTCOME_OK, "offered %s, nothing was chosen%s: HTTP/1.1 is spoken", offer,
 			  run->doctor->intercepted ? " (the intercepting box does not do ALPN)" : "");
 }
 
@@ -290,7 +300,7 @@ static void alpn_failed(void *ctx, int error)
 	struct handshake *s = run->state;
 
 	check_blame(run, OBSTACLE_REACH, false);
-	check_end(run, OUTCOME_LIMITED, "with h2 offered TLS fails, without it does not: %s",
+	check_end(run, OUTCOME_LIMITED, "with %s offered TLS fails, else it does not: %s", offered(run->doctor),
 		  stream_tls_reason(s->stream)[0] ? stream_tls_reason(s->stream) : error_text(error));
 }
 
@@ -318,9 +328,9 @@ static void alpn_start(struct check_run *run)
 		check_end(run, OUTCOME_SKIPPED, "not without TLS");
 		return;
 	}
-	check_say(run, "offering h2 and http/1.1");
+	check_say(run, "offering %s", offered(d));
 	trust.quiet = true;
-	s->tls = tls_context_client(&trust, "h2,http/1.1", error, sizeof error);
+	s->tls = tls_context_client(&trust, offered(d), error, sizeof error);
 	if (!s->tls) {
 		check_end(run, OUTCOME_BROKEN, "%s", error);
 		return;

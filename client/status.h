@@ -53,6 +53,7 @@ struct status_fleet {
 struct status_path {
 	char rung[STATUS_NAME];	/* "": none is proven */
 	char why[200];
+	char http[12];		/* "HTTP/1.1", "HTTP/2", which the newest connection speaks; "": none stood */
 	int64_t since_ms;	/* on this rung */
 	int64_t connected_after_ms, rung_after_ms; /* from the start of the session to the first rung and to this one; -1: not yet */
 	int64_t changes, stalls;

@@ -70,6 +70,7 @@ static const struct field fleet[] = {
 
 static const struct field path[] = {
 	FIELD(struct status_path, TEXT_OR_NULL, rung), FIELD(struct status_path, TEXT, why),
+	FIELD(struct status_path, TEXT_OR_NULL, http),
 	FIELD(struct status_path, INT, since_ms), FIELD(struct status_path, INT_OR_NULL, connected_after_ms),
 	FIELD(struct status_path, INT_OR_NULL, rung_after_ms), FIELD(struct status_path, INT, changes),
 	FIELD(struct status_path, INT, stalls), SUB(struct status_path, OBJECT, connections, connections),

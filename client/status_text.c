@@ -139,8 +139,8 @@ static void put_limits(FILE *out, const struct status_path *p)
 	char text[CELL];
 
 	if (c->limit)
-		fprintf(out, "          connections: %" PRId64 " open, at most %" PRId64 ", %" PRId64 " stood at once\n", c->open,
-			c->limit, c->peak);
+		fprintf(out, "          connections: %" PRId64 " open%s%s%s, at most %" PRId64 ", %" PRId64 " stood at once\n", c->open,
+			p->http[0] ? " (" : "", p->http, p->http[0] ? ")" : "", c->limit, c->peak);
 	if (!cuts->count)
 		return;
 	fprintf(out, "          %" PRId64 " cut%s seen", cuts->count, plural(cuts->count));

@@ -33,6 +33,7 @@ static void fill_path(struct status_path *p)
 {
 	WORDS(p->rung, "split");
 	WORDS(p->why, "both at once is held");
+	WORDS(p->http, "HTTP/2");
 	NUMBERS(p->since_ms, p->stalls);
 	NUMBERS(p->connections.open, p->connections.peak);
 	NUMBERS(p->cuts.age_ms, p->cuts.count);
@@ -348,6 +349,7 @@ static void test_text(void **state)
 	has(text, "trouble   the proxy said no\n");
 	has(text, ": both at once is held\n");
 	has(text, "session   a1b2c3, ");
+	has(text, " open (HTTP/2), at most ");
 	has(text, " can be had (connections are few); ");
 	has(text, "round trip 31.4 ms");
 	has(text, "up passes, down passes, both at once held; next probe in ");
