@@ -84,8 +84,12 @@ unsigned pool_standing(const struct pool *);	/* free and used */
 void pool_link(struct pool *, struct member *);
 void pool_unlink(struct pool *, struct member *);
 void pool_stands(struct pool *, struct member *, struct stream *);	/* its dial succeeded */
-void pool_tell_available(struct pool *);
 void pool_tell_learned(struct pool *);
+
+/* pool_wait.c */
+void pool_wait(struct pool_user *, void *asker);
+void pool_forget_waiting(struct pool *, struct pool_user *); /* NULL: all */
+void pool_tell_available(struct pool *);
 bool pool_is_modest(const struct pool_user *);	/* now */
 unsigned pool_eager(const struct pool *);	/* exchanges that users which are not modest wait for */
 /* False: nobody waited. */
