@@ -343,7 +343,6 @@ struct connections *connections_new(struct loop *loop, const struct front *front
 	all->front = front;
 	all->max = max;
 	all->max_per_address = max_per_address;
-	all->visitors.loop = loop;
 	all->visitors.max = max_per_address;
 	list_init(&all->list);
 	return all;
@@ -358,6 +357,7 @@ void connections_free(struct connections *all)
 		connection_close(list_entry(l, struct connection, link));
 	}
 	tls_context_release(all->tls);
+	visitors_fini(&all->visitors);
 	free(all);
 }
 

@@ -6,12 +6,40 @@
 
 #include <stdlib.h>
 
-#include "tunnel/log.h"
+#define SPARE_MAX 256		/* kept for exchanges to come */
 
 struct visitor {
 	struct front_visitor front;	/* first */
 	struct origin *client;		/* NULL: not counted here */
+	struct visitor *next;		/* in spare */
 };
+
+static struct visitor *get(struct visitors *all)
+{
+	struct visitor *v = all->spare;
+
+	if (v) {
+		all->spare = v->next;
+		all->spares--;
+	} else {
+		v = malloc(sizeof *v);
+	}
+	if (!v)
+		abort();
+	return v;
+}
+
+/* Nobody knows of it any more. */
+static void put(struct visitors *all, struct visitor *v)
+{
+	if (all->spares == SPARE_MAX) {
+		free(v);
+		return;
+	}
+	v->next = all->spare;
+	all->spare = v;
+	all->spares++;
+}
 
 static enum front_crowd crowd(const struct visitors *all, const struct visitor *v)
 {
@@ -40,10 +68,8 @@ static void name_client(struct visitors *all, const struct visitors_place *at, c
 
 struct front_visitor *visitors_take(struct visitors *all, const struct visitors_place *at, const struct http1_head *head)
 {
-	struct visitor *v = malloc(sizeof *v);
+	struct visitor *v = get(all);
 
-	if (!v)
-		abort();
 	v->front = at->visitor;
 	v->front.proxied = at->proxy;
 	v->client = NULL;
@@ -60,5 +86,11 @@ void visitors_give(struct visitors *all, struct visitors_place *at, struct front
 
 	at->visitor.discarded = front->discarded;
 	origins_give(&all->clients, v->client);
-	loop_free_later(all->loop, v);
+	put(all, v);
+}
+
+void visitors_fini(struct visitors *all)
+{
+	while (all->spare)
+		free(get(all));
 }

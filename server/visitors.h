@@ -10,11 +10,14 @@
 #include "server/origins.h"
 #include "server/trusted.h"
 
+struct visitor;
+
 struct visitors {
-	struct loop *loop;
 	const struct trusted *trusted;
 	size_t max;		/* exchanges at a time of one client behind proxies; see enum front_crowd */
 	struct origins clients;
+	struct visitor *spare;
+	size_t spares;
 };
 
 /* What the exchanges of a connection have in common. */
@@ -24,6 +27,7 @@ struct visitors_place {
 	bool local;			/* to it, what is of this machine is a proxy, too */
 };
 
+void visitors_fini(struct visitors *);	/* when all are given back */
 /* For an exchange that begins, of which nothing is kept but the visitor. */
 struct front_visitor *visitors_take(struct visitors *, const struct visitors_place *, const struct http1_head *);
 /* It is over. */

@@ -58,6 +58,7 @@ cat >"$W/haproxy.cfg" <<-END
 	defaults
 		mode http
 		option http-no-delay
+		option abortonclose
 		timeout connect 5s
 		timeout client 60s
 		timeout server 60s
@@ -128,38 +129,41 @@ expect culvertd 1 "session .* of tester begins, from 203.0.113.9$"
 
 # ---- requests at a time: of one client behind proxies six, twelve of helpers ----
 
-hold() { # NAME FROM: a request whose body does not end
-	launch_fed $1 curl -s -k -m 30 --interface "$2" -T - -o "$W/$1.body" -w '%{http_code}\n' -H 'Expect:' "https://203.0.113.9:${ports[3]}/hold"
+hold() { # NAME PORT: a request whose answer does not come
+	launch $1 curl -s -k -m 60 --interface 203.0.113.9 -o /dev/null "https://203.0.113.9:$2/hold"
+}
+full() { # FROM PORT: is it turned away?
+	[ "$(curl -s -k -m 2 --interface "$1" -o /dev/null -w '%{http_code}' "https://203.0.113.9:$2/x")" = 503 ]
 }
 kill "${PID[who]}"
 stop who 2>/dev/null
 launch hole $PYTHON -c '
-import socket, sys, time
+import socket, sys
 s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 held = []
 while True:
     held.append(s.accept())' "$(port_of "$who")"
 await 5 answers "$(port_of "$who")" || fail "no website that says nothing"
-for n in 1 2 3 4 5 6; do
-	hold held-$n 203.0.113.9
+for i in 3 5; do
+	for n in 1 2 3 4 5 6; do
+		hold held-$n "${ports[i]}"
+	done
+	await 10 eval 'status; [ "$(json "$W/status.json" website.in_flight)" = 6 ]' || fail "proxy $i: not all are held"
+	full 203.0.113.9 "${ports[i]}" || fail "proxy $i: a client may have any number of requests"
+	expect culvertd 2 "203.0.113.9: a request was answered 503: this client behind a proxy has as many at a time"
+	! full 203.0.113.12 "${ports[i]}" || fail "proxy $i: others suffer"
+	status
+	[ "$(json "$W/status.json" counters.clients_refused)" -ge 1 ] || fail "not counted"
+	# A helper there still gets through, for it can say who it is.
+	SERVER_NAME=203.0.113.9 SERVER_PORT=${ports[i]} helper_echo full-$i --connections 3
+	passes 15 || fail "proxy $i: a helper beside a crowd: nothing passes"
+	full 203.0.113.9 "${ports[i]}" || fail "proxy $i: nobody is turned away any more"
+	stop_expecting full-$i 0
+	for n in 1 2 3 4 5 6; do
+		stop held-$n 2>/dev/null
+	done
+	await 10 eval '! full 203.0.113.9 "${ports[i]}"' || fail "proxy $i: requests that ended are counted"
 done
-full() { # FROM: is it turned away?
-	[ "$(curl -s -k -m 2 --interface "$1" -o /dev/null -w '%{http_code}' "https://203.0.113.9:${ports[3]}/x")" = 503 ]
-}
-await 5 full 203.0.113.9 || fail "a client may have any number of requests"
-expect culvertd 2 "203.0.113.9: a request was answered 503: this client behind a proxy has as many at a time"
-! full 203.0.113.12 || fail "others suffer"
-status
-[ "$(json "$W/status.json" counters.clients_refused)" -ge 1 ] || fail "not counted"
-# A helper there still gets through, for it can say who it is.
-SERVER_NAME=203.0.113.9 SERVER_PORT=${ports[3]} helper_echo helper-full --connections 3
-passes 15 || fail "a helper beside a crowd: nothing passes"
-full 203.0.113.9 || fail "nobody is turned away any more"
-stop_expecting helper-full 0
-for n in 1 2 3 4 5 6; do
-	stop held-$n 2>/dev/null
-done
-await 5 eval '! full 203.0.113.9' || fail "requests that ended are counted"
 stop hole 2>/dev/null
 launch who2 $PYTHON "$PROXIES/who.py"
 who=$(ready who2 http who) || fail "no website"

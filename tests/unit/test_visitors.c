@@ -1,5 +1,4 @@
-/* links: server/visitors.c server/origins.c server/trusted.c framing/forwarded.c framing/http1_head.c tunnel/address.c tunnel/log.c tunnel/loop.c framing/error.c */
-/* libs: -lev */
+/* links: server/visitors.c server/origins.c server/trusted.c framing/forwarded.c framing/http1_head.c tunnel/address.c tunnel/log.c framing/error.c */
 /* Visitors: who asks by each exchange, and how many at a time a client behind proxies has. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +11,6 @@
 #include "server/visitors.h"
 #include "tunnel/log.h"
 
-static struct loop *loop;
 static struct trusted *trusted;
 static struct visitors visitors;
 static struct visitors_place place;
@@ -23,10 +21,9 @@ static int setup(void **state)
 	struct address a;
 
 	(void)state;
-	loop = loop_new_virtual(0, 0);
 	trusted = trusted_new(TRUSTED_AUTO);
 	assert_true(trusted_add(trusted, "10.0.0.0/8"));
-	visitors = (struct visitors){ .loop = loop, .trusted = trusted, .max = 2 };
+	visitors = (struct visitors){ .trusted = trusted, .max = 2 };
 	place = (struct visitors_place){ .proxy = true };
 	assert_true(address_literal("10.0.0.1", 99, &a));
 	address_text(&a, place.visitor.peer);
@@ -38,8 +35,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	trusted_free(trusted);
-	loop_advance(loop, loop_now(loop) + 1);
-	loop_free(loop);
+	visitors_fini(&visitors);
 	for (size_t i = 0; i < ORIGINS_BUCKETS; i++)
 		assert_null(visitors.clients.bucket[i]);
 	return 0;
