@@ -230,7 +230,11 @@ static void mind_empty_poll(struct carrier_helper *h, const struct leg *leg, int
 /* Words for a leg's failure. */
 const char *carrier_helper_why(const struct leg *leg, int error, char *out, size_t size)
 {
-	if (error == ERROR_HTTP && leg->status && leg->status != 200)
+	if (error == ERROR_HTTP && leg->ops->mode == MODE_WEBSOCKET && leg->status)
+		snprintf(out, size, "WebSockets do not pass here: the answer was HTTP status %d", leg->status);
+	else if (error == ERROR_HTTP && leg->ops->mode == MODE_WEBSOCKET)
+		snprintf(out, size, "WebSockets do not pass here: the answer was not to what was asked");
+	else if (error == ERROR_HTTP && leg->status && leg->status != 200)
 		snprintf(out, size, "the answer was HTTP status %d", leg->status);
 	else if (error == ERROR_HTTP)
 		snprintf(out, size, "the answer was not in Culvert's format (a page of a box in between?)");
@@ -284,6 +288,8 @@ void carrier_helper_ended(struct carrier_helper *h, struct leg *leg, int error)
 	if (error == ERROR_HTTP && leg->date)
 		h->path->clock(h->path->ctx, leg->date);
 	log_debug("carrier", s->tag, "%u: %s", h->base.id, why);
+	if (error == ERROR_HTTP && leg->ops->mode == MODE_WEBSOCKET)
+		error = ERROR_UNSUPPORTED;	/* HELLO was answered as it should be */
 	if (h->base.state == CARRIER_PROBING)
 		carrier_helper_fail(h, error, "%s", why);
 	else if (leg->born_us >= h->failed_us)

@@ -188,6 +188,8 @@ class Exchanges:
         if method == "POST" and header(headers, "content-length") and self.proxy.every("duplicate", self.s.duplicate):
             return await self.twice(method, path, headers, host, port)
         reader, writer = await self.reach(host, port)
+        if header(headers, "upgrade"):
+            return await self.upgrade(reader, writer, method, path, headers)
         body = pieces(self.c.reader, headers)
         self.done = asyncio.Event()  # the request has ended
         up = asyncio.create_task(self.relay_up(writer, method, path, headers, body))
@@ -199,6 +201,27 @@ class Exchanges:
             return status, keep and not early
         finally:
             up.cancel()
+
+    async def upgrade(self, reader, writer, method, path, headers):
+        """Another protocol is asked for: what both sides say passes as it is, or not at all."""
+        more = ["Connection: Upgrade", "Upgrade: " + header(headers, "upgrade")]
+        writer.write("\r\n".join(["%s %s HTTP/1.1" % (method, path)] + self.passed_on(headers, *more)).encode("latin-1"))
+        _, status, answer = await self.answer_head(reader)
+        if status != "101":
+            raise Refusal(502, "the server does not switch")
+        self.c.writer.write("\r\n".join(["HTTP/1.1 101 Switching Protocols"] + self.passed_on(answer, *more)).encode("latin-1"))
+        try:
+            if self.s.upgrade == "lie":
+                while await self.c.reader.read(65536):
+                    pass
+            else:
+                both = [asyncio.create_task(self.c.pipe(self.c.reader, writer, True)), asyncio.create_task(self.c.pipe(reader, self.c.writer, False))]
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+                for task in both:
+                    task.cancel()
+        finally:
+            self.shut()
+        return 101, False
 
     async def unless_gone(self, answer):
         """The answer's outcome; Broken as soon as nobody waits for it any more."""
@@ -216,7 +239,7 @@ class Exchanges:
         chunked = "chunked" in header(headers, "transfer-encoding").lower()
         if self.s.auth:
             raise Refusal(407, "Proxy Authentication Required", ['Proxy-Authenticate: Basic realm="nasty"'])
-        if header(headers, "upgrade"):
+        if header(headers, "upgrade") and self.s.upgrade == "426":
             raise Refusal(426, "Upgrade Required")
         if chunked and self.s.chunked != "pass":
             raise Refusal(int(self.s.chunked), "Length Required" if self.s.chunked == "411" else "Not Implemented")

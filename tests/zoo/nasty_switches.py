@@ -43,6 +43,7 @@ TABLE = {
     "chunked": (one_of("pass", "411", "501"), "pass", "pass|411|501: what chunked requests get"),
     "http10": (int, 0, "1: HTTP/1.0 on both sides, one exchange for each connection"),
     "close": (int, 0, "1: one exchange for each connection"),
+    "upgrade": (one_of("426", "lie", "pass"), "426", "426|lie|pass: what requests for another protocol get; lie: the server's 101 and nothing behind it"),
     "interim": (int, 0, "1: 100 Continue goes to whoever asks for anything, CONNECT too, and 103 Early Hints goes before answers"),
 }
 

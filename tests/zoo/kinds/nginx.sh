@@ -1,6 +1,6 @@
 # nginx in front of the server, at its stock settings: it ends TLS with a certificate of its own for localhost, reads each
 # request whole, buffers answers unless told otherwise, speaks HTTP/1.0 to the server, by TLS that it verifies.
-# nginx-tuned: the settings that our page for administrators asks for.
+# nginx-tuned: the settings that our page for administrators asks for. nginx-upgrade: stock, but WebSockets pass.
 
 _nginx_tuned() {
 	cat <<-CONF
@@ -12,9 +12,18 @@ _nginx_tuned() {
 	CONF
 }
 
+_nginx_upgrade() {
+	cat <<-'CONF'
+		proxy_http_version 1.1;
+		proxy_set_header Upgrade $http_upgrade;
+		proxy_set_header Connection $http_connection;
+	CONF
+}
+
 _start_nginx() { # NAME KIND PORTS CA DIR PORT
 	local more=
 	[ "$2" != nginx-tuned ] || more=$(_nginx_tuned)
+	[ "$2" != nginx-upgrade ] || more=$(_nginx_upgrade)
 	$PYTHON "$PROXIES/authority.py" "$5" localhost || return
 	mkdir -p "$5/tmp"
 	cat >"$5/nginx.conf" <<-CONF
