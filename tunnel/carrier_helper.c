@@ -109,6 +109,7 @@ struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *o
 		return NULL;
 	if (ops->mode == MODE_UP && !ledger_ready(&h->base.ledger))
 		return NULL;	/* nothing could be sent on it */
+	h->user.switches = ops->mode == MODE_WEBSOCKET;
 	h->user.apart = connection_of(ops->mode == MODE_UP ? h->up : ops->mode == MODE_POLL || ops->mode == MODE_HELLO ? NULL : h->down);
 	x = carrier_path_exchange(h->path, &h->user, &leg_exchange_events, (void *)(uintptr_t)ops); /* who asks; leg_new says who listens */
 	if (!x)

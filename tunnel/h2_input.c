@@ -160,6 +160,7 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
 static void on_settings(struct h2 *h)
 {
 	h->settings = true;
+	h->http.no_switch = !h->role->server && !nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL);
 	h->idle_due = !h->role->server;
 	for (struct link *l = h->streams.next; l != &h->streams; l = l->next)
 		h2_touch(list_entry(l, struct h2_stream, link));	/* some wait for it */

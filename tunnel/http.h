@@ -59,6 +59,7 @@ struct http {
 	struct stream *stream;
 	void *ctx;		/* the owner's */
 	bool multiplexed;	/* HTTP/2 */
+	bool no_switch;		/* client: no other protocol can be spoken in an exchange (HTTP/2, and the peer has not said that it knows of it) */
 	bool leaving;		/* client: the peer takes no more exchanges on it (GOAWAY); those under way go on */
 };
 

@@ -146,7 +146,8 @@ static const struct http_events connection_events = { .idle = on_idle, .closed =
 void pool_stands(struct pool *p, struct member *m, struct stream *s)
 {
 	m->http = http_client(p->loop, s, &connection_events, m);
-	p->multiplexed = m->http->multiplexed;
+	if (!m->only_11)
+		p->multiplexed = m->http->multiplexed;
 	set_free(p, m);
 	if (pool_standing(p) > p->peak)
 		p->peak = pool_standing(p);
@@ -245,7 +246,7 @@ void pool_forget(struct pool *p)
 	p->noted_us = 0;
 	p->peak = p->mute = 0;
 	p->safe_until = 0;
-	p->kept = false;
+	p->kept = p->no_switch = false;
 	p->hushed = 0;
 	pool_dial_forget(p);
 	pool_renew(p);
@@ -265,6 +266,15 @@ static bool may_take(const struct pool_user *u)
 	return p->limit <= POOL_LIMIT_MIN && pool_eager(p) == 0;
 }
 
+/* What it is for may be asked for on it. */
+static bool fits(const struct pool_user *u, const struct member *m)
+{
+	if (!u->switches || !m->http->no_switch || u->pool->insists)
+		return true;
+	u->pool->no_switch = true;
+	return false;
+}
+
 /* It bears one more exchange of the user that has it. One that will soon be replaced does not, while another can be had. */
 static bool may_share(const struct pool_user *u, struct member *m)
 {
@@ -273,7 +283,7 @@ static bool may_share(const struct pool_user *u, struct member *m)
 
 	if (m->state != MEMBER_USED || m->user != u || !m->http->multiplexed || m->http == u->apart || m->spent)
 		return false;
-	if (m->exchanges >= EXCHANGES_MAX || http_room(m->http) == 0)
+	if (m->exchanges >= EXCHANGES_MAX || http_room(m->http) == 0 || !fits(u, m))
 		return false;
 	course_now(http_course(m->http), loop_now(p->loop), &now);
 	return !cuts_due(p->cuts, &now) || pool_is_full(p);
@@ -297,7 +307,7 @@ static struct member *choose(const struct pool_user *u)
 	if (own && owns >= u->spread)
 		return own;
 	for (struct member *m = may_take(u) ? u->pool->members : NULL; m; m = m->next)
-		if (m->state == MEMBER_FREE && !is_stale(u->pool, m) && http_room(m->http) > 0)
+		if (m->state == MEMBER_FREE && !is_stale(u->pool, m) && http_room(m->http) > 0 && fits(u, m))
 			return m;
 	return own;
 }

@@ -59,6 +59,7 @@ struct pool_user {
 	bool claims;		/* pool_claim */
 	bool modest;		/* gets an exchange only while one more connection is free or can be opened */
 	int64_t insist_us;	/* modest until then; 0: always. Set by the user */
+	bool switches;		/* the next exchange asks for another protocol; where HTTP/2 has none it gets a connection of HTTP/1.1. Set by the user */
 	unsigned spread;	/* HTTP/2: exchanges go over so many connections, while they can be had; 0: one. Set by the user */
 	const struct http *apart; /* the next exchange is not to go on that connection; NULL: on any. Set by the user */
 	unsigned spare, waiting; /* waiting: exchanges asked for in vain */

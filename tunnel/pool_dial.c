@@ -240,7 +240,7 @@ static void on_slow(void *ctx)
 
 /* ---- opening ---- */
 
-static void start_dial(struct pool *p)
+static void start_dial(struct pool *p, enum dial_versions versions)
 {
 	struct member *m = calloc(1, sizeof *m);
 
@@ -252,7 +252,8 @@ static void start_dial(struct pool *p)
 	pool_link(p, m);
 	if (p->failures)
 		p->not_before = loop_now(p->loop) + GAP_US;
-	m->dial = p->dialler->start(p->dialler->ctx, pool_versions(p), on_dialled, m);
+	m->only_11 = versions != pool_versions(p);
+	m->dial = p->dialler->start(p->dialler->ctx, versions, on_dialled, m);
 	watch_slow(p);
 }
 
@@ -266,6 +267,31 @@ static int64_t not_before(const struct pool *p)
 	return spread > p->not_before ? spread : p->not_before;
 }
 
+/* Who asks for another protocol where HTTP/2 has none. */
+static bool is_apart(const struct pool_user *u)
+{
+	return u->switches && u->pool->no_switch && !u->pool->insists;
+}
+
+/* Opens what these wait for. */
+static void ensure_apart(struct pool *p)
+{
+	unsigned wanted = 0, coming = 0;
+
+	for (const struct link *l = p->users.next; p->no_switch && l != &p->users; l = l->next)
+		if (is_apart(list_entry(l, const struct pool_user, link)))
+			wanted += list_entry(l, const struct pool_user, link)->waiting;
+	for (const struct member *m = p->members; m; m = m->next)
+		coming += m->state == MEMBER_DIALLING ? m->only_11 : m->state == MEMBER_FREE && !m->http->no_switch;
+	for (; !p->dead && coming < wanted && pool_open_count(p) < p->limit; coming++) {
+		if (loop_now(p->loop) < not_before(p)) {
+			timer_sooner(&p->retry, not_before(p));
+			return;
+		}
+		start_dial(p, DIAL_11);
+	}
+}
+
 void pool_ensure(struct pool *p, bool with_spare)
 {
 	unsigned eager = 0, modest = 0, spare = 0, coming;
@@ -273,10 +299,12 @@ void pool_ensure(struct pool *p, bool with_spare)
 	for (const struct link *l = p->users.next; l != &p->users; l = l->next) {
 		const struct pool_user *u = list_entry(l, const struct pool_user, link);
 
-		*(pool_is_modest(u) ? &modest : &eager) += p->multiplexed && u->waiting ? 1 : u->waiting;
+		if (!is_apart(u))
+			*(pool_is_modest(u) ? &modest : &eager) += p->multiplexed && u->waiting ? 1 : u->waiting;
 		spare = u->spare > spare ? u->spare : spare;
 	}
 	eager += with_spare ? spare : 0;
+	ensure_apart(p);
 	while (!p->dead) {
 		coming = pool_free_count(p) + pool_count(p, MEMBER_DIALLING) - dials_are_late(p);
 		/* One more than the modest take: see may_take. */
@@ -289,7 +317,7 @@ void pool_ensure(struct pool *p, bool with_spare)
 			timer_sooner(&p->retry, not_before(p));
 			return;
 		}
-		start_dial(p);
+		start_dial(p, pool_versions(p));
 	}
 }
 

@@ -29,6 +29,7 @@ struct member {
 	bool silent;		/* being dialled: so were all that stand, when it had taken too long */
 	bool spent;		/* not used again */
 	bool noted;		/* its cut was */
+	bool only_11;		/* being dialled: HTTP/1.1 alone is offered, for whoever asks for another protocol */
 	bool old;		/* of another network: it takes no place, and says nothing */
 };
 
@@ -65,6 +66,7 @@ struct pool {
 	bool multiplexed;	/* the newest is HTTP/2 */
 	unsigned hushed;	/* connections that ended behind an answer which did not say so, until one is kept */
 	int64_t hushed_us;	/* the last one */
+	bool no_switch;		/* HTTP/2 has no other protocols here */
 	unsigned mute;		/* connections of HTTP/2 in a row that ended before any answer */
 	int64_t safe_until;	/* HTTP/1.1 alone is offered; 0: it was not */
 	bool insists;		/* never */
