@@ -6,6 +6,7 @@
  */
 #include "server/front.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@
 
 #define DISCARD_MAX (256 * 1024) /* bytes of unwanted bodies taken from one connection */
 #define SHOWN 100		 /* bytes of a target in the log */
+
+static_assert(FALLBACK_ORIGIN == SEALS_ORIGIN, "an origin is one");
 
 /* ---- exchanges that end here ---- */
 
@@ -66,10 +69,20 @@ static void turn_away(struct front_visitor *v, struct exchange *x, const struct 
 	cover_send_text(x, loop_wall(v->front->loop), 503, "Too many requests at a time.\n", with_body(head));
 }
 
+static bool is_on_this_machine(const struct front_visitor *v)
+{
+	static const uint8_t none[SEALS_ORIGIN - 1];
+
+	if (v->origin[0] == AF_INET)
+		return v->origin[1] == 127;
+	return v->origin[0] == AF_UNIX || (v->origin[0] == AF_INET6 && !memcmp(v->origin + 1, none, sizeof none));
+}
+
 /* bodiless: of the request's body nothing is left. */
 static void pass_on(struct front_visitor *v, struct exchange *x, const struct http1_head *head, bool bodiless)
 {
-	const struct fallback_visitor from = { .peer = v->peer, .tls = v->tls, .trusted = v->proxied };
+	const struct fallback_visitor from = { .peer = v->peer, .origin = is_on_this_machine(v) ? NULL : v->origin, .tls = v->tls,
+					       .trusted = v->proxied };
 
 	fallback_request(v->front->fallback, x, head, &from, bodiless);
 }
@@ -280,15 +293,6 @@ static bool accept_plain(struct front_visitor *v, struct exchange *x, const stru
 }
 
 /* ---- routing ---- */
-
-static bool is_on_this_machine(const struct front_visitor *v)
-{
-	static const uint8_t none[SEALS_ORIGIN - 1];
-
-	if (v->origin[0] == AF_INET)
-		return v->origin[1] == 127;
-	return v->origin[0] == AF_UNIX || (v->origin[0] == AF_INET6 && !memcmp(v->origin + 1, none, sizeof none));
-}
 
 /* Where a website answers /healthz itself, ours is below the base, for this machine: nobody else is to learn of it. */
 static bool is_health(const struct front_visitor *v, const struct http1_head *head)

@@ -1,4 +1,4 @@
-/* links: server/fallback.c server/fallback_head.c server/conduit.c server/website.c tunnel/http.c tunnel/h1.c tunnel/h1_again.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/h2*.c tunnel/course.c tunnel/loop.c tunnel/log.c tunnel/counters.c tunnel/websocket_key.c framing/base64.c tunnel/address.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/stream_mem.c */
+/* links: server/fallback.c server/passage.c server/fallback_head.c server/conduit.c server/website.c tunnel/http.c tunnel/h1.c tunnel/h1_again.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/h2*.c tunnel/course.c tunnel/loop.c tunnel/log.c tunnel/counters.c tunnel/websocket_key.c framing/base64.c tunnel/address.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/stream_mem.c */
 /* libs: -lev -lnghttp2 -lcrypto -lhttp_parser */
 /* Requests that pass on to a website: visitor and website by hand, in virtual time, what is between them for real. */
 #include <setjmp.h>
@@ -19,7 +19,7 @@
 #include "tunnel/log.h"
 #include "tunnel/stream_tcp.h"
 
-#define ENDS 600
+#define ENDS 700
 #define GET "GET /page HTTP/1.1\r\nHost: www.example.org\r\n\r\n"
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 #define PASSED_ON                                                                                                             \
@@ -162,7 +162,7 @@ struct stream *stream_tcp_connect(struct loop *l, const struct sockaddr *sa, soc
 
 /* ---- the visitors' connections ---- */
 
-static const struct fallback_visitor from = { .peer = "192.0.2.1:5004", .tls = true };
+static struct fallback_visitor from;
 static bool bodiless;
 
 static void on_request(void *ctx, struct exchange *x, const struct http1_head *head)
@@ -195,6 +195,7 @@ static void begin(size_t max)
 	wires = NULL;
 	connecting = CONNECTS;
 	bodiless = false;
+	from = (struct fallback_visitor){ .peer = "192.0.2.1:5004", .tls = true };
 	fallback = fallback_new(loop, "http://127.0.0.1:8081", max, error, sizeof error);
 	assert_non_null(fallback);
 }
@@ -603,6 +604,39 @@ static void test_long_line(void **state)
 	finish();
 }
 
+/* One address has half of the connections, and all together a bounded number of requests on the way. */
+static void test_crowd(void **state)
+{
+	static const uint8_t one[FALLBACK_ORIGIN] = { 2, 192, 0, 2, 1 }, other[FALLBACK_ORIGIN] = { 2, 192, 0, 2, 2 };
+
+	(void)state;
+	begin(4);
+	from.origin = one;
+	for (int i = 0; i < 4; i++) {
+		visit();
+		say(visitor[i], GET);
+	}
+	assert_int_equal(sites, 3);
+	own(visitor[3], "503 Service Unavailable", "\r\nRetry-After: 5\r\n");
+	from.origin = other;
+	say(visitor[3], GET);
+	assert_int_equal(sites, 4);
+	from.origin = one;
+	say(site[0], OK);
+	say(visitor[0], GET);
+	assert_int_equal(stats().website.waiting, 0);
+	say(site[0], OK);
+	finish();
+	begin(1);
+	for (int i = 0; i < 1 * 4 + WEBSITE_WAITING_MAX + 1; i++) {
+		visit();
+		say(visitor[i], "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n");	/* whose end nobody sees, when answered early */
+	}
+	assert_memory_equal(visitor[4 + WEBSITE_WAITING_MAX]->in, "HTTP/1.1 503 ", 13);
+	assert_true(stats().in_flight <= 4 + WEBSITE_WAITING_MAX + 1);
+	finish();
+}
+
 /* The website closes an idle connection as we use it: once more, unless that may do something twice. */
 static void test_again(void **state)
 {
@@ -774,7 +808,7 @@ int main(void)
 		cmocka_unit_test(test_events), cmocka_unit_test(test_post), cmocka_unit_test(test_expect),
 		cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_early_answer), cmocka_unit_test(test_bodiless),
 		cmocka_unit_test(test_upgrade), cmocka_unit_test(test_upgrade_refused), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_times), cmocka_unit_test(test_line), cmocka_unit_test(test_long_line), cmocka_unit_test(test_again),
+		cmocka_unit_test(test_times), cmocka_unit_test(test_line), cmocka_unit_test(test_long_line), cmocka_unit_test(test_crowd), cmocka_unit_test(test_again),
 		cmocka_unit_test(test_cuts), cmocka_unit_test(test_nonsense), cmocka_unit_test(test_refused_requests),
 		cmocka_unit_test(test_long_heads), cmocka_unit_test(test_replaced), cmocka_unit_test(test_urls),
 	};
