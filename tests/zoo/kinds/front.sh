@@ -21,10 +21,15 @@ front_block() { # PROGRAM
 	sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/p" "$FRONT_PAGE" | grep -v '^```' || fail "the page has nothing for $1"
 }
 
-# With the files and ports that exist here.
+# With the files, names and ports that exist here.
 _front_here() { # DIR PORT SERVER-PORT
-	sed -e "s,/etc/ssl/tunnel,$1,g; s/tunnel\.example/localhost/g; s/127\.0\.0\.1\([:,]\)8080/127.0.0.1\1$3/g" \
-		-e "s/listen 443/listen 127.0.0.1:$2/; s/bind :443/bind 127.0.0.1:$2/; s/\*:443/127.0.0.1:$2/; s/^frontend=\*,443/frontend=127.0.0.1,$2/"
+	local at=${PROXY_HOST:-127.0.0.1}
+	sed -e "s,/etc/ssl/tunnel,$1,g; s/tunnel\.example/$(_front_name)/g; s/127\.0\.0\.1\([:,]\)8080/127.0.0.1\1$3/g" \
+		-e "s/listen 443/listen $at:$2/; s/bind :443/bind $at:$2/; s/\*:443/$at:$2/; s/^frontend=\*,443/frontend=$at,$2/"
+}
+
+_front_name() {
+	[ "${PROXY_HOST:-127.0.0.1}" = 127.0.0.1 ] && echo localhost || echo "$PROXY_HOST"
 }
 
 # ---- what stands around it: where things lie, what is logged, what Debian has switched on ----
@@ -65,7 +70,7 @@ front_base_apache() { # DIR PORT
 	cat <<-CONF
 		ServerRoot $1
 		ServerName proxy.test
-		Listen 127.0.0.1:$2
+		Listen ${PROXY_HOST:-127.0.0.1}:$2
 		PidFile $1/httpd.pid
 		ErrorLog $1/error.log
 		DefaultRuntimeDir $1
@@ -163,8 +168,10 @@ _front_config() { # KIND DIR PORT SERVER-PORT
 }
 
 front_certificate() { # DIR
-	$PYTHON "$PROXIES/authority.py" "$1" localhost || return
-	cp "$1/localhost.crt" "$1/fullchain.pem" && cp "$1/localhost.key" "$1/privkey.pem" && cat "$1/localhost.crt" "$1/localhost.key" >"$1/haproxy.pem"
+	local name
+	name=$(_front_name)
+	$PYTHON "$PROXIES/authority.py" "$1" "$name" || return
+	cp "$1/$name.crt" "$1/fullchain.pem" && cp "$1/$name.key" "$1/privkey.pem" && cat "$1/$name.crt" "$1/$name.key" >"$1/haproxy.pem"
 }
 
 _start_front() { # NAME KIND PORTS CA DIR PORT
