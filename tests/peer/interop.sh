@@ -149,6 +149,8 @@ if [ -x "$CULVERTD" ]; then
     if start_culvertd server 0 --max-channels 20; then
         count_lines "probe - culvertd" "$PYTHON" "$HERE/probe.py" --cafile "$TMP/cert.pem" --token-file "$TMP/tokens" \
             --server "https://127.0.0.1:$(server_port server)/culvert"
+        count_lines "probe, HTTP/2 - culvertd" "$PYTHON" "$HERE/probe_h2.py" --cafile "$TMP/cert.pem" --token-file "$TMP/tokens" \
+            --server "https://127.0.0.1:$(server_port server)/culvert"
         check "probe - culvertd: culvertd ends in order" stop server
     else
         fail "culvertd does not start: $(tail -n 1 "$TMP/server.err")"

@@ -66,6 +66,8 @@ class Socket:
             else:
                 self.others.append(frame)
         check(self.frames.parser_exc is None, f"wrong frame: {self.frames.parser_exc}")
+        if data:
+            self.flush()   # pongs, and the answer to a close frame
         return bool(data)
 
     async def until(self, ready) -> None:
