@@ -23,7 +23,8 @@ static void sign(const struct carrier_path *path, struct exchange_head *head, ch
 const struct exchange_head *carrier_path_head(const struct carrier_path *path, struct request *r, bool streamed)
 {
 	static char target[REQUEST_TARGET_MAX], lines[1024];
-	static struct exchange_head head = { .method = "POST", .target = target, .lines = lines };
+	/* Before the pages of a website that are on the same connection between a reverse proxy and the server. */
+	static struct exchange_head head = { .method = "POST", .target = target, .lines = lines, .priority = "u=1, i" };
 	char line[CREDENTIAL_HEADER_MAX + 20] = "";
 
 	if (path->seal && r->mode != MODE_SEAL)
