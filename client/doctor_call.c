@@ -201,7 +201,9 @@ static void open_carrier(void *ctx)
 	if (is_over(c))
 		return;
 	c->carrier = carrier_open(c->session, c->rung, c->setup.sealed ? &c->sealed.path : c->setup.path, c->setup.pool, &carrier_events, c);
-	if (!c->carrier)
+	if (c->carrier)
+		carrier_trust_soon(c->carrier);
+	else
 		finish(c, "no carrier could be made");
 }
 

@@ -30,6 +30,7 @@ struct lossy_options {
 	struct lossy_way way[2];
 	enum lossy_congestion congestion;
 	size_t unsent;		/* bytes that a connection takes beyond those in flight (TCP_NOTSENT_LOWAT); 0: 16384 */
+	bool http2;		/* what is spoken through it */
 	bool untuned;		/* a kernel that cannot do what sparse asks for */
 	uint64_t seed;
 };
