@@ -98,6 +98,7 @@ struct engine *engine_new(const struct engine_options *o)
 	if (!e->o.carriers)
 		e->o.carriers = 8;
 	e->o.link.seed = e->o.seed;
+	e->o.link.http2 = e->o.behind.http2 = world_http2;
 	e->w = world_new(e->o.seed, false);
 	session_free(e->w->helper);
 	e->w->helper = NULL;

@@ -233,7 +233,7 @@ static void lossy_want(struct stream *stream, bool read, bool write)
 
 static void lossy_info(struct stream *stream, struct stream_info *i)
 {
-	*i = (struct stream_info){ .alpn = "", .tls = "" };
+	*i = (struct stream_info){ .alpn = end_of(stream)->pair->lossy->o.http2 ? "h2" : "", .tls = "" };
 	snprintf(i->peer, sizeof i->peer, "[::%d]:1", end_of(stream)->side ? 1 : 2);
 }
 

@@ -258,5 +258,11 @@ int main(void)
 		cmocka_unit_test(two_sessions),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	const struct CMUnitTest both[] = {
+		cmocka_unit_test(clean_path), cmocka_unit_test(loss_begins), cmocka_unit_test(through_a_proxy), cmocka_unit_test(other_rungs),
+	};
+	int failed = cmocka_run_group_tests_name("HTTP/1.1", tests, NULL, NULL);
+
+	world_http2 = true;
+	return failed + cmocka_run_group_tests_name("HTTP/2", both, NULL, NULL);
 }
