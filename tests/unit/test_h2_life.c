@@ -180,6 +180,97 @@ static void test_pause_long_body(void **state)
 	talk2_tear_down();
 }
 
+/* What paused exchanges of one connection hold has an end: the one that would pass it goes, the others keep theirs. */
+static void test_too_much_held(void **state)
+{
+	struct stream_mem_options o = stream_mem_plain;
+	int dropped = 0;
+
+	(void)state;
+	o.buffer = 1 << 23;
+	talk2_set_up_pair(&o);
+	talk2.answer.head.streamed = true;
+	talk2.answer.end_late = true;
+	talk2.answer.when = AT_BODY;
+	talk2.answer.what = DO_PAUSE;
+	for (int i = 0; i < 30; i++)
+		talk2_ask(&(struct speaker){ .total = 200000, .head.streamed = true });
+	talk2_settle();
+	for (int i = 0; i < 30; i++) {
+		dropped += talk2.take[i].closed;
+		if (talk2.take[i].closed) {
+			assert_int_equal(talk2.take[i].error, ERROR_LIMIT);
+			continue;
+		}
+		talk2.take[i].paused = false;
+		exchange_pause(talk2.take[i].x, false);
+	}
+	assert_int_equal(dropped, 30 - (4 << 20) / 199000);
+	talk2_settle();
+	for (int i = 0; i < 30; i++)
+		assert_true(talk2.take[i].closed || talk2.take[i].got == 200000);
+	assert_int_equal(talk2.server_over, 0);
+	talk2_tear_down();
+}
+
+/* As long as one of several wants it. */
+static void test_sparse(void **state)
+{
+	struct stream *stream;
+
+	(void)state;
+	talk2_set_up_pair(NULL);
+	talk2.answer.hold = true;
+	stream = http_stream(talk2.client);
+	talk2_ask(&(struct speaker){ .total = 1 });
+	talk2_ask(&(struct speaker){ .total = 1 });
+	exchange_sparse(talk2.ask[0].x, true);
+	exchange_sparse(talk2.ask[1].x, true);
+	exchange_sparse(talk2.ask[1].x, true);
+	assert_true(stream_mem_sparse(stream));
+	exchange_sparse(talk2.ask[0].x, false);
+	assert_true(stream_mem_sparse(stream));
+	talk2_settle();
+	talk2.take[1].hold = false;	/* it ends with the exchange */
+	talk2_pump(&talk2.take[1]);
+	talk2_settle();
+	assert_int_equal(talk2.ask[1].closed, 1);
+	assert_false(stream_mem_sparse(stream));
+	talk2_tear_down();
+}
+
+/* A server that answers, says GOAWAY and is gone before the request was written: what it said is read. */
+static void test_write_fails(void **state)
+{
+	struct stream_mem_options o = stream_mem_plain;
+	struct speaker *p;
+
+	(void)state;
+	o.delay_us = 1000;
+	talk2_set_up_pair(&o);
+	talk2.answer.total = 10;
+	talk2.answer.when = AT_HEAD;
+	talk2.answer.what = DO_ANSWER;
+	p = talk2_ask(&(struct speaker){ .total = 100, .end_late = true, .head.streamed = true });
+	talk2_run(1500);
+	assert_int_equal(talk2.taken, 1);
+	http_close(talk2.server);
+	talk2_run(700);
+	for (int i = 0; i < 20 && p->x && !p->send_error; i++) {	/* until it is noticed */
+		size_t cap;
+
+		if (exchange_room(p->x, 100, &cap))
+			p->send_error = exchange_send(p->x, NULL, 100, false);
+		talk2_run(300);
+	}
+	talk2_settle();
+	assert_int_equal(p->got, 10);
+	assert_int_equal(p->ends, 1);
+	assert_int_equal(p->closed, 1);
+	assert_int_equal(talk2.client_over, 1);
+	talk2_tear_down();
+}
+
 /* An answer that is complete before the request: the exchange is over, the connection is not. */
 static void test_early_answer(void **state)
 {
@@ -350,6 +441,9 @@ int main(void)
 		cmocka_unit_test(test_close_from_within),
 		cmocka_unit_test(test_abort_from_outside),
 		cmocka_unit_test(test_pause_long_body),
+		cmocka_unit_test(test_too_much_held),
+		cmocka_unit_test(test_sparse),
+		cmocka_unit_test(test_write_fails),
 		cmocka_unit_test(test_early_answer),
 		cmocka_unit_test(test_drain),
 		cmocka_unit_test(test_drain_idle),
