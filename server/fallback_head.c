@@ -157,23 +157,33 @@ static bool host_ok(struct span host)
 	return host.n <= 512;
 }
 
+static bool is_token(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t c = s.p[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c && strchr("!#$%&'*+-.^_`|~", c))))
+			return false;
+	}
+	return s.n > 0;
+}
+
 /* Nothing that would end a line or a part of it, whoever has checked before. */
 static bool texts_ok(const struct http1_head *head)
 {
+	if (!is_token(head->method))
+		return false;
 	for (size_t i = 0; i < head->target.n; i++)
 		if (head->target.p[i] <= ' ' || head->target.p[i] >= 0x7f)
 			return false;
 	for (size_t i = 0; i < head->count; i++) {
-		struct span name = head->header[i].name, value = head->header[i].value;
+		struct span value = head->header[i].value;
 
-		for (size_t k = 0; k < name.n; k++)
-			if (name.p[k] <= ' ' || name.p[k] >= 0x7f || name.p[k] == ':')
-				return false;
+		if (!is_token(head->header[i].name))
+			return false;
 		for (size_t k = 0; k < value.n; k++)
 			if ((value.p[k] < ' ' && value.p[k] != '\t') || value.p[k] == 0x7f)
 				return false;
-		if (!name.n)
-			return false;
 	}
 	return true;
 }

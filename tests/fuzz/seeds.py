@@ -409,7 +409,22 @@ def forwarded():
         write("forwarded", name, data)
 
 
+def fallback_head():
+    for name, data in {
+        "request": b"\0GET /a?b HTTP/1.1\r\nHost: h\r\nConnection: close, x\r\nX: y\r\nCookie: a=b\r\nContent-Length: 0\r\n\r\n",
+        "request-trusted": b"\4POST http://h/ HTTP/1.1\r\nHost: h\r\nX-Forwarded-Host: other\r\nX-Forwarded-Proto: http\r\n"
+                           b"Forwarded: for=1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "request-websocket": b"\0GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\n",
+        "h2": b"\2/a\0host\0h\0cookie\0a=b\0",
+        "h2-smuggle": b"\2/ HTTP/1.1\r\nX: y\0host\0h\0a\0b\r\nc\0",
+        "answer": b"\1HTTP/1.1 200 OK\r\nServer: s\r\nConnection: X\r\nX: y\r\nContent-Length: 5\r\nSet-Cookie: a\r\n\r\nhello",
+        "answer-websocket": b"\5HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: a\r\n\r\n",
+    }.items():
+        write("fallback_head", name, data)
+
+
 if __name__ == "__main__":
+    fallback_head()
     proxy_protocol()
     forwarded()
     records()
