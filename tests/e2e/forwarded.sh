@@ -106,6 +106,15 @@ done
 asks 203.0.113.9 203.0.113.11 "${ports[2]}"
 asks 203.0.113.11 203.0.113.11 "$(port_of "$tls")" -H "X-Forwarded-For: 198.51.100.1" -H "Forwarded: for=198.51.100.1"
 
+# Clients at the same time behind HTTP/2: each is told from the others.
+for n in 1 2 3 4 5 6 7 8; do
+	launch turn-$n curl -s -k -m 10 --interface 203.0.113.$((11 + n % 2)) "https://203.0.113.9:${ports[5]}/"
+done
+for n in 1 2 3 4 5 6 7 8; do
+	finish turn-$n 10 || fail "turn $n: nothing"
+	[ "$(cat "$W/turn-$n.out")" = 203.0.113.$((11 + n % 2)) ] || fail "turn $n: asked by $(cat "$W/turn-$n.out")"
+done
+
 # ---- a session: its client in log and status ----
 
 status() {
@@ -145,10 +154,15 @@ while True:
     held.append(s.accept())' "$(port_of "$who")"
 await 5 answers "$(port_of "$who")" || fail "no website that says nothing"
 for i in 3 5; do
+	status
+	before=$(json "$W/status.json" connections)
 	for n in 1 2 3 4 5 6; do
 		hold held-$n "${ports[i]}"
 	done
 	await 10 eval 'status; [ "$(json "$W/status.json" website.in_flight)" = 6 ]' || fail "proxy $i: not all are held"
+	more=$(($(json "$W/status.json" connections) - before))
+	note "proxy $i: six requests at a time take $more more connections"
+	[ $i -ne 5 ] || check $more "<" 3 "proxy $i: HTTP/2 shares connections"
 	full 203.0.113.9 "${ports[i]}" || fail "proxy $i: a client may have any number of requests"
 	expect culvertd 2 "203.0.113.9: a request was answered 503: this client behind a proxy has as many at a time"
 	! full 203.0.113.12 "${ports[i]}" || fail "proxy $i: others suffer"

@@ -92,6 +92,14 @@ stop_expecting first 0
 stop_expecting second 0
 [ ! -e "$SOCKET" ] || fail "the socket stays behind"
 
+# TLS and sealed sessions by Unix sockets as well: for a proxy that passes connections on.
+clear_start tls --listen "unix:$SOCKET" --listen-http "unix:$W/run/sealed.sock" --cert "$W/server.crt" --key "$W/server.key"
+[ "$(ready tls https culvertd)" = "unix:$SOCKET" ] && [ "$(ready tls http culvertd)" = "unix:$W/run/sealed.sock" ] || fail "ready: $(cat "$W/tls.out")"
+[ "$(get --cacert "$W/server.crt" --unix-socket "$SOCKET" https://localhost/healthz -o /dev/null)" = "200 2 " ] || fail "no TLS by a Unix socket"
+[ "$(get --unix-socket "$W/run/sealed.sock" http://here/healthz -o /dev/null)" = "200 1.1 " ] || fail "no sealed sessions by a Unix socket"
+stop_expecting tls 0
+[ ! -e "$SOCKET" ] && [ ! -e "$W/run/sealed.sock" ] || fail "sockets stay behind"
+
 # ---- what it does not do ----
 
 echo precious >"$W/run/file"
