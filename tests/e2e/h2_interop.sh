@@ -36,8 +36,8 @@ goes() { # PROXY RUNG BYTES SECONDS
 	UDP=$(helper_udp "$name" udp)
 	passes 15 || fail "$name: nothing passes: $(cat "$W/$name.err")"
 	launch "$name.signalling" $PYTHON "$TOP/tests/tools/signalling.py" check "$(helper_tcp "$name" sig)" --bytes "$3" --seconds "$4" --timeout 20
-	datagrams pingpong "$UDP" --count $packets --gap 20 >"$W/$name.pong" 2>&1 # on a busy machine one may be too late
-	check "$(sed -n 's/.* packets, \([0-9]*\) lost/\1/p' "$W/$name.pong")" "<=" $((packets / 50)) "$name: packets lost"
+	datagrams pingpong "$UDP" --count $packets --gap 20 >"$W/$name.pong" 2>&1 # on a busy machine some are too late
+	check "$(sed -n 's/.* packets, \([0-9]*\) lost/\1/p' "$W/$name.pong")" "<=" $((packets / 10)) "$name: packets lost"
 	finish "$name.signalling" 30 || fail "$name: signalling: $(cat "$W/$name.signalling.out" "$W/$name.err")"
 	"$CULVERT" status --json --control "$W/$name.control" >"$W/$name.json" || fail "$name: no status"
 	[ "$(json "$W/$name.json" path.rung)" = "$2" ] || fail "$name: by $(json "$W/$name.json" path.rung)"

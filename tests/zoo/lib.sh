@@ -113,7 +113,7 @@ zoo_result() { # KIND RUNGS FILE
 	esac
 	$PYTHON "$ZOO/report.py" row --dir "$W" --kind "$1" --mode "$(proxy_mode "$1")" --rungs "${ZOO_RUNG:-$2}" --cuts-made "$cuts" \
 		--http "$(proxy_versions proxy)" --http-wanted "$(zoo_more "$1" http '')" --cuts-wanted "$(zoo_more "$1" cuts 0)" \
-		--may-lose "$(zoo_more "$1" lost 0)" --may-be-late "$(zoo_more "$1" late 2)" >"$3.new" &&
+		--best-s "$(zoo_more "$1" best 5)" --may-lose "$(zoo_more "$1" lost 0)" --may-be-late "$(zoo_more "$1" late 2)" >"$3.new" &&
 		mv "$3.new" "$3"
 }
 

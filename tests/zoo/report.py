@@ -14,8 +14,6 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import verdict  # noqa: E402
 
-BEST_MS = 5000  # the best rung is found within
-
 
 def last_json(path):
     try:
@@ -70,7 +68,7 @@ def call_complaints(call, options):
 def path_complaints(row, options):
     if row["rung"] not in options.rungs.split(","):
         yield "rung %s instead of %s" % (row["rung"], options.rungs)
-    if row["rung_ms"] is not None and row["rung_ms"] > BEST_MS:
+    if row["rung_ms"] is not None and row["rung_ms"] > options.best_s * 1000:
         yield "the best rung was found after %.1f s" % (row["rung_ms"] / 1000)
     if options.http_wanted and row["http"] != options.http_wanted:
         yield "HTTP/%s instead of HTTP/%s" % (row["http"] or "?", options.http_wanted)
@@ -170,6 +168,7 @@ def main():
     r.add_argument("--kind", required=True)
     r.add_argument("--mode", required=True)
     r.add_argument("--rungs", required=True, help="those that are right, with commas")
+    r.add_argument("--best-s", type=float, default=5, help="the best rung is found within")
     r.add_argument("--http", default="", help="versions that the proxy saw, where its log tells")
     r.add_argument("--http-wanted", default="")
     r.add_argument("--cuts-made", type=int, default=0)

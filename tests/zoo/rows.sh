@@ -6,7 +6,8 @@
 #   late=N        percent later than 150 ms, or lost (default 2)
 #   eio=1         engine.io polling is measured beside it
 #   seconds=N     of the call (default ZOO_SECONDS, 15)
-#   http=N        the version of HTTP in the proxy's log
+#   best=S        the best rung is found within (default 5); a WebSocket is trusted after a silence only
+#   http=N        the version of HTTP in the proxy's log; 1.1+2.0: a WebSocket is asked for by HTTP/1.1 where HTTP/2 has none
 ZOO_ROWS='
 squid-plain       duplex
 squid-strict      duplex
@@ -21,24 +22,24 @@ nginx-reverse     push                        eio=1
 nginx-tuned       duplex
 haproxy-reverse   duplex
 haproxy-nodelay   duplex
-nginx-front       duplex                      http=2.0
-nginx-front-h1    duplex                      http=1.1
-nginx-front-stock push                        http=2.0
-nginx-front-stock-h1 push                     http=1.1
-haproxy-front     duplex                      http=2.0
-haproxy-front-h1  duplex                      http=1.1
-haproxy-front-h2c duplex                      http=2.0
-haproxy-front-stock websocket                 http=2.0
-haproxy-front-stock-h1 websocket              http=1.1
-apache-front      websocket                   http=2.0
-apache-front-h1   websocket                   http=1.1
-apache-front-stock push                       http=2.0
-apache-front-stock-h1 split+fill              http=1.1
-nghttpx-front     duplex                      http=2.0
-nghttpx-front-h1  duplex                      http=1.1
-nghttpx-front-h2c duplex                      http=2.0
-nghttpx-front-stock duplex                    http=2.0
-nghttpx-front-stock-h1 duplex                 http=1.1
+nginx-front             duplex                http=2.0
+nginx-front-h1          duplex                http=1.1
+nginx-front-stock       push                  http=1.1+2.0
+nginx-front-stock-h1    push                  http=1.1
+haproxy-front           duplex                http=2.0
+haproxy-front-h1        duplex                http=1.1
+haproxy-front-h2c       duplex                http=2.0
+haproxy-front-stock     websocket             http=2.0 best=10
+haproxy-front-stock-h1  websocket             http=1.1 best=10
+apache-front            websocket             http=2.0 best=10
+apache-front-h1         websocket             http=1.1 best=10
+apache-front-stock      split+fill            http=1.1+2.0
+apache-front-stock-h1   split+fill            http=1.1
+nghttpx-front           duplex                http=2.0
+nghttpx-front-h1        duplex                http=1.1
+nghttpx-front-h2c       duplex                http=2.0
+nghttpx-front-stock     duplex                http=2.0
+nghttpx-front-stock-h1  duplex                http=1.1
 nasty             duplex
 nasty-tunnel      duplex
 nasty-cut-age     duplex                      cuts=1 lost=10 seconds=25
@@ -88,6 +89,14 @@ nginx-reverse     up@nginx duplex:held up:held up_fill:held bodies=limited bodie
 nginx-tuned       websocket@nginx
 haproxy-reverse   websocket@HAProxy
 haproxy-nodelay   websocket@HAProxy
+nginx-front-stock up@nginx duplex:held up:held up_fill:held bodies=limited bodies.version_at_server:1 size=limited size.up_60k:1 size.up_1m:0
+nginx-front-stock-h1 up@nginx duplex:held up:held up_fill:held bodies=limited bodies.version_at_server:1 size=limited size.up_60k:1 size.up_1m:0
+haproxy-front-stock duplex:held up:held
+haproxy-front-stock-h1 duplex:held up:held
+apache-front      up@Apache duplex:held up:held up_fill:passes up.behind_16k:1
+apache-front-h1   up@Apache duplex:held up:held up_fill:passes up.behind_16k:1
+apache-front-stock up@Apache duplex:held up:held up_fill:passes up.behind_16k:1
+apache-front-stock-h1 up@Apache duplex:held up:held up_fill:passes up.behind_16k:1
 nasty             certificate@nasty
 nasty-cut-age     cut:age hold=limited hold.cut_age_s:10|11
 nasty-cut-idle    cut:idle hold=limited hold.best_s:5 hold.failed_s:20

@@ -8,7 +8,7 @@
 #   front_block PROGRAM   the page's configuration, unchanged
 #   front_reload NAME     what an administrator's reload does
 #   proxy_connections NAME  how many connections its log has since the mark
-#   proxy_versions NAME   versions of HTTP in its log since the mark: "1.1 2.0"
+#   proxy_versions NAME   versions of HTTP in its log since the mark: "1.1+2.0"
 
 FRONT_PAGE=$TOP/server/REVERSE-PROXIES.md
 FRONT_MODULES="mpm_event authn_core authz_core authz_host env filter deflate headers setenvif reqtimeout socache_shmcb ssl http2 proxy proxy_http proxy_http2"
@@ -212,5 +212,5 @@ proxy_connections() { # NAME
 
 proxy_versions() { # NAME
 	[ "$(_family_of "${PROXY_KIND[$1]}")" = front ] || return 0
-	_log_lines "$1" | awk '$3 == "exchange" { print $NF }' | sed -e 's,^HTTP/,,; s/^h2$/2.0/; s/^http\/1.1$/1.1/' | sort -u | xargs
+	_log_lines "$1" | awk '$3 == "exchange" { print $NF }' | sed -e 's,^HTTP/,,; s/^h2$/2.0/; s/^http\/1.1$/1.1/' | sort -u | paste -sd +
 }
