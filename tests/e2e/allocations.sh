@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 10,000 packets each way on each rung: no call of malloc in steady state on duplex and split, over HTTP/2 too, few per exchange elsewhere.
+# 10,000 packets each way on each rung: no call of malloc in steady state on duplex, split and websocket, over HTTP/2 too, few per exchange elsewhere.
 # seconds: 90
 # alone: it measures time
 . "$(dirname "$0")/e2e.sh"
@@ -21,7 +21,7 @@ credentials_make
 targets_start
 CULVERTD=$(counted culvertd-counted "$CULVERTD") CULVERT=$(counted culvert-counted "$CULVERT")
 server_start culvertd --service "udp=udp://$UDP_TARGET"
-for rung in duplex split duplex-h2 split-h2 push poll; do
+for rung in duplex split websocket duplex-h2 split-h2 websocket-h2 push poll; do
 	version=(--http 1.1)
 	[[ $rung != *-h2 ]] || version=(--http 2)
 	helper_start $rung --rung ${rung%-h2} "${version[@]}" -L udp://127.0.0.1:0=udp
@@ -33,7 +33,7 @@ for rung in duplex split duplex-h2 split-h2 push poll; do
 	helper=$(($(count culvert-counted) - helper)) server=$(($(count culvertd-counted) - server))
 	note "$rung: $helper allocations in the helper, $server in the server for $PACKETS packets each way"
 	case $rung in
-	duplex* | split*) most=20 ;; # not one per packet; what a timer in these seconds may need
+	duplex* | split* | websocket*) most=20 ;; # not one per packet; what a timer in these seconds may need
 	*) most=$((PACKETS * 5)) ;; # a few for each exchange, and here each packet is one or two
 	esac
 	[ "$helper" -le $most ] || fail "$rung: the helper allocates: $helper"
