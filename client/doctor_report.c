@@ -69,6 +69,7 @@ static const char *rung_words(const struct rung *r)
 {
 	static const struct { const char *name, *words; } known[] = {
 		{ "duplex", "one request whose body and answer both stay open" },
+		{ "websocket", "a WebSocket, which still passes after a silence" },
 		{ "split", "one request open upwards, one answer open downwards" },
 		{ "push", "short requests upwards, one answer open downwards" },
 		{ "poll", "short requests and answers" },

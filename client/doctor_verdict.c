@@ -38,6 +38,8 @@ bool verdict_may_pass(const struct rung *r, const struct survey_findings *s)
 	enum finding down = r->pad ? s->down_pad : r->event_stream ? s->down_sse : s->down;
 	enum finding up = r->fill ? s->up_fill : s->up;
 
+	if (r->rest)	/* which no finding tells of; it is for where the rung above it does not pass */
+		return speaks_against(s->duplex);
 	if (strcmp(r->name, "duplex") == 0)
 		return !speaks_against(s->duplex);
 	if (strncmp(r->name, "split", 5) == 0)
@@ -57,7 +59,9 @@ void verdict_why(const struct rung *chosen, const struct rung *found, const stru
 	*out = 0;
 	if (!chosen)
 		return;
-	if (found && chosen != found)
+	if (chosen->rest)
+		snprintf(out, size, "Nothing else passes both ways at once.");
+	else if (found && chosen != found)
 		snprintf(out, size, "On %s no call came about.", found->name);
 	else if (speaks_against(s->down) && !chosen->pad && !chosen->event_stream)
 		snprintf(out, size, "Answers that are streamed %s.", how(s->down));
@@ -69,11 +73,15 @@ void verdict_why(const struct rung *chosen, const struct rung *found, const stru
 		snprintf(out, size, "Answers do not come while the request lasts.");
 }
 
-/* The rung that the findings give, unless no call worked there and one did elsewhere: then the best of those. */
+/* The rung that the findings give, or a better one that they do not tell of and where a call worked; unless no call worked there and one did
+ * elsewhere: then the best of those. */
 const struct called *verdict_choose(const struct rung *found, const struct called *call, unsigned n)
 {
 	const struct called *best = NULL;
 
+	for (unsigned i = 0; i < n; i++)
+		if (call[i].rung->rest && call[i].rung < found && call_usable(&call[i].result) != USABLE_NO)
+			return &call[i];
 	for (unsigned i = 0; i < n; i++)
 		if (call[i].rung == found && call_usable(&call[i].result) != USABLE_NO)
 			return &call[i];

@@ -1,7 +1,8 @@
 /*
- * The check of WebSockets (RFC 6455): an upgrade is asked for, at once and after an
- * idle interval, and compared with the answer to the same request without it. culvertd
- * does not upgrade yet: what counts is whether somebody in between minds. Row of doctor.c's table.
+ * The check of WebSockets (RFC 6455): a handshake is asked for, and compared with the answer to the same request without
+ * it. With our token it is one that culvertd agrees to, so a 101 shows that the upgrade passes; whether what follows it
+ * does is shown by a call (doctor_calls.c). Without, or when it does not get there, what counts is whether somebody in between
+ * minds, at once and after an idle interval. Row of doctor.c's table.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,11 @@
 #include "client/doctor_ask.h"
 #include "client/doctor_checks.h"
 #include "client/doctor_reach.h"
-#include "framing/base64.h"
 #include "client/hop.h"
 #include "framing/error.h"
+#include "framing/request.h"
+#include "tunnel/websocket_exchange.h"
+#include "tunnel/websocket_key.h"
 
 #define WEBSOCKET_IDLE_US (4 * LOOP_SECOND)
 #define WEBSOCKET_LINES "User-Agent: culvert/" CULVERT_VERSION "\r\nAccept: */*\r\n"
@@ -24,7 +27,7 @@ struct upgrading {
 	struct ask *ask;
 	struct timer idle;
 	unsigned step;		/* 0: plain, 1: upgrade, 2: upgrade after an idle interval */
-	char target[REQUEST_TARGET_MAX], lines[300];
+	char target[REQUEST_TARGET_MAX], lines[CREDENTIAL_HEADER_MAX + 400];
 	int status[3], error[3];
 	bool again;		/* the upgrade was asked for once more */
 	int64_t took_us[3];
@@ -55,17 +58,19 @@ static void upgrade_end(struct check_run *run)
 	if (s->error[0]) {
 		check_blame(run, OBSTACLE_ANSWER, false);
 		check_end(run, OUTCOME_LIMITED, "not even a plain GET is answered (%s)", error_text(s->error[0]));
+	} else if (!s->error[1] && s->status[1] == 101) {
+		check_end(run, OUTCOME_OK, "the upgrade passes (%.1f ms)%s", ms, d->intercepted || d->reverse ? ", though HTTP is read inside TLS" : "");
 	} else if (s->error[1] || s->status[1] != s->status[0]) {
 		check_blame_by(run, OBSTACLE_UPGRADE, &s->evidence, false);
 		if (s->error[1])
-			check_end(run, OUTCOME_BROKEN, "the upgrade is not answered (%s); Culvert does not need it", error_text(s->error[1]));
+			check_end(run, OUTCOME_BROKEN, "the upgrade is not answered (%s); Culvert can do without", error_text(s->error[1]));
 		else
-			check_end(run, OUTCOME_BROKEN, "the upgrade is answered %d %s instead of %d; Culvert does not need it", s->status[1],
+			check_end(run, OUTCOME_BROKEN, "the upgrade is answered %d %s instead of %d; Culvert can do without", s->status[1],
 				  http1_reason(s->status[1]), s->status[0]);
 	} else if (d->intercepted || d->reverse) {
 		box_name(&d->inner, box);
 		check_blame(run, OBSTACLE_UPGRADE, false);
-		check_end(run, OUTCOME_LIMITED, "%s reads HTTP inside TLS, and the upgrade comes back as if it were none; Culvert does not need it",
+		check_end(run, OUTCOME_LIMITED, "%s reads HTTP inside TLS, and the upgrade comes back as if it were none; Culvert can do without",
 			  box[0] ? box : "a box in between");
 	} else if (s->step > 2 && s->error[2]) {
 		check_end(run, OUTCOME_LIMITED, "nobody minds the upgrade (%.1f ms), but a connection that is silent for %lld s is ended", ms,
@@ -146,12 +151,32 @@ static void upgrade_dial(struct check_run *run)
 	reach_start(&s->reach, run, route_dialler(run->doctor->route), upgrade_dialled);
 }
 
+/* A session that does not exist: the answer is in the WebSocket, and nobody waits for it. */
+static void name_session(struct doctor *d, char *target, size_t size)
+{
+	struct request r = { .mode = MODE_WEBSOCKET, .has_epoch = true };
+	uint8_t random[16];
+
+	loop_random(d->loop, random, sizeof random);
+	request_sid(r.sid, random);
+	if (request_put(&r, d->options->server.base, target, size) < 0)
+		*target = 0;
+}
+
+static void sign(struct doctor *d, const char *target, char *line, size_t size)
+{
+	char value[CREDENTIAL_HEADER_MAX];
+
+	signer_sign(&d->signer, value, sizeof value, request_mode_method(MODE_WEBSOCKET), target, (struct span){ NULL, 0 });
+	snprintf(line, size, "Authorization: %s\r\n", value);
+}
+
 static void upgrade_start(struct check_run *run)
 {
 	struct doctor *d = run->doctor;
 	struct upgrading *s;
-	uint8_t key[16];
-	char text[32];
+	uint8_t key[WEBSOCKET_KEY_BYTES];
+	char text[WEBSOCKET_KEY_TEXT], line[CREDENTIAL_HEADER_MAX + 20] = "";
 
 	if (doctor_is_plain(d)) {
 		check_end(run, OUTCOME_SKIPPED, "not without TLS");
@@ -163,10 +188,12 @@ static void upgrade_start(struct check_run *run)
 	run->state = s;
 	timer_init(&s->idle, d->loop, upgrade_idle, run);
 	loop_random(d->loop, key, sizeof key);
-	base64_encode(text, key, sizeof key, false);
-	snprintf(s->target, sizeof s->target, "%s/v1/", d->options->server.base);
-	snprintf(s->lines, sizeof s->lines, WEBSOCKET_LINES "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-		 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n", text);
+	websocket_key(text, key);
+	name_session(d, s->target, sizeof s->target);
+	if (d->has_token)
+		sign(d, s->target, line, sizeof line);
+	snprintf(s->lines, sizeof s->lines, "%s" WEBSOCKET_LINES "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+		 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: " WEBSOCKET_SUBPROTOCOL "\r\nSec-WebSocket-Key: %s\r\n", line, text);
 	check_say(run, "asking for an upgrade");
 	upgrade_dial(run);
 }

@@ -12,10 +12,10 @@
 
 /* ---- fakes ---- */
 
-enum { DUPLEX, SPLIT, SPLIT_FILL, PUSH, PUSH_SSE, PUSH_PAD, POLL };
+enum { DUPLEX, WEBSOCKET, SPLIT, SPLIT_FILL, PUSH, PUSH_SSE, PUSH_PAD, POLL };
 
 const struct rung rungs[] = {
-	{ .name = "duplex" }, { .name = "split" }, { .name = "split+fill", .fill = 16384 }, { .name = "push" },
+	{ .name = "duplex" }, { .name = "websocket", .rest = true }, { .name = "split" }, { .name = "split+fill", .fill = 16384 }, { .name = "push" },
 	{ .name = "push+sse", .event_stream = true }, { .name = "push+pad", .pad = 4096 }, { .name = "poll" }, { .name = NULL },
 };
 
@@ -64,6 +64,18 @@ static void test_choice(void **state)
 	assert_null(verdict_choose(&rungs[PUSH], calls, 0));
 }
 
+/* No finding tells of it: the call does. */
+static void test_choice_of_a_websocket(void **state)
+{
+	struct called calls[] = { { &rungs[PUSH], call_of(4, 0, 0) }, { &rungs[WEBSOCKET], call_of(4, 0, 0) }, { &rungs[DUPLEX], call_of(4, 0, 0) } };
+
+	(void)state;
+	assert_ptr_equal(verdict_choose(&rungs[PUSH], calls, 3)->rung, &rungs[WEBSOCKET]);
+	assert_ptr_equal(verdict_choose(&rungs[DUPLEX], calls, 3)->rung, &rungs[DUPLEX]);
+	calls[1].result.ran = false;
+	assert_ptr_equal(verdict_choose(&rungs[PUSH], calls, 3)->rung, &rungs[PUSH]);
+}
+
 /* ---- rungs ---- */
 
 static void test_may_pass(void **state)
@@ -72,10 +84,11 @@ static void test_may_pass(void **state)
 
 	(void)state;
 	for (const struct rung *r = rungs; r->name; r++)	/* nothing is known */
-		assert_true(verdict_may_pass(r, &s));
+		assert_int_equal(verdict_may_pass(r, &s), r != &rungs[WEBSOCKET]);
 	s = (struct survey_findings){ .duplex = FINDING_HELD, .up = FINDING_HELD, .up_fill = FINDING_PASSES, .down = FINDING_HELD,
 				      .down_sse = FINDING_DAMAGED, .down_pad = FINDING_PASSES };
 	assert_false(verdict_may_pass(&rungs[DUPLEX], &s));
+	assert_true(verdict_may_pass(&rungs[WEBSOCKET], &s));
 	assert_false(verdict_may_pass(&rungs[SPLIT], &s));
 	assert_false(verdict_may_pass(&rungs[SPLIT_FILL], &s));
 	assert_false(verdict_may_pass(&rungs[PUSH], &s));
@@ -96,6 +109,8 @@ static void test_why(void **state)
 	(void)state;
 	verdict_why(&rungs[PUSH], &rungs[PUSH], &s, text, sizeof text);
 	assert_string_equal(text, "Requests that are streamed are refused.");
+	verdict_why(&rungs[WEBSOCKET], &rungs[PUSH], &s, text, sizeof text);
+	assert_string_equal(text, "Nothing else passes both ways at once.");
 	verdict_why(&rungs[POLL], &rungs[PUSH], &s, text, sizeof text);
 	assert_string_equal(text, "On push no call came about.");
 	s.down = FINDING_HELD;
@@ -113,6 +128,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_usable),
 		cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_choice_of_a_websocket),
 		cmocka_unit_test(test_may_pass),
 		cmocka_unit_test(test_why),
 	};
