@@ -16,7 +16,7 @@ squid-hasty       duplex                      cuts=1 lost=10 seconds=30
 tinyproxy         duplex
 privoxy           duplex
 apache            duplex
-mitmproxy         poll                        eio=1
+mitmproxy         websocket                   eio=1
 storefwd          poll
 nginx-reverse     push                        eio=1
 nginx-tuned       duplex
@@ -87,8 +87,6 @@ storefwd          certificate@store up@storefwd up.status:411 duplex:refused up:
                   limit:2 parallel@storefwd parallel.refused:6 http=limited http.close:1 bodies=limited bodies.version_at_server:1
 nginx-reverse     up@nginx duplex:held up:held up_fill:held bodies=limited bodies.version_at_server:1 size=limited size.up_60k:1 size.up_1m:0
 nginx-tuned       websocket@nginx
-haproxy-reverse   websocket@HAProxy
-haproxy-nodelay   websocket@HAProxy
 nginx-front-stock up@nginx duplex:held up:held up_fill:held bodies=limited bodies.version_at_server:1 size=limited size.up_60k:1 size.up_1m:0
 nginx-front-stock-h1 up@nginx duplex:held up:held up_fill:held bodies=limited bodies.version_at_server:1 size=limited size.up_60k:1 size.up_1m:0
 haproxy-front-stock duplex:held up:held

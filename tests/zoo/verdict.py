@@ -9,7 +9,7 @@ Several may be right: a|b. Of the checks of up, down, down_sse, duplex and paral
 of certificate and websocket what the mode does."""
 
 FINDINGS = ("duplex", "up", "down", "down_sse")
-BY_MODE = {"absolute": {"connect": "limited"}, "intercepted": {"certificate": "limited", "websocket": "limited|broken"}, "reverse": {"websocket": "limited"}}
+BY_MODE = {"absolute": {"connect": "limited"}, "intercepted": {"certificate": "limited", "websocket": "ok|limited|broken"}, "reverse": {"websocket": "ok|limited"}}
 
 
 def parse(words):
