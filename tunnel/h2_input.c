@@ -141,7 +141,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	if (h2_head_add(h, (struct span){ name, name_n }, (struct span){ value, value_n }))
 		return falls_asleep(h) ? NGHTTP2_ERR_PAUSE : 0;
 	h->head_since = 0;
-	h2_limits_reset(h);
+	h2_limits_huge(h);
 	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 

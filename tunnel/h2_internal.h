@@ -227,6 +227,7 @@ void h2_limits_frame(struct h2 *, const nghttp2_frame_hd *, bool live);
 void h2_limits_data(struct h2 *, const nghttp2_data *, bool live);
 void h2_limits_sent(struct h2 *);
 void h2_limits_reset(struct h2 *);
+void h2_limits_huge(struct h2 *); /* because its head had no end */
 /* So many bytes came; so many of them were a body's. */
 void h2_limits_received(struct h2 *, size_t n);
 void h2_limits_useful(struct h2 *, size_t n);

@@ -18,6 +18,7 @@
 #define CONTROL_PER_REQUEST 4
 #define RESETS_MAX 200
 #define RESETS_RATE 20
+#define RESETS_HUGE 20	/* what a head that is far too long counts for: a few bytes stand for much work */
 #define WASTE_MAX H2_WINDOW_CONNECTION
 #define WASTE_RATE (1 << 20)
 #define ACKS_MAX 200		/* acknowledgements of ours that wait */
@@ -108,4 +109,9 @@ void h2_limits_sent(struct h2 *h)
 void h2_limits_reset(struct h2 *h)
 {
 	take(h, &h->resets, 1, RESETS_RATE, RESETS_MAX, "streams reset");
+}
+
+void h2_limits_huge(struct h2 *h)
+{
+	take(h, &h->resets, RESETS_HUGE, RESETS_RATE, RESETS_MAX, "heads without an end");
 }

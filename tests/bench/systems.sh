@@ -59,8 +59,9 @@ system_tls() {
 
 # nghttpx in front of culvertd: HTTP/2 on both its sides, with the small windows that it has by default. On that side of the link.
 _nghttpx() { # NAMESPACE ADDRESS PORT
-	IN=$1 launch nghttpx nghttpx --conf=/dev/null --workers=1 --frontend="$2,$3" --backend="$FAR,4433;;proto=h2;tls;sni=$FAR" \
-		--cacert="$W/server.crt" --accesslog-file=/dev/null "$W/server.key" "$W/server.crt"
+	"$CULVERTD" gen-cert --host "$2" --cert "$W/nghttpx.crt" --key "$W/nghttpx.key" >/dev/null 2>&1 || fail "culvertd gen-cert"
+	IN=$1 launch nghttpx nghttpx --conf=/dev/null --workers=1 --frontend="$2,$3" --backend="$FAR,4433;;proto=h2;tls;sni=localhost" \
+		--cacert="$W/server.crt" --accesslog-file=/dev/null "$W/nghttpx.key" "$W/nghttpx.crt"
 	await 15 _listens "$1" t "$3" || fail "nghttpx does not listen"
 }
 
@@ -76,8 +77,8 @@ system_culvert() { # RUNG VARIANT...
 		untuned) helper+=($CULVERT_UNTUNED_NEAR) server+=($CULVERT_UNTUNED_FAR) ;;
 		squid-near) IN=near PROXY_LISTEN=$NEAR:0 proxy_start proxy squid 4433 && helper+=(--proxy "http://$NEAR:${PROXY_PORT[proxy]}") ;;
 		squid-far) IN=far PROXY_LISTEN=$FAR:0 proxy_start proxy squid 4433 && helper+=(--proxy "http://$FAR:${PROXY_PORT[proxy]}") ;;
-		nghttpx-near) _nghttpx near $NEAR 4434 && at=$NEAR:4434 ;;
-		nghttpx-far) _nghttpx far $FAR 4434 && at=$FAR:4434 ;;
+		nghttpx-near) _nghttpx near $NEAR 4434 && at=$NEAR:4434 && helper+=(--cafile "$W/nghttpx.crt") ;;
+		nghttpx-far) _nghttpx far $FAR 4434 && at=$FAR:4434 && helper+=(--cafile "$W/nghttpx.crt") ;;
 		*) fail "no such variant: $variant" ;;
 		esac
 	done

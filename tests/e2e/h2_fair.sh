@@ -52,6 +52,7 @@ check "$P99" "<=" "$(awk -v a="$alone" 'BEGIN { print a + 20 }')" "p99 (ms) besi
 note "p99 of the call: $alone ms alone, $beside beside a download, $P99 beside one that is not read"
 kill -CONT "${PID[slow]}"
 stop fetch || :
+check "$(json "$W/fetch.out" bytes)" ">=" 1000000 "bytes of the download that was left unread"
 measured after
 stop_expecting call 0
 stop_expecting culvertd 0

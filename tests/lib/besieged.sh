@@ -59,6 +59,9 @@ besieged_over() {
 }
 _all_closed() { [ "$(descriptors)" -le "$DESCRIPTORS" ]; }
 
+# Sanitizers change times and memory: with them the rest is still true.
+besieged_measures() { ! ldd "$CULVERTD" | grep -q -E 'lib[a-z]+san'; }
+
 # Of the server, in KB: now, and the most so far.
 resident() { sed -n "s/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p" "/proc/${PID[culvertd]}/status"; }
 resident_most() { sed -n "s/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p" "/proc/${PID[culvertd]}/status"; }
