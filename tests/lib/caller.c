@@ -45,7 +45,7 @@ void caller_begin(struct outcome *o)
 
 	memset(o, 0, sizeof *o);
 	o->starting = true;
-	o->dial = d->start(d->ctx, DIAL_ANY, on_done, o);
+	o->dial = d->start(d->ctx, caller.versions, on_done, o);
 	o->starting = false;
 }
 
@@ -182,7 +182,7 @@ int caller_make_contexts(void **state)
 	cert_make(&cert, "server", "ignored", "DNS:a.test,IP:127.0.0.1,IP:::1", -DAY, 30 * DAY, &ca, false);
 	caller.client_tls = tls_context_client(&(struct tls_trust){ .cafile = ca.file }, "http/1.1", error, sizeof error);
 	caller.distrusting_tls = tls_context_client(NULL, NULL, error, sizeof error);
-	caller.server_tls = tls_context_server(cert.file, cert.keyfile, "http/1.1", error, sizeof error);
+	caller.server_tls = tls_context_server(cert.file, cert.keyfile, "http/1.1,h2", error, sizeof error);
 	assert_true(caller.client_tls && caller.distrusting_tls && caller.server_tls);
 	return 0;
 }

@@ -10,6 +10,7 @@ extern struct caller {
 	struct dialler *dialler;
 	struct dial_config config;
 	struct proxy_chain chain;
+	enum dial_versions versions;
 	struct tls_context *client_tls, *server_tls, *distrusting_tls;
 } caller;
 

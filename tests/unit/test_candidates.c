@@ -25,6 +25,8 @@ static struct way {
 	int error;		/* 0: a stream; SILENT */
 	int64_t after_us;
 	unsigned started, cancelled;
+	const char *alpn;	/* what its streams agreed to */
+	enum dial_versions versions; /* of the last one */
 } way[WAYS];
 
 struct dial {
@@ -38,7 +40,8 @@ static struct {
 	struct loop *loop;
 	struct candidates *c;
 	unsigned moved;
-	bool stands, cancels;	/* cancels: in moved, as the pool does that forgets */
+	bool stands, cancels;	/* cancels: in moved, as the pool does that forgets, */
+	enum dial_versions again; /* and asks again for this */
 	struct dial *dial;	/* of the pool */
 	unsigned got, failed, from;	/* from: the way the last stream came by */
 	int error;
@@ -53,7 +56,10 @@ static void on_answer(void *ctx)
 	char why[20];
 
 	if (d->way->error == 0) {
-		stream_mem_pair(t.loop, &a, &b, NULL);
+		struct stream_mem_options o = stream_mem_plain;
+
+		o.alpn = d->way->alpn;
+		stream_mem_pair(t.loop, &a, &b, &o);
 		stream_close(b);
 	}
 	snprintf(why, sizeof why, "no %d", (int)(d->way - way));
@@ -69,7 +75,7 @@ static struct dial *way_start(void *ctx, enum dial_versions versions,
 	struct way *w = ctx;
 	struct dial *d = calloc(1, sizeof *d);
 
-	(void)versions;
+	w->versions = versions;
 	assert_non_null(d);
 	*d = (struct dial){ .way = w, .done = done, .pool_ctx = pool_ctx };
 	timer_init(&d->timer, t.loop, on_answer, d);
@@ -104,11 +110,16 @@ static void on_done(void *ctx, struct stream *s, int error, const char *why)
 	snprintf(t.why, sizeof t.why, "%s", why);
 }
 
-static void ask(void)
+static void ask_for(enum dial_versions versions)
 {
 	const struct pool_dialler *d = candidates_dialler(t.c);
 
-	t.dial = d->start(d->ctx, DIAL_ANY, on_done, NULL);
+	t.dial = d->start(d->ctx, versions, on_done, NULL);
+}
+
+static void ask(void)
+{
+	ask_for(DIAL_ANY);
 }
 
 static void on_moved(void *ctx)
@@ -119,7 +130,7 @@ static void on_moved(void *ctx)
 		return;
 	if (t.dial)
 		candidates_dialler(t.c)->cancel(t.dial);
-	ask();
+	ask_for(t.again);
 }
 
 static bool on_stands(void *ctx)
@@ -436,6 +447,27 @@ static void another_network(void **state)
 	assert_int_equal(t.from, 0);
 }
 
+/* A connection that waits for the pool, which wants no HTTP/2 meanwhile. */
+static void of_that_version(void **state)
+{
+	(void)state;
+	for (int http2 = 0; http2 < 2; http2++) {
+		set_up(state);
+		way[0].error = ERROR_REFUSED;
+		way[1].alpn = http2 ? "h2" : "http/1.1";
+		t.cancels = true;
+		t.again = DIAL_11;
+		offer(2, 0);
+		ask();
+		run(LOOP_SECOND);
+		assert_int_equal(t.got, 1);
+		assert_int_equal(way[1].started, 1 + http2);
+		assert_int_equal(way[1].versions, http2 ? DIAL_11 : DIAL_ANY);
+		if (!http2)
+			tear_down(state);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -456,6 +488,7 @@ int main(void)
 		cmocka_unit_test_teardown(cancelled_at_any_time, tear_down),
 		cmocka_unit_test_setup_teardown(others_are_found_under_way, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(another_network, set_up, tear_down),
+		cmocka_unit_test_teardown(of_that_version, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("candidates", tests, NULL, NULL);

@@ -244,6 +244,29 @@ static void test_plain(void **state)
 	caller_finish(&o);
 }
 
+static void test_versions(void **state)
+{
+	static const struct { const char *alpn; enum dial_versions versions; const char *agreed; } cases[] = {
+		{ NULL, DIAL_ANY, "http/1.1" }, { "http/1.1,h2", DIAL_ANY, "http/1.1" }, { "h2,http/1.1", DIAL_ANY, "h2" },
+		{ "h2", DIAL_ANY, "h2" }, { "h2", DIAL_11, "http/1.1" }, { "h2,http/1.1", DIAL_11, "http/1.1" },
+	};
+	struct stream_info info;
+	struct outcome o;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		caller.config.alpn = cases[i].alpn;
+		caller.versions = cases[i].versions;
+		caller_direct("127.0.0.1");
+		caller_dial(&o);
+		assert_int_equal(o.error, 0);
+		stream_info(o.stream, &info);
+		assert_string_equal(info.alpn, cases[i].agreed);
+		caller_finish(&o);
+	}
+	caller.versions = DIAL_ANY;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +279,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_addresses_kept, caller_setup, caller_teardown),
 		cmocka_unit_test_setup_teardown(test_winner_first, caller_setup, caller_teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, caller_setup, caller_teardown),
+		cmocka_unit_test_setup_teardown(test_versions, caller_setup, caller_teardown),
 		cmocka_unit_test_setup_teardown(test_plain, caller_setup, caller_teardown),
 	};
 

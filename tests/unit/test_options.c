@@ -333,6 +333,19 @@ static void test_rest(void **state)
 	assert_int_equal(o->forward[1].wish.redundancy, REDUNDANCY_ALWAYS);
 	assert_int_equal(o->forward[2].wish.redundancy, REDUNDANCY_AUTO);
 	options_free(o);
+	o = READ("--server=https://h", "-L", "udp://1=a");
+	assert_int_equal(o->http, HTTP_AUTO);
+	assert_string_equal(options_alpn(o), "http/1.1,h2");
+	options_free(o);
+	o = READ("--server=https://h", "-L", "udp://1=a", "--http=1.1");
+	assert_int_equal(o->http, HTTP_11);
+	assert_null(options_alpn(o));
+	options_free(o);
+	o = READ("--server=https://h", "-L", "udp://1=a", "--http", "2");
+	assert_int_equal(o->http, HTTP_2);
+	assert_string_equal(options_alpn(o), "h2");
+	options_free(o);
+	says(READ("--server=https://h", "--http=3"), "--http: must be auto, 1.1 or 2");
 	says(READ("--server=https://h", "--redundancy=twice"), "--redundancy: must be auto, always or never");
 	o = READ("--server=https://h", "--rung=push", "--connections=2", "--carriers=1", "--check", "--log-json", "-L", "tcp://1=a",
 		 "--congestion=reno", "--sparse-tuning=off");
