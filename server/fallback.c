@@ -72,9 +72,13 @@ void fallback_free(struct fallback *f)
 	on_left(f);
 }
 
+const char *fallback_url(const struct fallback *f)
+{
+	return website_url(f->passages.website);
+}
+
 void fallback_stats(const struct fallback *f, struct fallback_stats *stats)
 {
-	*stats = (struct fallback_stats){ .requests = f->requests, .failures = f->passages.failures, .in_flight = f->passages.count,
-					  .url = website_url(f->passages.website) };
+	*stats = (struct fallback_stats){ .requests = f->requests, .failures = f->passages.failures, .in_flight = f->passages.count };
 	website_stats(f->passages.website, &stats->website);
 }

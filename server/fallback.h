@@ -24,11 +24,12 @@ void fallback_free(struct fallback *);
  * is needed during this call only. */
 void fallback_request(struct fallback *, struct exchange *, const struct http1_head *, const struct fallback_visitor *, bool bodiless);
 
+const char *fallback_url(const struct fallback *);
+
 struct fallback_stats {
 	struct website_stats website;
 	uint64_t requests, failures; /* failures: answered by us, or cut */
 	size_t in_flight;
-	const char *url;
 };
 void fallback_stats(const struct fallback *, struct fallback_stats *);
 

@@ -73,6 +73,12 @@ static bool is_end_to_end(struct span name)
 	return is_among(name, always);
 }
 
+/* A helper's credential that was not right here is nobody else's business. */
+static bool is_credential(const struct http1_header *h)
+{
+	return is_name(h->name, "Authorization") && h->value.n > 7 && http1_is((struct span){ h->value.p, 8 }, "Culvert ");
+}
+
 static bool stays_behind(const struct http1_head *head, struct span name)
 {
 	return is_among(name, hop) || (is_named(head, name) && !is_end_to_end(name));
@@ -287,7 +293,8 @@ static void write_request(struct writer *w, struct fallback_head *out, const str
 	out->host = put_text(w, l->host);
 	out->lines = (char *)w->p;
 	for (size_t i = 0; i < head->count; i++)
-		if (!stays_behind(head, head->header[i].name) && !is_among(head->header[i].name, claims))
+		if (!stays_behind(head, head->header[i].name) && !is_among(head->header[i].name, claims) &&
+		    !is_credential(&head->header[i]))
 			put_line(w, head->header[i].name, head->header[i].value);
 	if (out->websocket && head->h2)
 		put_line(w, span_of("Sec-WebSocket-Key"), span_of(v->key));

@@ -269,16 +269,28 @@ static void on_names(void *ctx)
 
 /* ---- reload ---- */
 
+/* The same website goes on as it is. */
+static void adopt_fallback(struct server *s, struct fallback *fresh)
+{
+	if (s->fallback && fresh && !strcmp(fallback_url(s->fallback), fallback_url(fresh))) {
+		fallback_free(fresh);
+		return;
+	}
+	fallback_free(s->fallback);
+	s->fallback = s->front.fallback = fresh;
+	if (fresh)
+		log_info("server", "", "whoever is not a helper gets the website at %s", fallback_url(fresh));
+}
+
 static void adopt(struct server *s, struct loaded *l)
 {
 	credentials_free(s->credentials);
 	cover_free(s->cover);
-	fallback_free(s->fallback);
 	s->credentials = l->credentials;
 	s->cover = l->cover;
 	s->front.credentials = l->credentials;
 	s->front.cover = l->cover;
-	s->fallback = s->front.fallback = l->fallback;
+	adopt_fallback(s, l->fallback);
 	connections_set_tls(s->connections, l->tls);
 	seals_set_tls(s->seals, l->seal_tls);
 }

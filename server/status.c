@@ -299,11 +299,11 @@ static void website(struct status *s, const struct server *server)
 	if (!s->json) {
 		fprintf(s->out,
 			"  %s: %" PRIu64 " requests, %" PRIu64 " failed, %zu in flight (%zu wait for a connection); %zu connections, %zu idle\n",
-			f.url, f.requests, f.failures, f.in_flight, f.website.waiting, f.website.connections, f.website.idle);
+			fallback_url(server->fallback), f.requests, f.failures, f.in_flight, f.website.waiting, f.website.connections, f.website.idle);
 		return;
 	}
 	fputs("{\"url\":", s->out);
-	quoted(s->out, f.url);
+	quoted(s->out, fallback_url(server->fallback));
 	fprintf(s->out,
 		",\"requests\":%" PRIu64 ",\"failures\":%" PRIu64 ",\"in_flight\":%zu,\"waiting\":%zu,\"connections\":%zu,\"idle\":%zu}",
 		f.requests, f.failures, f.in_flight, f.website.waiting, f.website.connections, f.website.idle);

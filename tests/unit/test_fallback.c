@@ -795,7 +795,7 @@ static void test_urls(void **state)
 		fallback = fallback_new(loop, good[i], 1, error, sizeof error);
 		if (!fallback)
 			fail_msg("%s: %s", good[i], error);
-		assert_string_equal(stats().url, good[i]);
+		assert_string_equal(fallback_url(fallback), good[i]);
 		fallback_free(fallback);
 	}
 	loop_free(loop);

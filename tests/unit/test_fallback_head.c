@@ -194,6 +194,8 @@ static void test_lines(void **state)
 	/* What a visitor may not have taken away. */
 	request(GET, "Connection: cookie, authorization, x-forwarded-for\r\nCookie: a\r\nAuthorization: b\r\n");
 	assert_string_equal(out.lines, "Cookie: a\r\nAuthorization: b\r\n" ADDED);
+	request(GET, "Authorization: Culvert id=a, ts=1, mac=x\r\nAuthorization: Culvert\r\nauthorization: culvert x\r\n");
+	assert_string_equal(out.lines, "Authorization: Culvert\r\n" ADDED);
 	/* Via is a list. */
 	request(GET, "Via: 1.1 other\r\n");
 	assert_string_equal(out.lines, "Via: 1.1 other\r\n" ADDED);
