@@ -6,7 +6,6 @@
  */
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "framing/error.h"
 #include "tunnel/h2_internal.h"
@@ -256,12 +255,13 @@ static void interest(struct h2 *h)
 	stream_want(h->http.stream, read, write);
 }
 
-void h2_enter(struct h2 *h)
+/* Around everything that may call up. */
+static void enter(struct h2 *h)
 {
 	h->depth++;
 }
 
-void h2_leave(struct h2 *h)
+static void leave(struct h2 *h)
 {
 	if (h->depth == 1)
 		settle(h);
@@ -277,9 +277,9 @@ void h2_close(struct http *http)
 {
 	struct h2 *h = h2_of(http);
 
-	h2_enter(h);
+	enter(h);
 	h2_fail(h, ERROR_CLOSED);
-	h2_leave(h);
+	leave(h);
 }
 
 /* Events of the stream and the loop */
@@ -288,27 +288,27 @@ static void on_readable(void *ctx)
 {
 	struct h2 *h = ctx;
 
-	h2_enter(h);
+	enter(h);
 	if (wants_read(h))
 		read_some(h);
-	h2_leave(h);
+	leave(h);
 }
 
 static void on_writable(void *ctx)
 {
 	struct h2 *h = ctx;
 
-	h2_enter(h);
-	h2_leave(h);
+	enter(h);
+	leave(h);
 }
 
 static void on_failed(void *ctx, int error)
 {
 	struct h2 *h = ctx;
 
-	h2_enter(h);
+	enter(h);
 	h2_fail(h, error);
-	h2_leave(h);
+	leave(h);
 }
 
 static void on_ready(void *ctx)
@@ -322,23 +322,23 @@ static void on_later(void *ctx)
 {
 	struct h2 *h = ctx;
 
-	h2_enter(h);
+	enter(h);
 	if (h->in_pos < h->in_len && !h->asleep)
 		receive(h);
-	h2_leave(h);
+	leave(h);
 }
 
 static void on_timer(void *ctx)
 {
 	struct h2 *h = ctx;
 
-	h2_enter(h);
+	enter(h);
 	h->role->overdue(h);
 	if (h->asleep && h->state == H2_OPEN) {
 		h->requests = 0;
 		receive(h);
 	}
-	h2_leave(h);
+	leave(h);
 }
 
 /* Birth */

@@ -3,7 +3,6 @@
  * the connection lives while exchanges wait in silence.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "framing/error.h"
 #include "tunnel/h2_internal.h"

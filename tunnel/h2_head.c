@@ -7,9 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "framing/error.h"
 #include "framing/http1_head.h"
 #include "tunnel/h2_internal.h"
 
@@ -35,7 +33,7 @@ static bool is_dropped(struct span name)
 
 /* ---- what comes ---- */
 
-void h2_head_begin(struct h2 *h, int32_t id, bool trailer)
+void h2_head_begin(struct h2 *h, bool trailer)
 {
 	struct h2_incoming *in = h->incoming;
 
@@ -43,7 +41,6 @@ void h2_head_begin(struct h2 *h, int32_t id, bool trailer)
 		in = h->incoming = malloc(sizeof *in);
 	if (!in)
 		abort();
-	in->id = id;
 	in->trailer = trailer;
 	in->huge = false;
 	in->count = in->text_n = in->seen = 0;
@@ -77,7 +74,8 @@ static bool join_cookie(struct h2_incoming *in, struct span name, struct span va
 		f++;
 	if (f == end)
 		return false;
-	p = keep(in, f->value);
+	/* One behind the other, as they mostly come, they grow where they are. */
+	p = f->value.p + f->value.n == in->text + in->text_n ? f->value.p : keep(in, f->value);
 	if (p && keep(in, (struct span){ (const uint8_t *)"; ", 2 }) && keep(in, value))
 		f->value = (struct span){ p, f->value.n + 2 + value.n };
 	return true;
@@ -87,7 +85,7 @@ static void add_pseudo(struct h2_incoming *in, struct span name, struct span val
 {
 	for (size_t i = 0; i < sizeof pseudo_name / sizeof *pseudo_name; i++)
 		if (name.n == strlen(pseudo_name[i]) && !memcmp(name.p, pseudo_name[i], name.n))
-			in->pseudo[i].value = (struct span){ keep(in, value), value.n };
+			in->pseudo[i] = (struct span){ keep(in, value), value.n };
 }
 
 bool h2_head_add(struct h2 *h, struct span name, struct span value)
@@ -122,7 +120,7 @@ static struct span moved(const struct h2_incoming *in, struct span s, const uint
 static void put_headers(const struct h2_incoming *in, struct http1_head *head, const uint8_t *text)
 {
 	static const uint8_t host[] = "host";
-	struct span authority = moved(in, in->pseudo[AUTHORITY].value, text);
+	struct span authority = moved(in, in->pseudo[AUTHORITY], text);
 
 	if (authority.p && head->request)
 		head->header[head->count++] = (struct http1_header){ { host, 4 }, authority };
@@ -157,11 +155,11 @@ struct http1_head *h2_head_take(struct h2 *h, bool request, bool ended)
 	text = (uint8_t *)(head + 1);
 	memcpy(text, in->text, in->text_n);
 	*head = (struct http1_head){ .request = request, .minor = 1, .keep_alive = true, .h2 = true };
-	head->method = moved(in, in->pseudo[METHOD].value, text);
-	head->target = moved(in, in->pseudo[in->pseudo[PATH].value.p ? PATH : AUTHORITY].value, text);
-	head->protocol = moved(in, in->pseudo[PROTOCOL].value, text);
+	head->method = moved(in, in->pseudo[METHOD], text);
+	head->target = moved(in, in->pseudo[in->pseudo[PATH].p ? PATH : AUTHORITY], text);
+	head->protocol = moved(in, in->pseudo[PROTOCOL], text);
 	head->upgrade = head->protocol.n > 0;
-	head->status = parse_status(in->pseudo[STATUS].value);
+	head->status = parse_status(in->pseudo[STATUS]);
 	put_headers(in, head, text);
 	if (http1_head_framing(head) != 0 || (!request && head->status < 100)) {
 		free(head);

@@ -6,7 +6,6 @@
  * an exchange's window when its owner has taken the bytes. What comes while it is paused is kept,
  * which its window bounds.
  */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,7 +119,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 
 	(void)session;
 	h->head_since = loop_now(h->loop);
-	h2_head_begin(h, frame->hd.stream_id, trailer);
+	h2_head_begin(h, trailer);
 	h->requests += !trailer;
 	return 0;
 }

@@ -13,8 +13,9 @@
  * nghttp2 is entered at two places: h2_pump (all that changes it, and its output) and
  * receive in h2.c (its input), and never at one within the other (`inside`). What exchange_* calls want is
  * written down at the exchange, which is linked among the touched ones, for h2_pump; what its owner
- * is to be told is written down, too, and linked among the news, for h2_proceed. Heads and bodies
- * alone are handed on as they are received: what their takers want of nghttp2 waits.
+ * is to be told is written down, too, and linked among the news, for proceed in h2.c. Heads and bodies
+ * alone are handed on as they are received: what their takers want of nghttp2 waits. From within its callbacks
+ * it is asked only for what it keeps of ours at a stream, and what the peer's settings say.
  */
 #ifndef TUNNEL_H2_INTERNAL_H
 #define TUNNEL_H2_INTERNAL_H
@@ -29,10 +30,10 @@
 #define H2_INPUT 18432		/* a TLS record and its framing */
 #define H2_OUTPUT_FULL 16384	/* no further frame behind so much that was not written */
 #define H2_OUTPUT (H2_OUTPUT_FULL + H2_FRAME_HEAD + H2_FRAME)
-#define H2_WINDOW (1 << 20)	/* of a body to us */
+#define H2_WINDOW (1 << 20)	/* bytes of a body to us */
 #define H2_WINDOW_FIRST (1 << 18) /* server: of a request's body at first, when nobody knows yet whose it is */
-#define H2_HANDED 32768	/* fewer bytes are not worth telling nghttp2, which gives a window back by halves */
 #define H2_WINDOW_CONNECTION (1 << 24)
+#define H2_HANDED 32768		/* fewer bytes are not worth telling nghttp2, which gives a window back by halves */
 #define H2_HELD_MAX (4 << 20)	/* bytes of paused exchanges of one connection that are kept */
 #define H2_SPARE 4		/* buffers kept for further exchanges */
 
@@ -73,16 +74,16 @@ struct h2_stream {
 	int error;
 
 	struct http1_head *head; /* the peer's, with its text behind; NULL: none yet */
-	bool connect;		/* extended CONNECT */
-	bool is_head;		/* the request is HEAD */
+	bool connect;		/* the request is an extended CONNECT (RFC 8441) */
+	bool is_head;		/* it is HEAD */
 	bool bodyless;		/* our message must not have a body */
 	bool paused;
 	uint8_t *hold;		/* bytes that came while it was paused */
 	size_t held, hold_cap;
 	bool held_end;		/* and the end behind them */
 	size_t handed;		/* bytes handed on that the window has not got back */
-	bool wide;		/* its window is */
-	bool prioritize;	/* server: what nghttp2 made of its priority is to be adapted */
+	bool wide;		/* its window is H2_WINDOW */
+	bool prioritize;	/* server: nghttp2 is to be told of its priority */
 	int64_t in_last, out_last; /* progress was made */
 
 	struct h2_block *block;	/* the head to be submitted */
@@ -96,17 +97,18 @@ struct h2_stream {
 
 /* A head that is coming in; there is one at a time on a connection. */
 struct h2_incoming {
-	int32_t id;
-	bool trailer, bad, huge;
+	bool trailer;
+	bool huge;		/* too large to be kept */
 	size_t count, text_n, seen; /* seen: octets, also of what is not kept */
-	struct { struct span name, value; } pseudo[6];
+	struct span pseudo[6];	/* by enum pseudo of h2_head.c */
 	struct http1_header field[HTTP1_HEADERS_MAX];
 	uint8_t text[HTTP1_HEAD_MAX + 512];
 };
 
-/* So many at once, and a rate: tokens in thousandths. */
+/* So many at once, and a rate (h2_limits.c). */
 struct h2_budget {
-	int64_t left, at;
+	int64_t left;		/* thousandths */
+	int64_t at;		/* what time has earned until then is in it */
 };
 
 struct h2 {
@@ -122,7 +124,7 @@ struct h2 {
 	enum h2_state state;
 	int error;		/* why it closes */
 	int write_error;	/* client: what is left to read is still read */
-	bool tls;
+	bool tls;		/* for :scheme */
 
 	struct link streams, touched, news;
 	unsigned count;		/* streams */
@@ -172,9 +174,6 @@ static inline struct h2 *h2_of(const struct http *http) { return (struct h2 *)(v
 void h2_close(struct http *);
 /* Closes with a code (0: in order) once nobody is on the stack. */
 void h2_fail(struct h2 *, int error);
-/* Around everything that may call up. */
-void h2_enter(struct h2 *);
-void h2_leave(struct h2 *);
 struct course *h2_course(struct http *);
 bool h2_was_answered(const struct http *);
 struct h2_stream *h2_stream_new(struct h2 *, int32_t id);
@@ -209,7 +208,7 @@ bool h2_output_is_writable(const struct h2_stream *);
 void h2_output_free(struct h2_stream *);
 
 /* h2_head.c */
-void h2_head_begin(struct h2 *, int32_t id, bool trailer);
+void h2_head_begin(struct h2 *, bool trailer);
 /* False: enough of it. */
 bool h2_head_add(struct h2 *, struct span name, struct span value);
 /* What came as a head for this exchange; NULL: malformed, or too large. ended: no body follows. */

@@ -8,7 +8,6 @@
  *   bytes that are for nobody (frames of unknown types, padding, what still comes for a stream that was reset): a rate, and as
  *   many at once as may be under way when streams are reset.
  */
-#include "framing/error.h"
 #include "tunnel/h2_internal.h"
 #include "tunnel/log.h"
 

@@ -6,7 +6,6 @@
  * that, so that what waits waits at its exchange, by priority.
  */
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "framing/error.h"

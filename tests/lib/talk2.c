@@ -102,6 +102,7 @@ static void look(struct speaker *p, const struct http1_head *head)
 	note(p->target, sizeof p->target, head->target);
 	note(p->protocol, sizeof p->protocol, head->protocol);
 	note(p->host, sizeof p->host, http1_find(head, "host"));
+	p->cookies = http1_find(head, "cookie").n;
 	note(p->cookie, sizeof p->cookie, http1_find(head, "cookie"));
 }
 

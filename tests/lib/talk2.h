@@ -31,6 +31,7 @@ struct speaker {
 	bool chunked;		/* the head said so */
 	int64_t length;
 	char method[16], target[64], host[64], protocol[16], cookie[128];
+	size_t cookies;		/* length of its Cookie */
 	bool paused;
 
 	/* one thing to do from one event */

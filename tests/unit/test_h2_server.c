@@ -206,6 +206,43 @@ static void test_heads_too_large(void **state)
 	talk2_tear_down();
 }
 
+/* Browsers send each cookie by itself, and they are many. */
+static void test_cookies(void **state)
+{
+	char cookie[101];
+	const char *many[8 + 2 * 150 + 3];
+	size_t n = 0;
+
+	(void)state;
+	memset(cookie, 'c', 100);
+	cookie[100] = 0;
+	for (const char *const *p = fields(GET); *p; p++)
+		many[n++] = *p;
+	for (int i = 0; i < 120; i++) {
+		many[n++] = "cookie";
+		many[n++] = cookie;
+	}
+	many[n] = NULL;
+	talk2_set_up_server(NULL, NULL);
+	talk2_headers(WHOLE, 1, many);
+	talk2_settle();
+	assert_string_equal(talk2.take[0].method, "GET");
+	assert_int_equal(talk2.take[0].cookies, 120 * 102 - 2);
+	many[n++] = "x";	/* and where another header stands between */
+	many[n++] = "y";
+	many[n++] = "cookie";
+	many[n++] = "d";
+	many[n] = NULL;
+	/* shorter ones: all of it is copied then */
+	for (size_t i = 8 + 2 * 60; i < n - 4; i++)
+		many[i] = i % 2 ? "z" : "cookie";
+	talk2_headers(WHOLE, 3, many);
+	talk2_settle();
+	assert_string_equal(talk2.take[1].method, "GET");
+	assert_int_equal(talk2.take[1].cookies, 60 * 102 - 2 + 60 * 3 + 3);
+	talk2_tear_down();
+}
+
 /* RFC 9113 8.2, 8.3: one stream is reset, the connection goes on. */
 static void test_malformed(void **state)
 {
@@ -470,6 +507,7 @@ int main(void)
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_heads_too_large),
+		cmocka_unit_test(test_cookies),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_not_http2),
 		cmocka_unit_test(test_windows),
