@@ -293,7 +293,8 @@ static void client(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-	const struct CMUnitTest tests[] = { T(first_bytes), T(nearly), T(agreed), T(says_nothing), T(goes_away), T(drained), T(dropped), T(client) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test_teardown(first_bytes, tear_down),
+					   cmocka_unit_test_teardown(nearly, tear_down), T(agreed), T(says_nothing), T(goes_away), T(drained), T(dropped), T(client) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
