@@ -53,7 +53,7 @@ const struct config_option options_table[] = {
 	{ .name = "http", .type = CONFIG_STRING, .value = "auto", .metavar = "VERSION",
 	  .help = "HTTP with the server: auto (1.1, or 2 where that is preferred there), 1.1 or 2" },
 	{ .name = "rung", .type = CONFIG_STRING, .value = "auto", .metavar = "NAME",
-	  .help = "auto, or only one of duplex, split, split+fill, push, push+sse, push+pad, poll" },
+	  .help = "auto, or only one of duplex, websocket, split, split+fill, push, push+sse, push+pad, poll" },
 	{ .name = "connections", .type = CONFIG_INT, .min = 2, .max = POOL_LIMIT_MAX, .initial = POOL_LIMIT_DEFAULT,
 	  .metavar = "N", .help = "connections at a time, 2 to 16 (default 10)" },
 	{ .name = "carriers", .type = CONFIG_INT, .min = 1, .max = FLEET_MOST, .initial = FLEET_MOST,
