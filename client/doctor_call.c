@@ -201,10 +201,10 @@ static void open_carrier(void *ctx)
 	if (is_over(c))
 		return;
 	c->carrier = carrier_open(c->session, c->rung, c->setup.sealed ? &c->sealed.path : c->setup.path, c->setup.pool, &carrier_events, c);
-	if (c->carrier)
-		carrier_trust_soon(c->carrier);
-	else
+	if (!c->carrier)
 		finish(c, "no carrier could be made");
+	else if (c->reopened)
+		carrier_trust_soon(c->carrier);	/* it was proven */
 }
 
 /* It may still come, but then it is too late. */

@@ -117,9 +117,9 @@ says on-bump 'j["rung"] == "duplex"' 'j["usable"] == "yes"' 'j["mode"] == "inter
 	'c["certificate"]["box"] == "Squid (proxy.test)"' '"ssl_bump splice" in c["certificate"]["advice"]' 'c["websocket"]["outcome"] == "limited"' \
 	'j["findings"]["up"] == j["findings"]["down"] == j["findings"]["duplex"] == "passes"'
 ends on-mitm 0
-says on-mitm 'j["rung"] == "poll"' 'j["usable"] in ("yes", "limits")' 'j["mode"] == "intercepted"' 'c["certificate"]["box"] == "mitmproxy"' \
+says on-mitm 'j["rung"] == "websocket"' 'j["usable"] in ("yes", "limits")' 'j["mode"] == "intercepted"' 'c["certificate"]["box"] == "mitmproxy"' \
 	'j["findings"]["up"] == j["findings"]["down"] == j["findings"]["down_sse"] == "held"' 'c["up"]["box"] == "mitmproxy"' \
-	'c["hold"]["outcome"] == "ok"' '[x["rung"] for x in j["calls"]] == ["poll"]'
+	'c["hold"]["outcome"] == "ok"' '[x["rung"] for x in j["calls"]] == ["poll", "websocket"]' 'c["websocket"]["outcome"] == "ok"'
 ends on-storefwd 0
 says on-storefwd 'j["rung"] == "poll"' 'j["usable"] in ("yes", "limits")' 'j["mode"] == "intercepted"' 'j["findings"]["up"] == "refused"' \
 	'j["findings"]["down"] == "held"' 'c["up"]["figures"]["status"] == 411' 'c["parallel"]["figures"]["connections"] == 2' \
