@@ -17,6 +17,7 @@
 
 #define HEAD_MAX (60 * LOOP_SECOND)	/* silence before an answer */
 #define SILENCE_MAX (600 * LOOP_SECOND)	/* in it */
+#define PARTING (5 * LOOP_SECOND)	/* for the last words of a WebSocket */
 #define DISCARD_MAX (256 * 1024)	/* bytes of a request that nobody wants any more */
 #define OWN_LINES 160
 
@@ -38,6 +39,7 @@ struct passage {
 	uint8_t origin[FALLBACK_ORIGIN]; /* of the visitor; zeros: not counted */
 	bool begun;		/* a part of the request's body came */
 	bool bodiless;		/* of what comes nothing goes on */
+	bool parting;		/* the visitor said its last in a WebSocket by HTTP/2, and listens still */
 	bool again;		/* it was sent a second time */
 	int status;		/* of our own answer; 0: it is the website's */
 	struct {
@@ -315,7 +317,11 @@ static void on_visitor_end(void *ctx)
 {
 	struct passage *p = ctx;
 
-	if (!p->up.ended)
+	/* In HTTP/1.1 there is no half of a WebSocket: the website could not answer any more. */
+	p->parting = p->h2 && p->head.websocket && p->state == PASSAGE_ANSWERED && p->site;
+	if (p->parting)
+		timer_in(&p->timer, PARTING);
+	else if (!p->up.ended)
 		conduit_end(&p->up);
 }
 
@@ -359,7 +365,9 @@ static void on_timer(void *ctx)
 	struct passage *p = ctx;
 	int64_t due = p->progress + (p->state == PASSAGE_ASKED ? HEAD_MAX : SILENCE_MAX);
 
-	if (loop_now(p->all->loop) < due) {
+	if (p->parting) {
+		conduit_end(&p->up);
+	} else if (loop_now(p->all->loop) < due) {
 		timer_set(&p->timer, due);
 	} else if (p->state == PASSAGE_ASKED) {
 		failed(p, "no answer", ERROR_TIMEOUT);

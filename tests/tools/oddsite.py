@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """oddsite: a website that does what websites do seldom.
 
-    oddsite.py [--unix PATH]     prints "ready tcp ADDR:PORT site"
+    oddsite.py [--unix PATH] [--page FILE]     prints "ready tcp ADDR:PORT site"
 
     /echo       JSON: method, target, headers, and the length and SHA-256 of the body
     /events     an event at once, and one more for each GET /next; for ever
@@ -13,17 +13,21 @@
     /heads?N    an answer with a header of N bytes
     /nonsense   no HTTP
     /ws         a WebSocket that echoes
+    /page       the page of --page
+    /report?L   prints L
 """
 import argparse
 import asyncio
 import hashlib
 import json
+import urllib.parse
 
 from websockets.frames import Opcode
 from websockets.server import ServerConnection
 
 let_go = asyncio.Event()
 readers = 0
+page = None
 
 
 def head_of(raw):
@@ -99,9 +103,11 @@ async def websocket(raw, reader, writer):
         connection.receive_data(data)
         for frame in connection.events_received():
             if frame.opcode == Opcode.TEXT:
-                connection.send_text(frame.data)
+                connection.send_text(frame.data, frame.fin)
             elif frame.opcode == Opcode.BINARY:
-                connection.send_binary(frame.data)
+                connection.send_binary(frame.data, frame.fin)
+            elif frame.opcode == Opcode.CONT:
+                connection.send_continuation(frame.data, frame.fin)
 
 
 async def one(raw, reader, writer):
@@ -116,6 +122,14 @@ async def one(raw, reader, writer):
     if path == "/next":
         let_go.set()
         answer(writer, f"{readers}\n")
+        return True
+    if path == "/page":
+        with open(page, encoding="utf-8") as file:
+            answer(writer, file.read(), more="Content-Type: text/html; charset=utf-8\r\n")
+        return True
+    if path == "/report":
+        print(urllib.parse.unquote(query), flush=True)
+        answer(writer, "")
         return True
     if path == "/heads":
         answer(writer, "long\n", more="X-Long: " + "x" * int(query) + "\r\n")
@@ -156,7 +170,10 @@ async def connection(reader, writer):
 async def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--unix")
+    parser.add_argument("--page")
     options = parser.parse_args()
+    global page
+    page = options.page
     server = await asyncio.start_server(connection, "127.0.0.1", 0)
     if options.unix:
         await asyncio.start_unix_server(connection, options.unix)
