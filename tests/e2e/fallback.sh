@@ -40,7 +40,7 @@ site_start nginx
 launch odd $PYTHON "$TOP/tests/tools/oddsite.py" --unix "$W/odd.sock"
 ODD=$(ready odd tcp site) || fail "no odd site: $(cat "$W/odd.err")"
 
-server_start culvertd --service "udp=udp://$UDP_TARGET" --service "sig=tcp://$TCP_TARGET" --fallback "http://127.0.0.1:$SITE_PORT"
+SERVER_PLAIN=1 server_start culvertd --service "udp=udp://$UDP_TARGET" --service "sig=tcp://$TCP_TARGET" --fallback "http://127.0.0.1:$SITE_PORT"
 MAIN_PORT=$SERVER_PORT URL=https://localhost:$SERVER_PORT
 SERVER_PORT=
 server_start odd-front --service "udp=udp://$UDP_TARGET" --fallback "http://$ODD"
@@ -101,6 +101,9 @@ for v in 1.1 2; do
 	[ "$(field "$ODD_URL/echo" expect $how -H "Expect: 100-continue" -T "$W/site/www/index.html" -X POST)" = None ] || fail "Expect goes on"
 done
 grep -q "front.*6.6.6.6" "$W/culvertd.err" && fail "a claim was believed"
+
+# Without TLS the website is told so; it may redirect.
+is "127.0.0.1 http 127.0.0.1:$SERVER_HTTP_PORT 127.0.0.1 1.1 culvert|200 1.1" "http://127.0.0.1:$SERVER_HTTP_PORT/who"
 
 # ---- at once, and WebSockets ----
 
