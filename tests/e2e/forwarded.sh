@@ -55,6 +55,8 @@ cat >"$W/nginx.conf" <<-END
 END
 cat "$W/server.crt" "$W/server.key" >"$W/both.pem"
 cat >"$W/haproxy.cfg" <<-END
+	global
+		nbthread 1
 	defaults
 		mode http
 		option http-no-delay
