@@ -21,6 +21,7 @@
 #define AROUND (WEBSOCKET_HEAD_MAX + CONTROL_ROOM) /* a message, and a close frame behind it */
 #define OVERHEAD 4		/* bytes of the head of a message, without its mask */
 #define VERSION "13"
+#define WASTE_MAX 1000		/* frames in a second that bring nothing: they cost more than their few bytes */
 
 static_assert(EXCHANGE_ROOM_MAX + AROUND <= EXCHANGE_ROOM_INNER, "one portion fits in the engine's room");
 
@@ -35,6 +36,8 @@ struct websocket {
 	char accept[WEBSOCKET_ACCEPT_TEXT]; /* what answers the key; "": there is none (HTTP/2) */
 	struct span pong;	/* that is due; p = NULL: none is */
 	uint8_t pong_bytes[WEBSOCKET_CONTROL_MAX];
+	int64_t waste_since;	/* the second in which so many frames brought nothing */
+	unsigned waste;
 	int error;		/* ours */
 	unsigned depth;		/* the reader is at work */
 	bool helper;
@@ -164,6 +167,21 @@ static void send_pong(struct websocket *w)
 
 /* ---- input ---- */
 
+/* Pings, pongs and frames without payload: a flood of them is somebody's who means no good. */
+static int wasted(struct websocket *w)
+{
+	int64_t now = loop_now(w->loop);
+
+	if (now - w->waste_since >= LOOP_SECOND) {
+		w->waste_since = now;
+		w->waste = 0;
+	}
+	if (++w->waste <= WASTE_MAX)
+		return 0;
+	say_close(w, WEBSOCKET_POLICY);
+	return ERROR_LIMIT;
+}
+
 static int on_data(void *ctx, enum websocket_opcode type, const uint8_t *p, size_t n, bool first, bool last)
 {
 	struct websocket *w = ctx;
@@ -176,11 +194,11 @@ static int on_data(void *ctx, enum websocket_opcode type, const uint8_t *p, size
 		say_close(w, WEBSOCKET_UNACCEPTABLE);
 		return ERROR_MALFORMED;
 	}
-	rc = n > 0 ? w->x.events->body(w->x.ctx, p, n) : 0;
+	rc = n > 0 ? w->x.events->body(w->x.ctx, p, n) : wasted(w);
 	return w->dead ? ERROR_CLOSED : rc;
 }
 
-/* The newest counts, if there was no room for an older one (5.5.3). */
+/* Of several that came at once the newest is answered (5.5.3): answers cost more than questions. */
 static int on_ping(void *ctx, struct span payload)
 {
 	struct websocket *w = ctx;
@@ -189,14 +207,15 @@ static int on_ping(void *ctx, struct span payload)
 		return ERROR_CLOSED;
 	memcpy(w->pong_bytes, payload.p, payload.n);
 	w->pong = (struct span){ w->pong_bytes, payload.n };
-	send_pong(w);
-	return 0;
+	return wasted(w);
 }
 
 static int on_pong(void *ctx, struct span payload)
 {
+	struct websocket *w = ctx;
+
 	(void)payload;
-	return ((struct websocket *)ctx)->dead ? ERROR_CLOSED : 0;
+	return w->dead ? ERROR_CLOSED : wasted(w);
 }
 
 static int on_close(void *ctx, unsigned code, struct span reason)
@@ -240,7 +259,9 @@ static int on_body(void *ctx, const uint8_t *p, size_t n)
 		websocket_reader_free(w->reader);
 		return 0;	/* whoever ended it saw to what is below */
 	}
-	if (rc != 0)
+	if (rc == 0)
+		send_pong(w);
+	else
 		say_close(w, code == WEBSOCKET_INTERNAL ? WEBSOCKET_PROTOCOL : code);
 	return rc;
 }

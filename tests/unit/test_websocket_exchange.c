@@ -242,6 +242,30 @@ static void test_violations(void **state)
 	talk_tear_down();
 }
 
+/* Frames that bring nothing: one answer to many pings, and no more than 1,000 in a second. */
+static void test_floods(void **state)
+{
+	static const struct {
+		const char *frame, *told;
+	} cases[] = { { "\x89\x00", "10: " }, { "\x8a\x00", "" }, { "\x82\x00", "" } };
+	char many[2 * 1001];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		for (size_t n = 1000; n <= 1001; n++) {
+			for (size_t k = 0; k < n; k++)
+				memcpy(many + 2 * k, cases[i].frame, 2);
+			opened();
+			raw_write(many, 2 * n);
+			talk_settle();
+			expect_frames(&talk.client, n == 1000 ? cases[i].told : "close:1008");
+			assert_int_equal(talk.client.closed, n > 1000);
+			if (n > 1000)
+				assert_int_equal(talk.client.error, ERROR_LIMIT);
+			talk_tear_down();
+		}
+}
+
 /* ---- ends ---- */
 
 static void test_we_close(void **state)
@@ -523,6 +547,7 @@ int main(void)
 		cmocka_unit_test(test_helper_asks),
 		cmocka_unit_test(test_helper_talks),
 		cmocka_unit_test(test_violations),
+		cmocka_unit_test(test_floods),
 		cmocka_unit_test(test_we_close),
 		cmocka_unit_test(test_it_closes),
 		cmocka_unit_test(test_it_is_cut),
