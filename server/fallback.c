@@ -9,12 +9,10 @@
 #include "server/passage.h"
 #include "tunnel/counters.h"
 
-#define PER_CONNECTION 4	/* passages for each connection to the website: there are those that wait, and those whose visitor reads slowly */
-#define PER_ORIGIN 2		/* one address has at most such a part of the connections */
+#define PER_CONNECTION (WEBSITE_LINE + 4) /* passages for each connection to the website: in line, on it, and answered but not read yet */
 
 struct fallback {
 	struct passages passages;
-	size_t max;		/* connections */
 	uint64_t requests;
 	bool dead;
 };
@@ -33,19 +31,12 @@ static void on_left(void *ctx)
 		fallback_fini(f);
 }
 
-static bool is_crowded(const struct fallback *f, const struct fallback_visitor *v)
-{
-	if (f->passages.count >= f->max * PER_CONNECTION + WEBSITE_WAITING_MAX)
-		return true;
-	return v->origin && passage_count(&f->passages, v->origin) >= f->max / PER_ORIGIN + 1;
-}
-
 void fallback_request(struct fallback *f, struct exchange *x, const struct http1_head *head, const struct fallback_visitor *v,
 		      bool bodiless)
 {
 	f->requests++;
 	count(fallback_requests);
-	passage_begin(&f->passages, x, head, v, bodiless, is_crowded(f, v) ? 503 : 0);
+	passage_begin(&f->passages, x, head, v, bodiless);
 }
 
 struct fallback *fallback_new(struct loop *loop, const char *url, size_t max, char *error, size_t size)
@@ -58,8 +49,7 @@ struct fallback *fallback_new(struct loop *loop, const char *url, size_t max, ch
 	f = calloc(1, sizeof *f);
 	if (!f)
 		abort();
-	f->max = max;
-	f->passages = (struct passages){ .loop = loop, .website = w, .left = on_left, .ctx = f };
+	f->passages = (struct passages){ .loop = loop, .website = w, .max = max * PER_CONNECTION, .left = on_left, .ctx = f };
 	list_init(&f->passages.list);
 	return f;
 }

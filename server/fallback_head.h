@@ -11,13 +11,12 @@
 
 #include "framing/http1.h"
 
-#define FALLBACK_ORIGIN 9	/* bytes that stand for an address, or a customer's addresses */
 #define FALLBACK_HEAD_LINES (HTTP1_HEAD_MAX + 256) /* bytes of an answer's lines at most, with NUL */
 
 /* Who asks. */
 struct fallback_visitor {
 	const char *peer;	/* "192.0.2.1:5004", "[2001:db8::1]:5004", the same without port and brackets, or nobody's address */
-	const uint8_t *origin;	/* FALLBACK_ORIGIN bytes; NULL: any number of requests at a time from there */
+	const uint8_t *origin;	/* as origins_key; NULL: not counted */
 	bool tls;
 	const char *key;	/* for a WebSocket by HTTP/2, which has none (RFC 8441 section 5): its Sec-WebSocket-Key */
 	bool trusted;		/* it came by a proxy that is believed: so is what that says of scheme and host */

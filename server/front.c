@@ -6,7 +6,6 @@
  */
 #include "server/front.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +21,6 @@
 
 #define DISCARD_MAX (256 * 1024) /* bytes of unwanted bodies taken from one connection */
 #define SHOWN 100		 /* bytes of a target in the log */
-
-static_assert(FALLBACK_ORIGIN == SEALS_ORIGIN, "an origin is one");
 
 /* ---- exchanges that end here ---- */
 

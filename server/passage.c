@@ -36,7 +36,8 @@ struct passage {
 	struct fallback_head head;
 	int64_t length;		/* of the request's body; 0: not declared */
 	bool is_head, h2;
-	uint8_t origin[FALLBACK_ORIGIN]; /* of the visitor; zeros: not counted */
+	uint8_t key[SEALS_ORIGIN];	/* who asks */
+	struct origin *origin;	/* NULL: not counted */
 	bool begun;		/* a part of the request's body came */
 	bool bodiless;		/* of what comes nothing goes on */
 	bool parting;		/* the visitor said its last in a WebSocket by HTTP/2, and listens still */
@@ -71,6 +72,7 @@ static void settle(struct passage *p)
 	timer_stop(&p->timer);
 	later_cancel(all->loop, &p->later);
 	link_remove(&p->link);
+	origins_give(&all->origins, p->origin);
 	fallback_head_drop(&p->head);
 	conduit_fini(&p->up);
 	conduit_fini(&p->down);
@@ -160,7 +162,7 @@ static int status_of(int error)
 static void in_line(struct passage *p, bool fresh)
 {
 	p->state = PASSAGE_WAITING;
-	website_ask(p->all->website, &p->wait, fresh, &website_events, p);
+	website_ask(p->all->website, &p->wait, p->origin ? p->key : NULL, fresh, &website_events, p);
 }
 
 static int on_site_head(void *ctx, const struct http1_head *head)
@@ -418,8 +420,16 @@ static void go(struct passage *p, const struct http1_head *head, const struct fa
 		in_line(p, !p->head.repeatable || p->length || head->chunked || p->head.websocket);
 }
 
+/* Too many wait here, or have visitors who read slowly; one address has half of them. */
+static bool is_crowded(const struct passage *p)
+{
+	const struct passages *all = p->all;
+
+	return all->count > all->max || (p->origin && origin_count(p->origin) > all->max / 2);
+}
+
 void passage_begin(struct passages *all, struct exchange *x, const struct http1_head *head, const struct fallback_visitor *v,
-		   bool bodiless, int refusal)
+		   bool bodiless)
 {
 	struct passage *p = passage_new(all, x);
 
@@ -428,19 +438,12 @@ void passage_begin(struct passages *all, struct exchange *x, const struct http1_
 	p->bodiless = p->up.ended = bodiless;
 	if (!bodiless && head->length > 0)
 		p->length = head->length;
-	if (v->origin)
-		memcpy(p->origin, v->origin, sizeof p->origin);
-	if (refusal)
-		answer_ourselves(p, refusal);
+	if (v->origin) {
+		memcpy(p->key, v->origin, sizeof p->key);
+		p->origin = origins_take(&all->origins, p->key);
+	}
+	if (is_crowded(p))
+		answer_ourselves(p, 503);
 	else
 		go(p, head, v);
-}
-
-size_t passage_count(const struct passages *all, const uint8_t origin[FALLBACK_ORIGIN])
-{
-	size_t n = 0;
-
-	for (const struct link *l = all->list.next; l != &all->list; l = l->next)
-		n += !memcmp(list_entry(l, const struct passage, link)->origin, origin, FALLBACK_ORIGIN);
-	return n;
 }

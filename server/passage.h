@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "server/fallback_head.h"
+#include "server/origins.h"
 #include "server/website.h"
 #include "tunnel/exchange.h"
 #include "tunnel/list.h"
@@ -19,16 +20,14 @@ struct passages {
 	struct loop *loop;
 	struct website *website;
 	struct link list;
-	size_t count;
+	struct origins origins;
+	size_t count, max;
 	uint64_t failures;	/* answered by us, or cut */
 	void (*left)(void *ctx); /* one of them is over, and off the list */
 	void *ctx;
 };
 
-/* As fallback_request. refusal: a status, and the website is not asked; 0: it is. */
-void passage_begin(struct passages *, struct exchange *, const struct http1_head *, const struct fallback_visitor *, bool bodiless,
-		   int refusal);
-/* How many come from there. */
-size_t passage_count(const struct passages *, const uint8_t origin[FALLBACK_ORIGIN]);
+/* As fallback_request. */
+void passage_begin(struct passages *, struct exchange *, const struct http1_head *, const struct fallback_visitor *, bool bodiless);
 
 #endif

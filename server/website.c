@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "framing/error.h"
+#include "server/origins.h"
 #include "tunnel/address.h"
 #include "tunnel/stream_tcp.h"
 
@@ -28,6 +29,7 @@ enum place_state {
 struct place {
 	struct website *website;
 	struct link link;	/* idle ones: used last, first in the list */
+	struct origin *user;	/* of USED; NULL: not counted */
 	enum place_state state;
 	bool fresh;
 	struct stream *stream;	/* while connecting */
@@ -42,6 +44,7 @@ struct website {
 	size_t max, count, connecting, waiting;
 	struct link idle, busy;	/* places */
 	struct link line;	/* who waits */
+	struct origins users;
 	struct later later;
 	struct timer patience;	/* of the first in line */
 	bool dead;
@@ -61,6 +64,8 @@ static void place_move(struct place *p, enum place_state state)
 
 	if (p->state == PLACE_CONNECTING)
 		w->connecting--;
+	origins_give(&w->users, p->user);
+	p->user = NULL;
 	p->state = state;
 	link_remove(&p->link);
 	timer_stop(&p->timer);
@@ -177,6 +182,16 @@ static void dial(struct website *w)
 
 /* ---- the line ---- */
 
+/* Unless others from there have their share. */
+static bool has_a_turn(struct website *w, const struct website_wait *wait)
+{
+	struct origin *o = wait->origin ? origins_take(&w->users, wait->origin) : NULL;
+	bool good = !o || origin_count(o) <= (w->max + 1) / 2;
+
+	origins_give(&w->users, o);
+	return good;
+}
+
 static struct place *idle_for(const struct website *w, const struct website_wait *wait)
 {
 	for (struct link *l = w->idle.next; l != &w->idle; l = l->next) {
@@ -192,13 +207,19 @@ static void give(struct website_wait *wait, struct place *p)
 {
 	website_withdraw(wait);
 	place_move(p, PLACE_USED);
+	if (wait->origin)
+		p->user = origins_take(&p->website->users, wait->origin);
 	wait->events->ready(wait->ctx, p->http);
 }
 
 /* As many connections more as are wanting; an idle one that nobody may use makes place for one. */
 static void dial_missing(struct website *w)
 {
-	while (w->connecting < w->waiting) {
+	size_t wanted = 0;
+
+	for (const struct link *l = w->line.next; l != &w->line && wanted < w->max; l = l->next)
+		wanted += has_a_turn(w, list_entry(l, const struct website_wait, link));
+	while (w->connecting < wanted) {
 		if (w->count >= w->max) {
 			if (!list_empty(&w->idle))
 				place_close(list_entry(w->idle.prev, struct place, link));
@@ -229,13 +250,13 @@ static void serve(void *ctx)
 
 	for (struct link *l = w->line.next; l != &w->line && !list_empty(&w->idle); l = next) {
 		struct website_wait *wait = list_entry(l, struct website_wait, link);
-		struct place *p = idle_for(w, wait);
+		struct place *p = has_a_turn(w, wait) ? idle_for(w, wait) : NULL;
 
 		next = l->next;
 		if (p)
 			give(wait, p);
 	}
-	while (w->waiting > WEBSITE_WAITING_MAX)
+	while (w->waiting > w->max * WEBSITE_LINE)
 		refuse(list_entry(w->line.prev, struct website_wait, link));
 	dial_missing(w);
 	watch(w);
@@ -255,9 +276,10 @@ static void on_patience(void *ctx)
 	watch(w);
 }
 
-void website_ask(struct website *w, struct website_wait *wait, bool fresh, const struct website_events *events, void *ctx)
+void website_ask(struct website *w, struct website_wait *wait, const uint8_t *origin, bool fresh, const struct website_events *events, void *ctx)
 {
-	*wait = (struct website_wait){ .website = w, .events = events, .ctx = ctx, .fresh = fresh, .since = loop_now(w->loop) };
+	*wait = (struct website_wait){ .website = w, .events = events, .ctx = ctx, .origin = origin, .fresh = fresh,
+				       .since = loop_now(w->loop) };
 	list_append(&w->line, &wait->link);
 	w->waiting++;
 	soon(w);

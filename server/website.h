@@ -1,6 +1,7 @@
 /*
  * Website: the operator's own, behind us, and the connections to it. Each carries one request at a time; idle ones are kept for a
- * few seconds, less than servers keep theirs. At the cap requests wait in line.
+ * few seconds, less than servers keep theirs. At the cap requests wait in line, and those of one address behind others: it has half of
+ * the connections at most.
  */
 #ifndef SERVER_WEBSITE_H
 #define SERVER_WEBSITE_H
@@ -12,7 +13,7 @@
 #include "tunnel/list.h"
 #include "tunnel/loop.h"
 
-#define WEBSITE_WAITING_MAX 256	/* requests in line */
+#define WEBSITE_LINE 8	/* requests in line for each connection that there may be */
 
 struct website;
 
@@ -29,6 +30,7 @@ struct website_wait {
 	struct website *website;
 	const struct website_events *events;
 	void *ctx;
+	const uint8_t *origin;	/* who asks, as origins_key; NULL: not counted */
 	bool fresh;
 	int64_t since;
 };
@@ -37,8 +39,8 @@ struct website_wait {
 struct website *website_new(struct loop *, const char *url, size_t max, char *error, size_t size);
 /* No exchange may be in flight and no request in line. NULL is fine. */
 void website_free(struct website *);
-/* One event follows, never from within. fresh: no connection that was used before, since the site may be closing it. */
-void website_ask(struct website *, struct website_wait *, bool fresh, const struct website_events *, void *ctx);
+/* One event follows, never from within. origin: kept by the caller. fresh: no connection that was used before, since the site may be closing it. */
+void website_ask(struct website *, struct website_wait *, const uint8_t *origin, bool fresh, const struct website_events *, void *ctx);
 void website_withdraw(struct website_wait *);	/* not in line is fine */
 
 const char *website_url(const struct website *);

@@ -1,5 +1,5 @@
 // links: tests/sim/sealing.c tests/sim/world.c tests/sim/world_flow.c tests/sim/proxy.c tests/sim/relay.c tests/sim/relay_way.c tests/sim/relay_flow.c tests/sim/relay_dress.c
-// links: tests/lib/stream_mem.c tests/lib/certs.c server/front.c server/seals.c server/seals_visit.c server/cover.c server/fallback.c server/passage.c server/fallback_head.c server/conduit.c server/website.c framing/*.c tunnel/*.c
+// links: tests/lib/stream_mem.c tests/lib/certs.c server/front.c server/seals.c server/seals_visit.c server/cover.c server/fallback.c server/passage.c server/fallback_head.c server/conduit.c server/website.c server/origins.c framing/*.c tunnel/*.c
 /* libs: -lwslay -lev -lhttp_parser -lnghttp2 -lssl -lcrypto -lconfuse -lcares -lm */
 /*
  * Simulations of sealed sessions: through proxies that lose, repeat, delay, truncate and replay exchanges, with one to three

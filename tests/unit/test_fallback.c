@@ -1,4 +1,4 @@
-/* links: server/fallback.c server/passage.c server/fallback_head.c server/conduit.c server/website.c tunnel/http.c tunnel/h1.c tunnel/h1_again.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/h2*.c tunnel/course.c tunnel/loop.c tunnel/log.c tunnel/counters.c tunnel/websocket_key.c framing/base64.c tunnel/address.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/stream_mem.c */
+/* links: server/fallback.c server/passage.c server/fallback_head.c server/conduit.c server/website.c server/origins.c tunnel/http.c tunnel/h1.c tunnel/h1_again.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/h2*.c tunnel/course.c tunnel/loop.c tunnel/log.c tunnel/counters.c tunnel/websocket_key.c framing/base64.c tunnel/address.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/stream_mem.c */
 /* libs: -lev -lnghttp2 -lcrypto -lhttp_parser */
 /* Requests that pass on to a website: visitor and website by hand, in virtual time, what is between them for real. */
 #include <setjmp.h>
@@ -13,13 +13,14 @@
 
 #include "framing/error.h"
 #include "server/fallback.h"
+#include "server/origins.h"
 #include "tests/lib/stream_mem.h"
 #include "tunnel/counters.h"
 #include "tunnel/h1.h"
 #include "tunnel/log.h"
 #include "tunnel/stream_tcp.h"
 
-#define ENDS 700
+#define ENDS 32
 #define GET "GET /page HTTP/1.1\r\nHost: www.example.org\r\n\r\n"
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 #define PASSED_ON                                                                                                             \
@@ -590,24 +591,24 @@ static void test_long_line(void **state)
 {
 	(void)state;
 	begin(1);
-	for (int i = 0; i < WEBSITE_WAITING_MAX + 2; i++) {
+	for (int i = 0; i < WEBSITE_LINE + 2; i++) {
 		visit();
 		say(visitor[i], GET);
 	}
-	assert_int_equal(stats().website.waiting, WEBSITE_WAITING_MAX);
-	own(visitor[WEBSITE_WAITING_MAX + 1], "503 Service Unavailable", "\r\nRetry-After: 5\r\n");
-	for (int i = 0; i < WEBSITE_WAITING_MAX; i++)
+	assert_int_equal(stats().website.waiting, WEBSITE_LINE);
+	own(visitor[WEBSITE_LINE + 1], "503 Service Unavailable", "\r\nRetry-After: 5\r\n");
+	for (int i = 0; i < WEBSITE_LINE; i++)
 		assert_int_equal(visitor[i]->n, 0);
 	leave(visitor[5]);
 	settle(1000);
-	assert_int_equal(stats().website.waiting, WEBSITE_WAITING_MAX - 1);
+	assert_int_equal(stats().website.waiting, WEBSITE_LINE - 1);
 	finish();
 }
 
-/* One address has half of the connections, and all together a bounded number of requests on the way. */
+/* One address uses half of the connections, and waits behind others then. */
 static void test_crowd(void **state)
 {
-	static const uint8_t one[FALLBACK_ORIGIN] = { 2, 192, 0, 2, 1 }, other[FALLBACK_ORIGIN] = { 2, 192, 0, 2, 2 };
+	static const uint8_t one[SEALS_ORIGIN] = { 2, 192, 0, 2, 1 }, other[SEALS_ORIGIN] = { 2, 192, 0, 2, 2 };
 
 	(void)state;
 	begin(4);
@@ -616,24 +617,43 @@ static void test_crowd(void **state)
 		visit();
 		say(visitor[i], GET);
 	}
-	assert_int_equal(sites, 3);
-	own(visitor[3], "503 Service Unavailable", "\r\nRetry-After: 5\r\n");
+	assert_int_equal(sites, 2);
+	assert_int_equal(stats().website.waiting, 2);
 	from.origin = other;
-	say(visitor[3], GET);
-	assert_int_equal(sites, 4);
-	from.origin = one;
+	visit();
+	say(visitor[4], GET);
+	assert_int_equal(sites, 3);
+	assert_int_equal(stats().website.waiting, 2);
+	say(site[2], OK);
+	assert_string_equal(heard(visitor[4]), OK);
+	assert_int_equal(stats().website.waiting, 2);	/* though one is idle */
 	say(site[0], OK);
-	say(visitor[0], GET);
+	assert_int_equal(stats().website.waiting, 1);
+	assert_int_equal(stats().website.idle, 1);
+	leave(visitor[1]);
+	settle(1000);
 	assert_int_equal(stats().website.waiting, 0);
-	say(site[0], OK);
 	finish();
+}
+
+/* So many requests are on the way at most, half of them from one address. */
+static void test_many(void **state)
+{
+	static const uint8_t one[SEALS_ORIGIN] = { 2, 192, 0, 2, 1 };
+
+	(void)state;
 	begin(1);
-	for (int i = 0; i < 1 * 4 + WEBSITE_WAITING_MAX + 1; i++) {
+	from.origin = one;
+	for (int i = 0; i < 7; i++) {
 		visit();
-		say(visitor[i], "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n");	/* whose end nobody sees, when answered early */
+		say(visitor[i], GET);
 	}
-	assert_memory_equal(visitor[4 + WEBSITE_WAITING_MAX]->in, "HTTP/1.1 503 ", 13);
-	assert_true(stats().in_flight <= 4 + WEBSITE_WAITING_MAX + 1);
+	own(visitor[6], "503 Service Unavailable", "\r\nRetry-After: 5\r\n");
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(visitor[i]->n, 0);
+	from.origin = NULL;
+	say(visitor[6], GET);
+	assert_int_equal(stats().website.waiting, 6);
 	finish();
 }
 
@@ -808,7 +828,7 @@ int main(void)
 		cmocka_unit_test(test_events), cmocka_unit_test(test_post), cmocka_unit_test(test_expect),
 		cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_early_answer), cmocka_unit_test(test_bodiless),
 		cmocka_unit_test(test_upgrade), cmocka_unit_test(test_upgrade_refused), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_times), cmocka_unit_test(test_line), cmocka_unit_test(test_long_line), cmocka_unit_test(test_crowd), cmocka_unit_test(test_again),
+		cmocka_unit_test(test_times), cmocka_unit_test(test_line), cmocka_unit_test(test_long_line), cmocka_unit_test(test_crowd), cmocka_unit_test(test_many), cmocka_unit_test(test_again),
 		cmocka_unit_test(test_cuts), cmocka_unit_test(test_nonsense), cmocka_unit_test(test_refused_requests),
 		cmocka_unit_test(test_long_heads), cmocka_unit_test(test_replaced), cmocka_unit_test(test_urls),
 	};
