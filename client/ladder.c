@@ -181,6 +181,13 @@ static void take_over(struct ladder *l, struct attempt *a)
 	explore_plan(l);
 }
 
+/* An attempt is over that was for nothing; a look at the path may have been due meanwhile. */
+static void look_on(struct ladder *l)
+{
+	if (!timer_armed(&l->explore))
+		explore_plan(l);
+}
+
 static void on_proven(void *ctx, struct carrier *c)
 {
 	struct attempt *a = ctx;
@@ -189,10 +196,12 @@ static void on_proven(void *ctx, struct carrier *c)
 
 	(void)c;
 	a->proven_us = loop_now(l->loop);
-	if (!now || is_failing(now) || is_better(a->rung, now->rung))
+	if (!now || is_failing(now) || is_better(a->rung, now->rung)) {
 		take_over(l, a);
-	else
-		retire(a);	/* the race was lost, or what stalled recovered */
+		return;
+	}
+	retire(a);	/* the race was lost, or what stalled recovered */
+	look_on(l);
 }
 
 /* ---- those beside it ---- */
@@ -257,6 +266,7 @@ static void on_answered(void *ctx)
 			a->carrier = NULL;
 		}
 	}
+	look_on(l);
 }
 
 static const struct fleet_events fleet_events = { on_silent, on_answered };
