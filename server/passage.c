@@ -252,7 +252,7 @@ static void on_no_connection(void *ctx, int error)
 {
 	struct passage *p = ctx;
 
-	failed(p, error == ERROR_LIMIT ? "too many requests wait for it" : "no connection", error);
+	failed(p, error == ERROR_LIMIT ? "too many requests at a time" : "no connection", error);
 	answer_ourselves(p, status_of(error));
 }
 
@@ -443,7 +443,7 @@ void passage_begin(struct passages *all, struct exchange *x, const struct http1_
 		p->origin = origins_take(&all->origins, p->key);
 	}
 	if (is_crowded(p))
-		answer_ourselves(p, 503);
+		on_no_connection(p, ERROR_LIMIT);
 	else
 		go(p, head, v);
 }
