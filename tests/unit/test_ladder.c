@@ -437,6 +437,106 @@ static void a_refused_hello_is_no_reason_to_hurry(void **state)
 	assert_ptr_equal(ladder_carrier(steps.ladder), steps_on("poll"));
 }
 
+/* ---- WebSockets, of which no probe tells ---- */
+
+static void a_websocket_is_tried_beside_what_carries(void **state)
+{
+	struct carrier *websocket;
+
+	(void)state;
+	steps.path.sealing = false;
+	steps_on_poll_knowing(steps_all_held);
+	websocket = steps_on("websocket");
+	assert_non_null(websocket);
+	steps_flow(200);
+	steps_pass(2501 * LOOP_MS);
+	assert_int_equal(steps.surveys, 2);			/* nothing waits for it */
+	steps_found(steps_passing(false, false, true));
+	if (steps.survey_done)
+		steps_found(steps_passing(false, false, true));
+	steps_prove(steps_on("push"));
+	assert_ptr_equal(ladder_carrier(steps.ladder), steps_on("push"));
+	assert_ptr_equal(steps_on("websocket"), websocket);	/* it goes on */
+	steps_prove(websocket);
+	assert_ptr_equal(ladder_carrier(steps.ladder), websocket);
+	assert_null(steps_on("push"));
+	assert_string_equal(steps.verdict.rung->name, "websocket");
+}
+
+static void a_websocket_gives_way_to_duplex(void **state)
+{
+	struct carrier *websocket;
+
+	(void)state;
+	steps.path.sealing = false;
+	steps_on_poll_knowing(steps_all_held);
+	websocket = steps_on("websocket");
+	steps_flow(200);
+	steps_pass(2501 * LOOP_MS);
+	steps_found(steps_passing(false, false, true));
+	if (steps.survey_done)
+		steps_found(steps_passing(true, true, true));
+	steps_prove(steps_on("duplex"));
+	steps_prove(websocket);					/* too late */
+	assert_string_equal(carrier_rung(ladder_carrier(steps.ladder))->name, "duplex");
+	assert_true(websocket->retired);
+}
+
+static void a_websocket_in_vain_is_tried_for_what_flows(void **state)
+{
+	unsigned before, surveys;
+
+	(void)state;
+	steps.path.sealing = false;
+	steps_on_poll_knowing(steps_all_held);
+	surveys = steps.surveys;
+	steps_fail(steps_on("websocket"), true);
+	before = steps.opened;
+	for (unsigned i = 0; i < 200; i++) {			/* nothing flows */
+		steps_pass(LOOP_SECOND);
+		if (steps.survey_done)
+			steps_found(steps_all_held);
+	}
+	assert_int_equal(steps.opened, before);
+	assert_true(steps.surveys > surveys);			/* but the path is looked at as before */
+	for (unsigned i = 0; i < 6000; i++) {
+		steps_flow(20);
+		steps_pass(100 * LOOP_MS);
+		if (steps.survey_done)
+			steps_found(steps_all_held);
+		if (steps_on("websocket"))
+			steps_fail(steps_on("websocket"), true);
+	}
+	assert_in_range(steps.opened - before, 5, 12);		/* 6, 12 ... 120 s, for 600 s */
+	assert_ptr_equal(ladder_carrier(steps.ladder), steps_on("poll"));
+}
+
+static void a_websocket_is_not_tried_where_all_is_sealed(void **state)
+{
+	(void)state;
+	steps_on_poll_knowing(steps_all_held);			/* what is sealed */
+	assert_null(steps_on("websocket"));
+}
+
+static void a_websocket_is_not_tried_on_two_connections(void **state)
+{
+	(void)state;
+	steps.path.sealing = false;
+	steps.limit = 2;
+	steps_on_poll_knowing(steps_all_held);
+	assert_null(steps_on("websocket"));
+}
+
+static void a_websocket_is_not_tried_where_duplex_passes(void **state)
+{
+	(void)state;
+	steps.path.sealing = false;
+	steps_on_poll_knowing(steps_passing(true, true, true));
+	assert_null(steps_on("websocket"));
+	steps_fail(steps_on("duplex"), true);			/* unless it only seems to */
+	assert_non_null(steps_on("websocket"));
+}
+
 /* No room for one more carrier of the session: later there is. */
 static void a_carrier_that_could_not_be_opened(void **state)
 {
@@ -482,6 +582,9 @@ int main(void)
 		T(a_changed_network_replaces_what_stands),
 		T(the_new_network_is_tried_again),
 		T(the_old_network_is_no_failure),
+		T(a_websocket_is_tried_beside_what_carries), T(a_websocket_gives_way_to_duplex), T(a_websocket_in_vain_is_tried_for_what_flows),
+		T(a_websocket_is_not_tried_where_all_is_sealed), T(a_websocket_is_not_tried_on_two_connections),
+		T(a_websocket_is_not_tried_where_duplex_passes),
 		T(what_is_learned_is_told),
 		T(a_server_without_probes_is_climbed_blind),
 		T(what_never_works_is_tried_ever_more_rarely),

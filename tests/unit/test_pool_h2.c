@@ -16,7 +16,7 @@
 #include "tunnel/log.h"
 #include "tunnel/pool.h"
 
-#define USERS 3
+#define USERS 4
 #define SERVED_MAX 32
 #define ASKED_MAX 128
 
@@ -254,6 +254,37 @@ static void free_again(void **state)
 	assert_false(pool_is_single(t.pool));
 }
 
+/* Who asks for another protocol has a connection of HTTP/1.1 where HTTP/2 knows of none; the others keep theirs. */
+static void another_protocol(void **state)
+{
+	struct exchange *a = ask(0), *x;
+
+	(void)state;
+	t.user[1].switches = t.user[2].switches = true;
+	answer(0, 0);
+	run(5 * LOOP_MS);
+	x = ask(1);
+	assert_ptr_equal(x->http, a->http);		/* this one does */
+	exchange_abort(x);
+	run(5 * LOOP_MS);
+	a->http->no_switch = true;
+	x = ask(1);
+	assert_false(x->http->multiplexed);
+	assert_int_equal(t.only_11, 1);
+	assert_int_equal(t.connections, 2);
+	assert_true(pool_is_multiplexed(t.pool));	/* as are those of others */
+	assert_true(ask(0)->http->multiplexed);
+	x = ask(2);
+	assert_false(x->http->multiplexed);
+	assert_int_equal(t.only_11, 2);
+	assert_int_equal(t.connections, 3);
+	pool_insist(t.pool);				/* nothing else is wanted */
+	exchange_abort(x);
+	run(5 * LOOP_MS);
+	assert_true(ask(3)->http->multiplexed);
+	assert_int_equal(t.only_11, 2);
+}
+
 static void many_wait_for_one(void **state)
 {
 	(void)state;
@@ -436,7 +467,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(one_connection_a_user), T(free_again), T(many_wait_for_one), T(spread_over_several), T(as_many_as_fit), T(apart),
+		T(one_connection_a_user), T(free_again), T(another_protocol), T(many_wait_for_one), T(spread_over_several), T(as_many_as_fit), T(apart),
 		T(worn_ones_take_no_more), T(worn_but_full), T(told_to_go), T(two_without_an_answer), T(an_answer_proves_it),
 		T(asked_for), T(another_network),
 	};
