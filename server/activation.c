@@ -15,6 +15,8 @@
 
 #define FIRST 3			/* SD_LISTEN_FDS_START */
 
+static bool taken;		/* some were, for the life of the process */
+
 /* A decimal number without anything around it; -1: there is none. */
 static long number(const char *name)
 {
@@ -31,7 +33,7 @@ static long number(const char *name)
 
 bool activation_is(void)
 {
-	return number("LISTEN_PID") == (long)getpid() && number("LISTEN_FDS") > 0;
+	return taken || (number("LISTEN_PID") == (long)getpid() && number("LISTEN_FDS") > 0);
 }
 
 static bool manner_get(const char *name, size_t n, struct connections_manner *m)
@@ -100,7 +102,7 @@ static int take_one(struct activation_socket *s, int fd, const char *name, size_
 
 int activation_take(struct activation *a, char *error, size_t size)
 {
-	long count = activation_is() ? number("LISTEN_FDS") : 0;
+	long count = activation_is() ? number("LISTEN_FDS") : 0; /* -1: they were taken before */
 	const char *given = getenv("LISTEN_FDNAMES");
 	char *names = strdup(given ? given : ""), *name = names;
 	int rc = 0;
@@ -119,6 +121,7 @@ int activation_take(struct activation *a, char *error, size_t size)
 		name += n + (name[n] == ':');
 		a->n++;
 	}
+	taken = a->n > 0;
 	free(names);
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");

@@ -25,7 +25,7 @@ struct activation {
 	size_t n;
 };
 
-/* Were any handed to this process? Looks at nothing else. */
+/* Were any handed to this process, now or before? */
 bool activation_is(void);
 /* Takes them; the environment says nothing of them any more. 0, or ERROR_CONFIG and a sentence. */
 int activation_take(struct activation *, char *error, size_t size);

@@ -56,11 +56,30 @@ stop_expecting all 0
 [ -S "$SOCKET" ] || fail "it removes the socket of systemd"
 rm -f "$SOCKET"
 
+# ---- a reload: what the sockets need must still be there ----
+
+conf() { # LINE...
+	printf 'token-file = "%s"\nadmin = none\nservice udp { target = "udp://%s" }\n' "$W/token" "$UDP_TARGET"
+	printf '%s\n' "$@"
+}
+conf "cert = \"$W/server.crt\"" "key = \"$W/server.key\"" >"$W/reload.conf"
+port=$(free_port)
+activated reload https "127.0.0.1:$port" -- "$CULVERTD" -c "$W/reload.conf"
+await 5 listening reload || fail "systemd-socket-activate: $(cat "$W/reload.err")"
+[ "$(get "https://127.0.0.1:$port/healthz")" = ok ] || fail "nothing before the reload"
+conf >"$W/reload.conf"
+kill -HUP "${PID[reload]}"
+expect reload 5 "nothing was changed: cert and key are gone, and listeners need them"
+[ "$(get "https://127.0.0.1:$port/healthz")" = ok ] || fail "nothing after a reload without a certificate"
+stop_expecting reload 0
+
 # ---- beside listeners of its own; without a certificate ----
 
 activated beside clear "$SOCKET" -- "${clear[@]}" --admin none --listen-clear 127.0.0.1:0
 await 5 listening beside || fail "systemd-socket-activate: $(cat "$W/beside.err")"
 [ "$(get --unix-socket "$SOCKET" http://here/healthz)" = ok ] || fail "nothing by the Unix socket"
+kill -HUP "${PID[beside]}"
+expect beside 5 "were read again"
 at=$(ready beside clear culvertd 2) || fail "no listener of its own"
 [ "$(get "http://$at/healthz")" = ok ] || fail "nothing by the listener of its own"
 stop_expecting beside 0
@@ -74,6 +93,9 @@ mkdir -p "$(dirname "$path")" # /run is this test's own
 activated unit "$names" "$path" -- "${clear[@]}" --admin none
 await 5 listening unit || fail "systemd-socket-activate: $(cat "$W/unit.err")"
 [ "$(get --unix-socket "$path" http://here/healthz)" = ok ] || fail "nothing by the unit's socket"
+kill -HUP "${PID[unit]}"
+expect unit 5 "were read again"
+[ "$(get --unix-socket "$path" http://here/healthz)" = ok ] || fail "nothing by the unit's socket after a reload"
 [ "$(ready unit clear culvertd)" = "unix:$path" ] || fail "ready: $(cat "$W/unit.out")"
 stop_expecting unit 0
 mkdir "$W/units"
