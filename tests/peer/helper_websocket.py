@@ -1,4 +1,4 @@
-"""A helper's WebSockets, by python3-websockets (PROTOCOL.md, section 3): a link whose body is messages."""
+"""A helper's WebSockets, by python3-websockets (PROTOCOL.md, section 2.6): a link whose body is messages."""
 
 from __future__ import annotations
 
@@ -72,8 +72,6 @@ class WebSocketLink:
                 if not lose:
                     self.session.check_alive()
                     inbound.feed(message)
-                    if not inbound.is_whole:
-                        raise wire.Malformed("a message that ends within a record")
         except ConnectionClosedOK:
             pass
         except ConnectionClosed as error:

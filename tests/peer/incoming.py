@@ -50,11 +50,6 @@ class Inbound:
     def is_from_culvertd(self) -> bool:
         return not self.parser.expect_first
 
-    @property
-    def is_whole(self) -> bool:
-        """Nothing is open: what came so far ends between two capsules of the top level."""
-        return self.parser.record_left < 0 and not self.parser.skip and not self.parser.buffer
-
     def begin_record(self, number: int, clock: int) -> None:
         carrier = self.session.carrier(self.exchange.carrier)
         lateness = carrier.lateness.of(monotonic(), clock)
@@ -95,7 +90,7 @@ class Incoming:
                     channel.known_seen = max(channel.known_seen, sequence)
             for item in record.items:
                 self._forget(item)
-            carrier.trusted |= record.has_seen
+            carrier.trusted |= record.has_seen and not record.exchange.rests
 
     def _forget(self, item: tuple) -> None:
         if item[0] == "refused":

@@ -1,4 +1,4 @@
-"""Probes of the WebSocket mode, by the frames of python3-websockets or by hand (PROTOCOL.md, section 3)."""
+"""Probes of the WebSocket mode, by the frames of python3-websockets or by hand (PROTOCOL.md, section 2.6)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from websockets.frames import Frame, Opcode
 import http1
 import wire
 from bodies import BodyParser
-from client import PATIENCE, Answer, Client, Collector, Failed, Link, check, new_sid, read_answer
+from client import PATIENCE, Answer, Client, Collector, Failed, Link, check, new_sid, opening, read_answer
 from server_websocket import SUBPROTOCOL, accept_of
 
 PING = wire.capsule(wire.PING, b"\x21")
@@ -132,6 +132,21 @@ async def probe_websocket_takes_fragments_and_pings_between(client: Client) -> N
     socket.writer.transport.abort()
 
 
+async def probe_websocket_messages_need_not_be_records(client: Client) -> None:
+    session = await Link(client).begin()
+    socket = await Socket.open(client, session)
+    record = session.record(PING)
+    for octet in record:
+        socket.say(bytes([octet]))
+        socket.say(b"")
+    await socket.pong()
+    socket.collector.capsules.clear()
+    socket.say(session.record(wire.Mark(5, 1, 9, 1, b"").encode()) + session.record(PING) + wire.pad(9))
+    await socket.pong()
+    check(len(socket.collector.all(wire.SEEN)) == 1, "SEEN")
+    socket.writer.transport.abort()
+
+
 async def probe_websocket_is_kept_alive(client: Client) -> None:
     session, begun = await Link(client).begin(), time.monotonic()
     socket, heard = await Socket.open(client, session), time.monotonic()
@@ -139,6 +154,25 @@ async def probe_websocket_is_kept_alive(client: Client) -> None:
         check(await socket.step(), "ended")
         check(time.monotonic() - heard < 0.9, "silence of more than 1.5 keepalives of 500 ms")
         heard = time.monotonic()
+    socket.writer.transport.abort()
+
+
+async def probe_websocket_that_rests_is_not_trusted_for_a_receipt(client: Client) -> None:
+    session = await Link(client).begin()
+    socket = await Socket.open(client, session, session.query("websocket", "&rest=1", c=1))
+    await session.poll_until(wire.OPENED, opening(2, wire.KIND_DATAGRAM, "rtp"))
+    for n, capsules in enumerate((wire.Mark(1, 0, 0, wire.fnv1a(b""), b"").encode(), wire.Receipt(1, 0, [(0, 0)]).encode())):
+        socket.say(session.record(capsules, n))
+        await socket.until(lambda: socket.collector.all(wire.SEEN))
+        await asyncio.sleep(0.3)
+    await session.poll(wire.Datagram.encode(2, 0, 0, 0, b"one"))
+    end = time.monotonic() + 0.8
+    while time.monotonic() < end:
+        await socket.step()   # PAD comes
+    kinds = {kind for kind, _ in socket.collector.capsules}
+    check(kinds <= {wire.SEEN, wire.RECEIPT, wire.PING, wire.PONG, wire.MARK}, f"capsules {kinds} came on it")
+    socket.say(session.record(wire.Datagram.encode(2, 1, 0, 0, b"two"), 2))
+    await socket.until(lambda: socket.collector.all(wire.DATAGRAM))
     socket.writer.transport.abort()
 
 
@@ -181,7 +215,8 @@ async def probe_websocket_that_cannot_be_agreed_to(client: Client) -> None:
                         "key": {"Sec-WebSocket-Key": "AAAA"}, "no key": {"Sec-WebSocket-Key": ""},
                         "subprotocol": {"Sec-WebSocket-Protocol": "other"}, "no subprotocol": {"Sec-WebSocket-Protocol": ""}}.items():
         status = (await refused(client, session, lines)).status
-        check(status in ("400", "404", "426"), f"{name}: status {status}")
+        wanted = "426" if "version" in name else "400"
+        check(status == wanted, f"{name}: status {status}, not {wanted}")
 
 
 async def probe_websocket_without_credentials_gets_the_cover(client: Client) -> None:

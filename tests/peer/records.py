@@ -155,6 +155,7 @@ class Exchange:
         self.mode = mode
         self.owes_receipt = False   # its answer must carry a RECEIPT (4.1)
         self.at_once = False        # a poll with hold=0
+        self.rests = False          # the helper leaves it alone before it trusts it (4.5)
         self.failed = False
 
 

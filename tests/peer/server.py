@@ -87,6 +87,9 @@ class Server:
         request = self._authenticate(head)
         if request is None:
             return await self._answer_cover(reader, writer, head)
+        if request.mode == "websocket" and (status := server_websocket.refusal(head)):
+            await self._cover(writer, "GET", False, status)
+            return False
         self.exchanges += 1
         lose = bool(self.settings.lose_every) and self.exchanges % self.settings.lose_every == 0
         body = http1.BodyReader(reader, head, False)
@@ -118,12 +121,12 @@ class Server:
         await self._cover(writer, head.first[0], keep)
         return keep
 
-    async def _cover(self, writer: asyncio.StreamWriter, method: str, keep: bool) -> None:
+    async def _cover(self, writer: asyncio.StreamWriter, method: str, keep: bool, status: str = "404 Not Found") -> None:
         headers = {"Date": http1.http_date(self.clock_offset), "Content-Type": "text/plain",
                    "Content-Length": str(len(COVER))}
         if not keep:
             headers["Connection"] = "close"
-        writer.write(http1.format_head("HTTP/1.1 404 Not Found", headers) + (b"" if method == "HEAD" else COVER))
+        writer.write(http1.format_head(f"HTTP/1.1 {status}", headers) + (b"" if method == "HEAD" else COVER))
         await writer.drain()
 
 

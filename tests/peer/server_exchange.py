@@ -38,6 +38,7 @@ class ExchangeServer:
         self.body = body
         self.lose = lose
         self.exchange = Exchange(request.carrier, request.x, request.mode)
+        self.exchange.rests = request.number("rest") > 0
         self.session: ServerSession | None = None
 
     async def run(self) -> bool:
@@ -247,13 +248,7 @@ class ExchangeServer:
 
     async def _websocket(self) -> bool:
         socket, inbound = self._agree(), Inbound(self.session, self.exchange, False)
-
-        def take(message: bytes) -> None:
-            inbound.feed(message)
-            if not inbound.is_whole:
-                raise wire.Malformed("a message that ends within a record")
-
-        return await self._stream(asyncio.create_task(socket.read(take, INCOMING_SILENCE)), socket)
+        return await self._stream(asyncio.create_task(socket.read(inbound.feed, INCOMING_SILENCE)), socket)
 
     def _streamed_answer(self) -> http1.BodyWriter:
         self.writer.write(self.head(None, self.request.mode == "down"))

@@ -23,11 +23,11 @@ class Request:
     fields: dict[str, int | str] = field(default_factory=dict)
 
     def number(self, name: str, default: int = 0) -> int:
-        """end, ka, pad, sse, a, n, gap or size."""
+        """end, rest, ka, pad, sse, a, n, gap or size."""
         return self.fields.get(name, default)
 
 
-NUMBERS = {"c": (0, 65_535), "x": (0, (1 << 53) - 1), "hold": (0, 60_000), "k": (1, 16), "end": (0, 1), "ka": (200, 60_000),
+NUMBERS = {"c": (0, 65_535), "x": (0, (1 << 53) - 1), "hold": (0, 60_000), "k": (1, 16), "end": (0, 1), "rest": (0, 1), "ka": (200, 60_000),
            "pad": (0, 6_144), "sse": (0, 1), "a": (0, 2), "n": (0, 32), "gap": (0, 600_000), "size": (0, 65_000)}
 
 

@@ -1,4 +1,4 @@
-"""A server's WebSockets, by the frames of python3-websockets (PROTOCOL.md, section 3)."""
+"""A server's WebSockets, by the frames of python3-websockets (PROTOCOL.md, section 2.6)."""
 
 from __future__ import annotations
 
@@ -29,13 +29,17 @@ def is_key(text: str) -> bool:
 
 
 def is_asked_for(head: http1.Head) -> bool:
-    """A handshake that can be agreed to."""
-    headers = head.headers
-    tokens = {token.strip().lower() for token in headers.get("connection", "").split(",")}
-    protocols = {token.strip() for token in headers.get("sec-websocket-protocol", "").split(",")}
+    tokens = {token.strip().lower() for token in head.headers.get("connection", "").split(",")}
     return (head.first[0] == "GET" and head.first[2] == "HTTP/1.1" and "upgrade" in tokens and
-            headers.get("upgrade", "").lower() == "websocket" and headers.get("sec-websocket-version") == "13" and
-            is_key(headers.get("sec-websocket-key", "")) and SUBPROTOCOL in protocols)
+            head.headers.get("upgrade", "").lower() == "websocket")
+
+
+def refusal(head: http1.Head) -> str:
+    """The status of the answer to a handshake that cannot be agreed to, else ""."""
+    if head.headers.get("sec-websocket-version") != "13":
+        return "426 Upgrade Required"
+    protocols = {token.strip() for token in head.headers.get("sec-websocket-protocol", "").split(",")}
+    return "" if is_key(head.headers.get("sec-websocket-key", "")) and SUBPROTOCOL in protocols else "400 Bad Request"
 
 
 class ServerSocket:
@@ -84,6 +88,7 @@ class ServerSocket:
                 if frame.opcode is Opcode.TEXT:
                     self.frames.fail(1003, "text")
                     await self._flush()
+                    await self._linger()
                     raise wire.Malformed("a text message")
                 if frame.opcode in (Opcode.BINARY, Opcode.CONT):
                     self.message += frame.data
@@ -95,4 +100,12 @@ class ServerSocket:
                     return
             await self._flush()
             if self.frames.parser_exc is not None:
+                await self._linger()
                 raise wire.Malformed(str(self.frames.parser_exc))
+
+    async def _linger(self) -> None:
+        """A close frame is to arrive, not to be overtaken by a reset."""
+        try:
+            await asyncio.wait_for(self.reader.read(), 0.5)
+        except asyncio.TimeoutError:
+            pass
