@@ -40,7 +40,7 @@ site_start nginx
 launch odd $PYTHON "$TOP/tests/tools/oddsite.py" --unix "$W/odd.sock"
 ODD=$(ready odd tcp site) || fail "no odd site: $(cat "$W/odd.err")"
 
-SERVER_PLAIN=1 server_start culvertd --service "udp=udp://$UDP_TARGET" --service "sig=tcp://$TCP_TARGET" --fallback "http://127.0.0.1:$SITE_PORT"
+SERVER_PLAIN=1 SERVER_CLEAR=1 server_start culvertd --service "udp=udp://$UDP_TARGET" --service "sig=tcp://$TCP_TARGET" --fallback "http://127.0.0.1:$SITE_PORT"
 MAIN_PORT=$SERVER_PORT URL=https://localhost:$SERVER_PORT
 SERVER_PORT=
 server_start odd-front --service "udp=udp://$UDP_TARGET" --fallback "http://$ODD"
@@ -104,6 +104,11 @@ grep -q "front.*6.6.6.6" "$W/culvertd.err" && fail "a claim was believed"
 
 # Without TLS the website is told so; it may redirect.
 is "127.0.0.1 http 127.0.0.1:$SERVER_HTTP_PORT 127.0.0.1 1.1 culvert|200 1.1" "http://127.0.0.1:$SERVER_HTTP_PORT/who"
+
+# Behind a proxy in front that is believed (this machine is): its word goes on, and not what a client told it before.
+is "203.0.113.7 https www.example.org 127.0.0.1 1.1 culvert|200 1.1" -H "X-Forwarded-For: 6.6.6.6, 203.0.113.7" -H "X-Forwarded-Proto: https" \
+	-H "X-Forwarded-Host: www.example.org" "http://127.0.0.1:$SERVER_CLEAR_PORT/who"
+is "203.0.113.8 http here here 2 culvert|200 2" --http2-prior-knowledge -H "Forwarded: for=\"203.0.113.8:99\"" -H "Host: here" "http://127.0.0.1:$SERVER_CLEAR_PORT/who"
 
 # ---- at once, and WebSockets ----
 
