@@ -30,7 +30,8 @@
 #define EMPTY_PAUSE (50 * LOOP_MS)
 #define NUMBERS_KEPT 1000			/* of carriers, for those that a session cannot do without */
 #define EARLY_MAX 410				/* of 1024 */
-#define POST_CONNECTIONS 3			/* of HTTP/2, so that what goes twice has two fates */
+#define POST_CONNECTIONS 3			/* of HTTP/2, so that what goes twice has two fates, */
+#define POST_EXCHANGES 12			/* and exchanges on them: what is slow is not buried in them */
 
 static const int64_t pauses[FAILURES_MAX] = { 0, 250 * LOOP_MS, 500 * LOOP_MS };
 
@@ -93,6 +94,16 @@ static uint32_t hold_of(const struct carrier_helper *h, const struct exchange *x
 	return hold < HOLD_MIN ? HOLD_MIN / LOOP_MS : (uint32_t)(hold / LOOP_MS);
 }
 
+/* Exchanges that may begin now, though HTTP/2 bears more: about as many as there would be with connections of their own. */
+static unsigned posts_left(const struct carrier_helper *h)
+{
+	unsigned n = h->polls + h->posts;
+
+	if (!h->user.pool || !pool_is_multiplexed(h->user.pool))
+		return POST_EXCHANGES;
+	return n < POST_EXCHANGES ? POST_EXCHANGES - n : 0;
+}
+
 /* Of a standing leg that is to be replaced. */
 static const struct http *connection_of(const struct leg *leg)
 {
@@ -109,6 +120,8 @@ struct leg *carrier_helper_leg(struct carrier_helper *h, const struct leg_ops *o
 		return NULL;
 	if (ops->mode == MODE_UP && !ledger_ready(&h->base.ledger))
 		return NULL;	/* nothing could be sent on it */
+	if (ops->mode == MODE_POLL && posts_left(h) == 0)
+		return NULL;	/* what waits meanwhile goes together */
 	h->user.switches = ops->mode == MODE_WEBSOCKET;
 	h->user.apart = connection_of(ops->mode == MODE_UP ? h->up : ops->mode == MODE_POLL || ops->mode == MODE_HELLO ? NULL : h->down);
 	x = carrier_path_exchange(h->path, &h->user, &leg_exchange_events, (void *)(uintptr_t)ops); /* who asks; leg_new says who listens */
@@ -411,7 +424,7 @@ static bool helper_spare(const struct carrier *c)
 	if (c->standing || (h->user.pool && pool_free_count(h->user.pool) > 1))
 		return true;
 	next = pool_next(&h->user);
-	return next && next->multiplexed;
+	return next && next->multiplexed && posts_left(h) > 1;
 }
 
 static const struct http *helper_next(const struct carrier *c)

@@ -135,6 +135,30 @@ static void fates(void **state)
 	world_free(w);
 }
 
+/* A box that reads each body whole may be slow: exchanges do not grow without bound, what waits goes together. */
+static void few_at_a_time(void **state)
+{
+	static const char *const posting[] = { "push", "poll" };
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof posting / sizeof *posting; i++) {
+		struct world *w = world_with(posting[i]);
+		struct datagram_flow *d = world_datagram(w);
+		unsigned most = 0;
+
+		for (unsigned n = 0; n < 200; n++) {
+			world_call(w, d, 10, LOOP_MS, 172);	/* a thousand packets a second */
+			if (w->lane[0].carrier->leg_count > most)
+				most = w->lane[0].carrier->leg_count;
+		}
+		world_run(w, LOOP_SECOND);
+		assert_in_range(most, 3, 13);
+		assert_true(d->far.received >= 1990 && d->near.received >= 1900);
+		assert_int_equal(w->lane[0].failed, 0);
+		world_free(w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +166,7 @@ int main(void)
 		cmocka_unit_test(worn),
 		cmocka_unit_test(drained),
 		cmocka_unit_test(fates),
+		cmocka_unit_test(few_at_a_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
