@@ -16,8 +16,8 @@
 
 #define BIG_CHUNK_HEAD 7	/* "14040\r\n" */
 #define DRESSED_HEAD_MAX (EXCHANGE_HEAD_MAX + 16384) /* with what a proxy wants: tickets are long */
-#define LONG_HEAD_MAX (HTTP1_HEAD_MAX + 1024) /* one that is passed on, with what is added */
-#define AROUND_LINES 256	/* bytes of a head besides the texts that are given */
+#define LONG_HEAD_MAX (HTTP1_HEAD_MAX + 4096) /* one that is passed on, with what is added */
+#define AROUND_LINES 320	/* bytes of a head besides the texts that are given */
 #define UPGRADE_MAX 160	/* bytes of the lines that an engine adds */
 #define LAST_CHUNK "\r\n0\r\n\r\n" /* the end of a chunk, and the last one */
 #define TRAILER (sizeof LAST_CHUNK - 1)
