@@ -181,7 +181,8 @@ static void print_obstacles(const struct doctor *d, FILE *f)
 		print_obstacle(d, i, f);
 	}
 	if (!first)
-		fprintf(f, "\nFor administrators of proxies: PROXY-ADMINS.md in the documentation of culvert.\n");
+		fprintf(f, "\n%s in the documentation of culvert.\n", d->reverse ?
+			"For who runs the web server in front: REVERSE-PROXIES.md" : "For administrators of proxies: PROXY-ADMINS.md");
 }
 
 static void print_check_in_full(const struct check_run *r, FILE *f)

@@ -122,7 +122,7 @@ static void test_advice(void **state)
 	assert_non_null(strstr(out, "proxy_request_buffering off"));
 	assert_non_null(strstr(out, "calls.example.com"));
 	box_advice(OBSTACLE_UP_HELD, "Zscaler", "calls.example.com", out);
-	assert_string_equal(out, "exempt calls.example.com from scanning and buffering of uploads");
+	assert_string_equal(out, "exempt calls.example.com from scanning and buffering of uploads (HAProxy: option http-no-delay)");
 	box_advice(OBSTACLE_NONE, NULL, "x", out);
 	assert_string_equal(out, "");
 }
