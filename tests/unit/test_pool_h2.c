@@ -257,17 +257,18 @@ static void free_again(void **state)
 /* Who asks for another protocol has a connection of HTTP/1.1 where HTTP/2 knows of none; the others keep theirs. */
 static void another_protocol(void **state)
 {
-	struct exchange *a = ask(0), *x;
+	struct http *http = ask(0)->http;
+	struct exchange *x;
 
 	(void)state;
 	t.user[1].switches = t.user[2].switches = true;
 	answer(0, 0);
 	run(5 * LOOP_MS);
 	x = ask(1);
-	assert_ptr_equal(x->http, a->http);		/* this one does */
+	assert_ptr_equal(x->http, http);		/* this one does */
 	exchange_abort(x);
 	run(5 * LOOP_MS);
-	a->http->no_switch = true;
+	http->no_switch = true;
 	x = ask(1);
 	assert_false(x->http->multiplexed);
 	assert_int_equal(t.only_11, 1);
