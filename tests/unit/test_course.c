@@ -149,6 +149,13 @@ static void what_ended_it(void **state)
 	course_cut(&c, S(131), &now, &before);
 	assert_int_equal(now.idle_us, S(20));
 	assert_int_equal(before.idle_us, S(10));
+	course_end(&c, &x, S(131));
+	course_begin(&c, &x, S(131));	/* the next one ends by itself */
+	course_out(&c, &x, COURSE_COMPLETE);
+	course_said(&c, 100, S(131));
+	course_cut(&c, S(140), &now, &before);
+	assert_int_equal(now.idle_us, S(9));
+	assert_int_equal(before.idle_us, S(20));
 	course_disown(&c);
 	assert_int_equal(stood().idle_us, 0);
 }
@@ -175,6 +182,31 @@ static void the_silence_of_all(void **state)
 	course_end(&c, &y, S(131));
 	assert_int_equal(c.exchanges, 0);
 	assert_int_equal(idle(140), 0);
+}
+
+/* What ended is not what is cut later, when others were heard since. */
+static void an_end_among_others(void **state)
+{
+	struct cut now, before;
+
+	(void)state;
+	course_begin(&c, &x, S(100));
+	course_out(&c, &x, COURSE_COMPLETE);
+	course_begin(&c, &y, S(100));
+	course_out(&c, &y, COURSE_COMPLETE);
+	course_said(&c, 100, S(100));
+	course_heard(&c, 100, S(110));
+	course_in(&c, &x, COURSE_OPEN);
+	course_in(&c, &x, COURSE_COMPLETE);
+	course_in(&c, &y, COURSE_OPEN);
+	course_cut(&c, S(110), &now, &before);
+	assert_int_equal(now.idle_us, S(10));
+	assert_int_equal(before.idle_us, 0);
+	course_end(&c, &x, S(110));
+	course_heard(&c, 100, S(113));
+	course_cut(&c, S(114), &now, &before);
+	assert_int_equal(now.idle_us, S(1));
+	assert_int_equal(before.idle_us, S(10));
 }
 
 static void counted_until_the_end(void **state)
@@ -206,6 +238,7 @@ int main(void)
 		cmocka_unit_test_setup(a_rest_counts_for_what_comes_then, set_up),
 		cmocka_unit_test_setup(what_ended_it, set_up),
 		cmocka_unit_test_setup(the_silence_of_all, set_up),
+		cmocka_unit_test_setup(an_end_among_others, set_up),
 		cmocka_unit_test_setup(counted_until_the_end, set_up),
 	};
 
