@@ -15,7 +15,7 @@
 #include "client/hop.h"
 #include "framing/error.h"
 #include "framing/request.h"
-#include "tunnel/websocket_exchange.h"
+#include "tunnel/websocket_handshake.h"
 #include "tunnel/websocket_key.h"
 
 #define WEBSOCKET_IDLE_US (4 * LOOP_SECOND)
@@ -176,7 +176,7 @@ static void upgrade_start(struct check_run *run)
 	struct doctor *d = run->doctor;
 	struct upgrading *s;
 	uint8_t key[WEBSOCKET_KEY_BYTES];
-	char text[WEBSOCKET_KEY_TEXT], line[CREDENTIAL_HEADER_MAX + 20] = "";
+	char text[WEBSOCKET_KEY_TEXT], line[CREDENTIAL_HEADER_MAX + 20] = "", lines[CREDENTIAL_HEADER_MAX + 200];
 
 	if (doctor_is_plain(d)) {
 		check_end(run, OUTCOME_SKIPPED, "not without TLS");
@@ -192,8 +192,9 @@ static void upgrade_start(struct check_run *run)
 	name_session(d, s->target, sizeof s->target);
 	if (d->has_token)
 		sign(d, s->target, line, sizeof line);
-	snprintf(s->lines, sizeof s->lines, "%s" WEBSOCKET_LINES "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-		 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: " WEBSOCKET_SUBPROTOCOL "\r\nSec-WebSocket-Key: %s\r\n", line, text);
+	snprintf(lines, sizeof lines, "%s" WEBSOCKET_LINES "Connection: Upgrade\r\nUpgrade: websocket\r\n", line);
+	if (websocket_handshake_ask(s->lines, sizeof s->lines, lines, text) < 0)
+		s->lines[0] = 0;
 	check_say(run, "asking for an upgrade");
 	upgrade_dial(run);
 }

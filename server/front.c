@@ -18,6 +18,7 @@
 #include "tunnel/log.h"
 #include "tunnel/sealed.h"
 #include "tunnel/websocket_exchange.h"
+#include "tunnel/websocket_handshake.h"
 
 #define DISCARD_MAX (256 * 1024) /* bytes of unwanted bodies taken from one connection */
 #define SHOWN 100		 /* bytes of a target in the log */
@@ -257,7 +258,7 @@ static void accept_websocket(struct front_visitor *v, const char *identity, stru
 			     const struct http1_head *head)
 {
 	const struct front *f = v->front;
-	int refusal = websocket_refusal(head);
+	int refusal = websocket_handshake_refusal(head);
 
 	if (refusal == 0) {
 		sessions_accept(f->sessions, identity, v->peer, r, websocket_server(f->loop, x, head), head);

@@ -15,12 +15,12 @@
 #include "framing/websocket.h"
 #include "tunnel/http.h"
 #include "tunnel/log.h"
+#include "tunnel/websocket_handshake.h"
 #include "tunnel/websocket_key.h"
 
 #define CONTROL_ROOM (WEBSOCKET_HEAD_MAX + WEBSOCKET_CONTROL_MAX)
 #define AROUND (WEBSOCKET_HEAD_MAX + CONTROL_ROOM) /* a message, and a close frame behind it */
 #define OVERHEAD 4		/* bytes of the head of a message, without its mask */
-#define VERSION "13"
 #define WASTE_MAX 1000		/* frames in a second that bring nothing: they cost more than their few bytes */
 
 static_assert(EXCHANGE_ROOM_MAX + AROUND <= EXCHANGE_ROOM_INNER, "one portion fits in the engine's room");
@@ -266,18 +266,6 @@ static int on_body(void *ctx, const uint8_t *p, size_t n)
 	return rc;
 }
 
-/* The lines of an answer that agrees (4.1; RFC 8441 section 5 has neither key nor Upgrade). */
-static bool is_right(const struct websocket *w, const struct http1_head *head)
-{
-	struct span accept = http1_find(head, "Sec-WebSocket-Accept"), protocol = http1_find(head, "Sec-WebSocket-Protocol");
-
-	if (protocol.n != sizeof WEBSOCKET_SUBPROTOCOL - 1 || memcmp(protocol.p, WEBSOCKET_SUBPROTOCOL, protocol.n) != 0 ||
-	    http1_find(head, "Sec-WebSocket-Extensions").p)
-		return false;
-	return !*w->accept || (accept.n == WEBSOCKET_ACCEPT_TEXT - 1 && memcmp(accept.p, w->accept, accept.n) == 0 &&
-			       http1_is(http1_find(head, "Upgrade"), "websocket"));
-}
-
 /* Helper only. */
 static int on_head(void *ctx, const struct http1_head *head)
 {
@@ -290,7 +278,7 @@ static int on_head(void *ctx, const struct http1_head *head)
 		w->refused = true;
 		return w->x.events->head(w->x.ctx, head);
 	}
-	if (!agrees || !is_right(w, head)) {
+	if (!agrees || !websocket_handshake_is_right(head, w->accept)) {
 		log_debug("websocket", "", "the answer has status %d, and is none to this request", head->status);
 		return ERROR_HTTP;
 	}
@@ -361,36 +349,20 @@ static uint8_t *websocket_room(struct exchange *x, size_t want, size_t *cap)
 static int send_request(struct websocket *w, const struct exchange_head *plain)
 {
 	uint8_t random[WEBSOCKET_KEY_BYTES];
-	char key[WEBSOCKET_KEY_TEXT], line[64] = "", lines[EXCHANGE_HEAD_MAX];
+	char key[WEBSOCKET_KEY_TEXT] = "", lines[EXCHANGE_HEAD_MAX];
 	struct exchange_head head = *plain;
 
 	if (!w->x.inner->http || !w->x.inner->http->multiplexed) {
 		loop_random(w->loop, random, sizeof random);
 		websocket_key(key, random);
 		websocket_key_accept(w->accept, (struct span){ (const uint8_t *)key, strlen(key) });
-		snprintf(line, sizeof line, "Sec-WebSocket-Key: %s\r\n", key);
 	}
-	if (snprintf(lines, sizeof lines, "%s%sSec-WebSocket-Version: " VERSION "\r\nSec-WebSocket-Protocol: " WEBSOCKET_SUBPROTOCOL "\r\n",
-		     plain->lines, line) >= (int)sizeof lines)
+	if (websocket_handshake_ask(lines, sizeof lines, plain->lines, key) < 0)
 		return give_up(w, ERROR_LIMIT);
 	head.lines = lines;
 	head.protocol = "websocket";
 	head.streamed = true;
 	return exchange_send(w->x.inner, &head, 0, false);
-}
-
-/* Server: the head of an answer that agrees, valid until the next call. */
-static const struct exchange_head *agreement(const struct websocket *w)
-{
-	static char lines[200];
-	static struct exchange_head head = { .status = 101, .protocol = "websocket", .lines = lines, .streamed = true };
-	int n = 0;
-
-	if (*w->accept)
-		n = snprintf(lines, sizeof lines, "Sec-WebSocket-Accept: %s\r\n", w->accept);
-	snprintf(lines + n, sizeof lines - (size_t)n,
-		 "Sec-WebSocket-Protocol: " WEBSOCKET_SUBPROTOCOL "\r\nServer: culvertd/" CULVERT_VERSION "\r\n");
-	return &head;
 }
 
 /* Before there is an answer there is nothing to close. */
@@ -421,7 +393,7 @@ static int websocket_send(struct exchange *x, const struct exchange_head *head, 
 	if (last)
 		put += (ssize_t)put_close(w, w->room + put, w->room_n - (size_t)put, WEBSOCKET_NORMAL);
 	w->room = NULL;
-	return exchange_send(w->x.inner, head ? agreement(w) : NULL, (size_t)put, last && w->close_got);
+	return exchange_send(w->x.inner, head ? websocket_handshake_agree(w->accept) : NULL, (size_t)put, last && w->close_got);
 }
 
 static void websocket_pause(struct exchange *x, bool on)
@@ -475,15 +447,6 @@ static struct websocket *websocket_new(struct loop *loop, struct exchange *inner
 struct exchange *websocket_helper(struct loop *loop, struct exchange *inner)
 {
 	return &websocket_new(loop, inner, true)->x;
-}
-
-int websocket_refusal(const struct http1_head *head)
-{
-	if (!http1_is(http1_find(head, "Sec-WebSocket-Version"), VERSION))
-		return 426;
-	if (!head->h2 && !websocket_key_ok(http1_find(head, "Sec-WebSocket-Key")))
-		return 400;
-	return http1_has_token(http1_find(head, "Sec-WebSocket-Protocol"), WEBSOCKET_SUBPROTOCOL) ? 0 : 400;
 }
 
 struct exchange *websocket_server(struct loop *loop, struct exchange *inner, const struct http1_head *head)

@@ -10,7 +10,6 @@
 #include "tunnel/exchange.h"
 #include "tunnel/loop.h"
 
-#define WEBSOCKET_SUBPROTOCOL "culvert.v1"
 #define WEBSOCKET_MESSAGE_MAX 131072	/* bytes of a message that comes */
 #define WEBSOCKET_WAIT (5 * LOOP_SECOND) /* for the other close frame */
 
@@ -19,9 +18,6 @@
  * follows. One that does not agree is handed on as it is, if it has another status, and fails with ERROR_HTTP. */
 struct exchange *websocket_helper(struct loop *, struct exchange *inner);
 
-/* Server: 0 when a request that asks for "websocket" (head->protocol) may be agreed to, else the status of the answer: 400, or
- * 426 for another version than 13. */
-int websocket_refusal(const struct http1_head *);
 /* Server: takes over a request that may be agreed to, of which only the head came; whoever gets the exchange sets its events.
  * The head of its answer is replaced: it agrees, whatever status 200 says. */
 struct exchange *websocket_server(struct loop *, struct exchange *inner, const struct http1_head *);

@@ -9,6 +9,7 @@
 #include "framing/capsule.h"
 #include "tests/sim/world_flow.h"
 #include "tunnel/websocket_exchange.h"
+#include "tunnel/websocket_handshake.h"
 
 bool world_http2;
 
@@ -111,7 +112,7 @@ void world_serve(struct world *w, struct exchange *x, const struct request *r, c
 		return;
 	}
 	if (r->mode == MODE_WEBSOCKET) {
-		assert(websocket_refusal(head) == 0);	/* the helper never asks for another */
+		assert(websocket_handshake_refusal(head) == 0);	/* the helper never asks for another */
 		x = websocket_server(w->loop, x, head);
 	}
 	if (r->has_epoch && r->epoch != w->epoch)

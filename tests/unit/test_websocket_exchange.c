@@ -1,4 +1,4 @@
-/* links: tunnel/h1.c tunnel/h1_again.c tunnel/course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tunnel/websocket_exchange.c tunnel/websocket_key.c framing/websocket.c framing/mask.c framing/utf8.c framing/base64.c tests/lib/talk.c tests/lib/raw.c tests/lib/stream_mem.c */
+/* links: tunnel/h1.c tunnel/h1_again.c tunnel/course.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tunnel/websocket_exchange.c tunnel/websocket_handshake.c tunnel/websocket_key.c framing/websocket.c framing/mask.c framing/utf8.c framing/base64.c tests/lib/talk.c tests/lib/raw.c tests/lib/stream_mem.c */
 /* libs: -lwslay -lcrypto -lev -lhttp_parser */
 /* WebSocket exchanges over the HTTP/1.1 engine, each end against frames written by hand, and both against each other. */
 #include <setjmp.h>
@@ -16,6 +16,7 @@
 #include "framing/websocket.h"
 #include "tests/lib/talk.h"
 #include "tunnel/websocket_exchange.h"
+#include "tunnel/websocket_handshake.h"
 #include "tunnel/websocket_key.h"
 
 #define RFC_KEY "dGhlIHNhbXBsZSBub25jZQ=="	/* RFC 6455 1.3 */
@@ -404,7 +405,7 @@ static int refusal;
 
 static void take(struct exchange *x, const struct http1_head *head)
 {
-	refusal = websocket_refusal(head);
+	refusal = websocket_handshake_refusal(head);
 	talk_take(&talk.server, websocket_server(talk.loop, x, head), head->minor);
 }
 
@@ -477,7 +478,7 @@ static int refused_with(const char *lines, bool h2)
 		head.header[head.count].name = (struct span){ (const uint8_t *)line, (size_t)(colon - line) };
 		head.header[head.count++].value = (struct span){ (const uint8_t *)colon + 2, (size_t)(next - colon - 3) };
 	}
-	return websocket_refusal(&head);
+	return websocket_handshake_refusal(&head);
 }
 
 #define KEY "Sec-WebSocket-Key: " RFC_KEY "\n"
