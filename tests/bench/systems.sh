@@ -66,7 +66,7 @@ _nghttpx() { # NAMESPACE ADDRESS PORT
 }
 
 # Culvert on a rung, duplex-h2 by HTTP/2; what comes behind a "+": single (one connection, nothing twice), untuned (sockets left as they are),
-# squid-near, squid-far (through a Squid on that side of the link), nghttpx-near, nghttpx-far (through this reverse proxy there).
+# cubic (the server uses it), squid-near, squid-far (through a Squid on that side of the link), nghttpx-near, nghttpx-far (through this reverse proxy there).
 system_culvert() { # RUNG VARIANT...
 	local rung=${1%-h2} variant helper=() server=() SERVER_HOST=$FAR SERVER_PORT=4433 at=$FAR:4433
 	[ "$rung" = "$1" ] && helper+=(--http 1.1) || helper+=(--http 2)
@@ -77,6 +77,7 @@ system_culvert() { # RUNG VARIANT...
 		untuned) helper+=($CULVERT_UNTUNED_NEAR) server+=($CULVERT_UNTUNED_FAR) ;;
 		squid-near) IN=near PROXY_LISTEN=$NEAR:0 proxy_start proxy squid 4433 && helper+=(--proxy "http://$NEAR:${PROXY_PORT[proxy]}") ;;
 		squid-far) IN=far PROXY_LISTEN=$FAR:0 proxy_start proxy squid 4433 && helper+=(--proxy "http://$FAR:${PROXY_PORT[proxy]}") ;;
+		cubic) server+=(--congestion cubic) ;;
 		nghttpx-near) _nghttpx near $NEAR 4434 && at=$NEAR:4434 && helper+=(--cafile "$W/nghttpx.crt") ;;
 		nghttpx-far) _nghttpx far $FAR 4434 && at=$FAR:4434 && helper+=(--cafile "$W/nghttpx.crt") ;;
 		*) fail "no such variant: $variant" ;;
