@@ -317,6 +317,8 @@ static bool read_rung(struct options *o, char *error, size_t size)
 	if (strcmp(name, "auto") == 0)
 		return true;
 	o->rung = rung_find(name);
+	if (o->rung && o->rung->rest && (o->seal_always || o->server.plain_only))
+		return bad(o->config, "rung", 0, error, size, "is not for what is sealed (--seal always, a server without TLS)");
 	if (o->rung)
 		return true;
 	for (const struct rung *r = rungs; r->name && n < sizeof why; r++)

@@ -19,7 +19,7 @@
 
 /* ---- fakes ---- */
 
-const struct rung rungs[] = { { .name = "duplex" }, { .name = "split" }, { .name = "push" }, { .name = "poll" },
+const struct rung rungs[] = { { .name = "duplex" }, { .name = "websocket", .rest = true }, { .name = "split" }, { .name = "push" }, { .name = "poll" },
 			      { .name = NULL } };
 
 const struct rung *rung_find(const char *name)
@@ -141,6 +141,7 @@ static void test_sealed(void **state)
 	options_free(o);
 	o = READ("--server", "https://h", "--seal", "always");
 	assert_true(o->seal_always);
+	says(READ("--server", "https://h", "--seal", "always", "--rung", "websocket"), "not for what is sealed");
 	options_free(o);
 	says(READ("--server", "https://h", "--seal=never"), "auto or always");
 }
@@ -359,7 +360,7 @@ static void test_rest(void **state)
 	assert_string_equal(o->congestion, "reno");
 	assert_false(o->sparse_tuning);
 	options_free(o);
-	says(READ("--server=https://h", "--rung=websocket"), "duplex, split, push or poll");
+	says(READ("--server=https://h", "--rung=pigeon"), "duplex, websocket, split, push or poll");
 	says(READ("--server=https://h", "--connections=17"), "from 2 to 16");
 	says(READ("--server=https://h", "--congestion=none-such"), "--congestion: this kernel has no congestion control 'none-such'");
 	says(READ("--server=https://h", "--carriers=9"), "from 1 to 8");
