@@ -42,7 +42,7 @@ for program in $programs; do
 done
 sleep 4
 workers() { # PROGRAM: of its configuration now; those before may go on until their exchanges are over
-	pgrep -d ' ' -P "${PID[$1]}"
+	cat "/proc/${PID[$1]}/task/${PID[$1]}/children"
 }
 others_work() { # PROGRAM: than at its start
 	[ "$(workers "$1")" != "$(cat "$W/$1.workers")" ]
