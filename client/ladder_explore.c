@@ -13,6 +13,7 @@
 #define EXPLORE_BUSY (2 * LOOP_SECOND)		/* from the beginning of one look to that of the next */
 #define EXPLORE_LEAST (500 * LOOP_MS)		/* between looks */
 #define EXPLORE_TIGHT (8 * LOOP_SECOND)		/* the same where a look takes one of few turns from what flows */
+#define EXPLORE_CONTENT (30 * LOOP_SECOND)	/* the same where a better rung would gain next to nothing */
 #define EXPLORE_IDLE (5 * LOOP_SECOND)		/* doubled each time nothing flowed */
 #define EXPLORE_IDLE_FLOWS (20 * LOOP_SECOND)	/* at most, while there are channels */
 #define EXPLORE_IDLE_MAX (600 * LOOP_SECOND)
@@ -186,7 +187,8 @@ static bool is_busy(struct ladder *l)
 static int64_t pause_in_a_call(const struct ladder *l)
 {
 	bool tight = pool_is_single(l->config->pool) && pool_limit(l->config->pool) <= POOL_FEW;
-	int64_t left = l->look_us + (tight ? EXPLORE_TIGHT : EXPLORE_BUSY) - loop_now(l->loop);
+	int64_t every = is_blind(l->active->rung) ? EXPLORE_CONTENT : tight ? EXPLORE_TIGHT : EXPLORE_BUSY;
+	int64_t left = l->look_us + every - loop_now(l->loop);
 
 	return left > EXPLORE_LEAST ? left : EXPLORE_LEAST;
 }
