@@ -183,6 +183,9 @@ static int on_site_head(void *ctx, const struct http1_head *head)
 		abort();
 	p->up.hold = false;
 	p->up.done |= p->head.websocket && !head->upgrade;	/* then the request was all */
+	p->parting &= head->upgrade;
+	if (p->parting)
+		timer_in(&p->timer, PARTING);
 	loop_later(p->all->loop, &p->later);
 	return 0;
 }
@@ -277,6 +280,17 @@ static void tell_to_go_on(struct passage *p)
 		(void)exchange_send(p->visitor, &go_on, 0, false);
 }
 
+/* The head goes alone: by HTTP/2 a visitor may say more, and its last, before the website agrees. */
+static void ask_to_switch(struct passage *p)
+{
+	size_t cap;
+
+	p->up.first = NULL;
+	p->up.hold = true;
+	if (exchange_room(p->site, 1, &cap))
+		(void)send_request(p, 0, false);
+}
+
 static void on_connection(void *ctx, struct http *h)
 {
 	struct passage *p = ctx;
@@ -293,8 +307,10 @@ static void on_connection(void *ctx, struct http *h)
 	p->up.first = send_request;
 	p->up.done = p->up.hold = false;
 	tell_to_go_on(p);
-	conduit_pump(&p->up, true);
-	p->up.hold = p->head.websocket && !p->up.done;	/* until the website agrees */
+	if (p->head.websocket)
+		ask_to_switch(p);
+	else
+		conduit_pump(&p->up, true);
 }
 
 static const struct website_events website_events = { on_connection, on_no_connection };
@@ -320,10 +336,10 @@ static void on_visitor_end(void *ctx)
 	struct passage *p = ctx;
 
 	/* In HTTP/1.1 there is no half of a WebSocket: the website could not answer any more. */
-	p->parting = p->h2 && p->head.websocket && p->state == PASSAGE_ANSWERED && p->site;
-	if (p->parting)
+	p->parting = p->h2 && p->head.websocket && (p->state != PASSAGE_ANSWERED || p->site);
+	if (p->parting && p->state == PASSAGE_ANSWERED)
 		timer_in(&p->timer, PARTING);
-	else if (!p->up.ended)
+	else if (!p->parting && !p->up.ended)
 		conduit_end(&p->up);
 }
 
@@ -362,13 +378,23 @@ static void on_later(void *ctx)
 	conduit_pump(&p->up, false);
 }
 
+static void leave_both(struct passage *p)
+{
+	leave_site(p);
+	leave_visitor(p);
+	settle(p);
+}
+
 static void on_timer(void *ctx)
 {
 	struct passage *p = ctx;
 	int64_t due = p->progress + (p->state == PASSAGE_ASKED ? HEAD_MAX : SILENCE_MAX);
 
-	if (p->parting) {
+	if (p->parting && p->state == PASSAGE_ANSWERED && !p->up.ended) {
 		conduit_end(&p->up);
+		timer_in(&p->timer, PARTING);	/* for what is left of it */
+	} else if (p->parting && p->state == PASSAGE_ANSWERED) {
+		leave_both(p);
 	} else if (loop_now(p->all->loop) < due) {
 		timer_set(&p->timer, due);
 	} else if (p->state == PASSAGE_ASKED) {
@@ -376,9 +402,7 @@ static void on_timer(void *ctx)
 		answer_ourselves(p, 504);
 	} else {
 		failed(p, "its answer does not go on", ERROR_TIMEOUT);
-		leave_site(p);
-		leave_visitor(p);
-		settle(p);
+		leave_both(p);
 	}
 }
 

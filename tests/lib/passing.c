@@ -15,6 +15,7 @@
 
 #include "framing/error.h"
 #include "tunnel/h1.h"
+#include "tunnel/h2.h"
 #include "tunnel/stream_tcp.h"
 
 struct passing passing;
@@ -150,7 +151,12 @@ static void on_closed(void *ctx, int why)
 	(void)ctx, (void)why;
 }
 
-static const struct http_events http_events = { .request = on_request, .closed = on_closed };
+static void on_idle(void *ctx)
+{
+	(void)ctx;
+}
+
+static const struct http_events http_events = { .request = on_request, .idle = on_idle, .closed = on_closed };
 
 struct end *passing_visit(void)
 {
@@ -160,6 +166,15 @@ struct end *passing_visit(void)
 	stream_mem_pair(passing.loop, &a, &b, passing.wires);
 	h1_server(passing.loop, a, &http_limits_default, &http_events, NULL);
 	return passing.visitor[passing.visitors++] = end_new(b);
+}
+
+struct http *passing_visit_h2(void)
+{
+	struct stream *a, *b;
+
+	stream_mem_pair(passing.loop, &a, &b, passing.wires);
+	h2_server(passing.loop, a, &http_limits_default, &http_events, NULL);
+	return h2_client(passing.loop, b, &http_events, NULL);
 }
 
 void passing_begin(size_t max)

@@ -7,6 +7,7 @@
 
 #include "server/fallback.h"
 #include "tests/lib/stream_mem.h"
+#include "tunnel/http.h"
 
 #define PASSING_ENDS 32
 #define PASSING_GET "GET /page HTTP/1.1\r\nHost: www.example.org\r\n\r\n"
@@ -40,6 +41,7 @@ extern struct passing {
 void passing_begin(size_t max);		/* connections to the website */
 void passing_finish(void);		/* after it nothing may be left */
 struct end *passing_visit(void);
+struct http *passing_visit_h2(void);	/* by HTTP/2: the visitor's end, whose owner closes it */
 void passing_settle(int64_t us);
 void passing_say(struct end *, const char *);
 const char *passing_heard(struct end *); /* what came since the last time */
