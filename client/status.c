@@ -124,7 +124,7 @@ static void budget(struct status_path *out, const struct pool *pool)
 	const struct cuts *cuts = pool_cuts(pool);
 
 	if (pool_peak(pool) > 0)
-		COPY(out->http, pool_is_multiplexed(pool) ? "HTTP/2" : "HTTP/1.1");
+		COPY(out->http, pool_is_http2(pool) ? "HTTP/2" : "HTTP/1.1");
 	out->connections.open = pool_open_count(pool);
 	out->connections.limit = pool_limit(pool);
 	out->connections.peak = pool_peak(pool);

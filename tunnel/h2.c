@@ -185,7 +185,7 @@ static void proceed(struct h2 *h)
 			link_remove(&s->news);
 			tell(s);
 		}
-		if (h->idle_due && h->role->ops->room(&h->http) > 0)
+		if (h->idle_due && (h->http.few || h->role->ops->room(&h->http) > 0))
 			h->events->idle(h->http.ctx);
 		h->idle_due = false;
 	} while (has_news(h) || (h->state == H2_OPEN && !h->write_error && !list_empty(&h->touched)));

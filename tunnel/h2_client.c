@@ -57,7 +57,9 @@ static void overdue(struct h2 *h)
 
 static void settled(struct h2 *h)
 {
-	if (h->count)
+	if (h->count == 0 && h->http.leaving && !h->goaway)
+		h2_fail(h, 0);	/* nothing will ever begin on it */
+	else if (h->count)
 		timer_sooner(&h->timer, h->pinged ? h->pinged + PONG : h->course.heard + SILENCE);
 	else
 		timer_stop(&h->timer);

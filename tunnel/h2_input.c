@@ -156,8 +156,21 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
 	return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
+/* How many exchanges at a time the server takes. None: what is under way goes on; at the beginning there is nothing that would. */
+static void mind_room(struct h2 *h)
+{
+	uint32_t max = nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+
+	h->http.few = max < H2_FEW;
+	h->http.leaving |= max == 0;
+	if (max == 0 && !h->settings)
+		h2_fail(h, ERROR_AGAIN);
+}
+
 static void on_settings(struct h2 *h)
 {
+	if (!h->role->server)
+		mind_room(h);
 	h->settings = true;
 	h->http.no_switch = !h->role->server && !nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL);
 	h->idle_due = !h->role->server;

@@ -60,6 +60,7 @@ struct http {
 	void *ctx;		/* the owner's */
 	bool multiplexed;	/* HTTP/2 */
 	bool no_switch;		/* client: no other protocol can be spoken in an exchange (HTTP/2, and the peer has not said that it knows of it) */
+	bool few;		/* client: HTTP/2, but the peer takes hardly more than one exchange at a time */
 	bool leaving;		/* client: the peer takes no more exchanges on it (GOAWAY); those under way go on */
 };
 

@@ -14,6 +14,7 @@
 #include "tunnel/pool_internal.h"
 
 #define IDLE_US (4 * LOOP_SECOND)	/* a free connection older than this may be dead */
+#define SILENT_US LOOP_SECOND		/* an answer that was given up sooner says nothing of the connection */
 #define EXCHANGES_MAX 600		/* on one connection: servers close it behind some number */
 
 unsigned pool_count(const struct pool *p, enum member_state s)
@@ -73,6 +74,14 @@ static void set_free(struct pool *p, struct member *m)
 	timer_sooner(&p->expiry, m->since + idle_limit(p));
 }
 
+/* Nothing came in all the time that its last exchanges took, and they were given up: it may be dead. */
+static bool was_silent(const struct member *m)
+{
+	const struct course *c = http_course(m->http);
+
+	return m->http->multiplexed && c->heard <= c->begun && loop_now(m->pool->loop) - c->begun >= SILENT_US;
+}
+
 static void on_idle(void *ctx)
 {
 	struct member *m = ctx;
@@ -80,6 +89,9 @@ static void on_idle(void *ctx)
 
 	if (!m->pool)
 		return;
+	m->pool->few |= m->http->few;
+	m->pool->no_switch |= m->http->no_switch;
+	m->spent |= m->state == MEMBER_USED && over && was_silent(m);
 	if (m->state == MEMBER_USED) {
 		pool_survived(m, over);
 		m->pool->kept |= m->exchanges > 1;
@@ -246,7 +258,7 @@ void pool_forget(struct pool *p)
 	p->noted_us = 0;
 	p->peak = p->mute = 0;
 	p->safe_until = 0;
-	p->kept = p->no_switch = false;
+	p->kept = p->no_switch = p->few = false;
 	p->hushed = 0;
 	pool_dial_forget(p);
 	pool_renew(p);
@@ -269,10 +281,10 @@ static bool may_take(const struct pool_user *u)
 /* What it is for may be asked for on it. */
 static bool fits(const struct pool_user *u, const struct member *m)
 {
-	if (!u->switches || !m->http->no_switch || u->pool->insists)
+	if (!u->switches || !m->http->multiplexed || u->pool->insists)
 		return true;
-	u->pool->no_switch = true;
-	return false;
+	u->pool->no_switch |= m->http->no_switch;
+	return !u->pool->no_switch;
 }
 
 /* It bears one more exchange of the user that has it. One that will soon be replaced does not, while another can be had. */
@@ -281,7 +293,7 @@ static bool may_share(const struct pool_user *u, struct member *m)
 	struct pool *p = u->pool;
 	struct cut now;
 
-	if (m->state != MEMBER_USED || m->user != u || !m->http->multiplexed || m->http == u->apart || m->spent)
+	if (m->state != MEMBER_USED || m->user != u || !m->http->multiplexed || p->few || m->http == u->apart || m->spent)
 		return false;
 	if (m->exchanges >= EXCHANGES_MAX || http_room(m->http) == 0 || !fits(u, m))
 		return false;
@@ -399,6 +411,11 @@ bool pool_is_standing(const struct pool *p)
 }
 
 bool pool_is_multiplexed(const struct pool *p)
+{
+	return p->multiplexed && !p->few;
+}
+
+bool pool_is_http2(const struct pool *p)
 {
 	return p->multiplexed;
 }

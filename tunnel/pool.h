@@ -105,7 +105,8 @@ unsigned pool_open_count(const struct pool *);	/* all, those being opened includ
 bool pool_is_dialling(const struct pool *);
 bool pool_is_standing(const struct pool *);	/* there is a connection of the network that we are on */
 bool pool_is_single(const struct pool *);	/* connections end behind one exchange */
-bool pool_is_multiplexed(const struct pool *);	/* one bears several exchanges: the newest that stood is HTTP/2 */
+bool pool_is_multiplexed(const struct pool *);	/* one bears several exchanges: the newest that stood is HTTP/2, and of a server that takes them */
+bool pool_is_http2(const struct pool *);	/* the newest that stood */
 bool pool_is_full(const struct pool *);	/* none is free, and none can be opened now */
 const struct cuts *pool_cuts(const struct pool *);
 

@@ -282,7 +282,7 @@ static void ensure_apart(struct pool *p)
 		if (is_apart(list_entry(l, const struct pool_user, link)))
 			wanted += list_entry(l, const struct pool_user, link)->waiting;
 	for (const struct member *m = p->members; m; m = m->next)
-		coming += m->state == MEMBER_DIALLING ? m->only_11 : m->state == MEMBER_FREE && !m->http->no_switch;
+		coming += m->state == MEMBER_DIALLING ? m->only_11 || pool_versions(p) == DIAL_11 : m->state == MEMBER_FREE && !m->http->multiplexed;
 	for (; !p->dead && coming < wanted && pool_open_count(p) < p->limit; coming++) {
 		if (loop_now(p->loop) < not_before(p)) {
 			timer_sooner(&p->retry, not_before(p));
@@ -300,7 +300,7 @@ void pool_ensure(struct pool *p, bool with_spare)
 		const struct pool_user *u = list_entry(l, const struct pool_user, link);
 
 		if (!is_apart(u))
-			*(pool_is_modest(u) ? &modest : &eager) += p->multiplexed && u->waiting ? 1 : u->waiting;
+			*(pool_is_modest(u) ? &modest : &eager) += pool_is_multiplexed(p) && u->waiting ? 1 : u->waiting;
 		spare = u->spare > spare ? u->spare : spare;
 	}
 	eager += with_spare ? spare : 0;

@@ -64,6 +64,7 @@ struct pool {
 	bool single;		/* connections end behind one exchange here */
 	bool kept;		/* one served a second exchange */
 	bool multiplexed;	/* the newest is HTTP/2 */
+	bool few;		/* it bears hardly more than one exchange at a time here */
 	unsigned hushed;	/* connections that ended behind an answer which did not say so, until one is kept */
 	int64_t hushed_us;	/* the last one */
 	bool no_switch;		/* HTTP/2 has no other protocols here */

@@ -23,6 +23,7 @@
 /* A server's connection: it answers nothing by itself. */
 struct served {
 	struct http *http;	/* NULL: closed */
+	struct stream *mute;	/* in its place */
 	struct exchange *x[ASKED_MAX];
 	unsigned n;
 };
@@ -35,6 +36,9 @@ static struct {
 	unsigned connections, only_11; /* dials, and those that were to be HTTP/1.1 */
 	struct pool_user user[USERS];
 	unsigned available, over;
+	const uint8_t *says;	/* instead of serving anything; NULL: it serves */
+	size_t says_n;
+	void (*grabs)(unsigned i); /* called when something is available */
 	int error;		/* of the last exchange that was over */
 } t;
 
@@ -93,6 +97,13 @@ static void answer(unsigned connection, unsigned i)
 	assert_int_equal(exchange_send(t.served[connection].x[i], &head, 0, true), 0);
 }
 
+static void mute_failed(void *ctx, int error)
+{
+	(void)ctx, (void)error;
+}
+
+static const struct stream_events mute_events = { nothing, nothing, nothing, mute_failed };
+
 /* ---- dials: 10 ms each ---- */
 
 static void dial_fire(void *ctx)
@@ -107,7 +118,14 @@ static void dial_fire(void *ctx)
 	o.delay_us = LOOP_MS;
 	o.alpn = d->versions == DIAL_ANY ? HTTP_ALPN_2 : HTTP_ALPN_11;
 	stream_mem_pair(t.loop, &near, &far, &o);
-	s->http = http_server(t.loop, far, &http_limits_default, &http_events, s);
+	if (t.says) {
+		s->mute = far;
+		stream_attach(far, &mute_events, s);
+		if (t.says_n)
+			assert_int_equal(stream_write(far, t.says, t.says_n), t.says_n);
+	} else {
+		s->http = http_server(t.loop, far, &http_limits_default, &http_events, s);
+	}
 	loop_free_later(t.loop, d);
 	d->done(d->ctx, near, 0, NULL);
 }
@@ -154,6 +172,8 @@ static void on_available(void *ctx)
 {
 	(void)ctx;
 	t.available++;
+	if (t.grabs)
+		t.grabs(0);
 }
 
 static void on_failed(void *ctx, int error, const char *why)
@@ -201,9 +221,12 @@ static int tear_down(void **state)
 {
 	(void)state;
 	pool_free(t.pool);
-	for (unsigned i = 0; i < t.connections; i++)
+	for (unsigned i = 0; i < t.connections; i++) {
 		if (t.served[i].http)
 			http_close(t.served[i].http);
+		if (t.served[i].mute)
+			stream_close(t.served[i].mute);
+	}
 	run(LOOP_SECOND);
 	loop_free(t.loop);
 	return 0;
@@ -453,6 +476,102 @@ static void asked_for(void **state)
 	assert_int_equal(t.only_11, 0);
 }
 
+/* SETTINGS: MAX_CONCURRENT_STREAMS, and as many exchanges as that. */
+static const uint8_t none_at_all[] = { 0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0 }, one_at_a_time[] = { 0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 1 };
+
+/* User 0 has none yet. */
+static void grab(unsigned i)
+{
+	static const struct exchange_head head = { .method = "POST", .target = "/", .host = "h", .lines = "" };
+	struct exchange *x = pool_exchange(&t.user[i], &events, &t.user[i]);
+
+	if (!x)
+		return;
+	t.grabs = NULL;
+	assert_int_equal(exchange_send(x, &head, 0, true), 0);
+}
+
+/* A connection that takes no exchange does not hold a place, nor those who wait. */
+static void it_takes_none(void **state)
+{
+	(void)state;
+	t.says = none_at_all;
+	t.says_n = sizeof none_at_all;
+	t.grabs = grab;
+	grab(0);
+	run(15 * LOOP_MS);
+	assert_int_equal(t.over, 1);
+	assert_int_equal(t.error, ERROR_AGAIN);
+	assert_int_equal(pool_open_count(t.pool), 0);
+	t.grabs = grab;
+	grab(0);
+	run(15 * LOOP_MS);
+	assert_int_equal(t.over, 2);
+	t.says = NULL;
+	assert_false(ask(0)->http->multiplexed);
+	assert_int_equal(t.cuts.seen.age_us, 0);
+}
+
+/* Where one takes but one it is as with HTTP/1.1. */
+static void it_takes_one(void **state)
+{
+	struct exchange *a;
+
+	(void)state;
+	t.says = one_at_a_time;
+	t.says_n = sizeof one_at_a_time;
+	a = ask(0);
+	assert_false(pool_is_multiplexed(t.pool));
+	assert_ptr_not_equal(ask(0)->http, a->http);
+	assert_int_equal(t.connections, 2);
+	assert_false(pool_is_multiplexed(t.pool));
+	exchange_abort(a);
+	run(5 * LOOP_MS);
+	assert_int_equal(t.error, 0);
+}
+
+/* Agreed to, and then nothing comes. */
+static void silence(void **state)
+{
+	(void)state;
+	t.says = none_at_all;
+	t.says_n = 0;
+	for (unsigned i = 0; i < 2; i++) {
+		struct exchange *x = ask(0);
+
+		assert_true(x->http->multiplexed);
+		run(5 * LOOP_SECOND);
+		exchange_abort(x);
+		run(5 * LOOP_MS);
+		assert_int_equal(pool_open_count(t.pool), 0);
+	}
+	assert_false(ask(0)->http->multiplexed);
+	assert_int_equal(t.connections, 3);
+}
+
+/* Those who ask for another protocol, too, get one connection each of what is offered to all. */
+static void another_protocol_meanwhile(void **state)
+{
+	struct exchange *x = ask(0);
+
+	(void)state;
+	t.user[1].switches = true;
+	((struct http *)x->http)->no_switch = true;
+	exchange_abort(x);
+	run(5 * LOOP_MS);
+	exchange_abort(ask(1));
+	run(5 * LOOP_MS);
+	pool_renew(t.pool);
+	for (unsigned i = 2; i < 4; i++) {
+		ask(0);
+		cut(i);
+	}
+	assert_int_equal(pool_open_count(t.pool), 0);
+	for (unsigned i = 0; i < 4; i++)
+		assert_null(pool_exchange(&t.user[1], &events, &t.user[1]));
+	assert_int_equal(pool_open_count(t.pool), 1);
+}
+
 static void another_network(void **state)
 {
 	(void)state;
@@ -470,7 +589,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(one_connection_a_user), T(free_again), T(another_protocol), T(many_wait_for_one), T(spread_over_several), T(as_many_as_fit), T(apart),
 		T(worn_ones_take_no_more), T(worn_but_full), T(told_to_go), T(two_without_an_answer), T(an_answer_proves_it),
-		T(asked_for), T(another_network),
+		T(asked_for), T(it_takes_none), T(it_takes_one), T(silence), T(another_protocol_meanwhile), T(another_network),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
