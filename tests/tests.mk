@@ -14,6 +14,7 @@ endef
 $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
 $(UNIT:%.c=$(O)/%.o): | deps-test
 
+unit-build: $(UNIT_BIN)
 unit: $(UNIT_BIN)
 	@tests/lib/run-unit.sh $(UNIT_BIN)
 
@@ -31,6 +32,6 @@ test: deps-real
 	@tests/run.sh $(or $(STAGES),includes gcc sanitizers clang fuzz programs peer e2e)
 # What takes longer: valgrind, sanitizers end to end, install, the matrix of calls, the whole zoo.
 test-all: deps-zoo
-	@tests/run.sh includes gcc sanitizers clang fuzz programs peer-all e2e e2e-sanitizers valgrind install matrix zoo
+	@tests/run.sh includes gcc sanitizers clang-unit fuzz programs peer-all e2e-all e2e-sanitizers valgrind install matrix zoo
 
-.PHONY: unit check check-includes test test-all
+.PHONY: unit unit-build check check-includes test test-all

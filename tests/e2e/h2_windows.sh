@@ -2,6 +2,7 @@
 # A download and a call over a link of 10 Mbit/s and 100 ms there and back by HTTP/2: no window holds them up; and behind a proxy with small ones.
 # seconds: 200
 # alone: it measures time
+# long
 . "$(dirname "$0")/e2e.sh"
 . "$TOP/tests/bench/systems.sh"
 NET=50/0/10000

@@ -50,6 +50,8 @@ for name in "${names[@]}"; do
 	if [ ! -f "$name.sh" ]; then
 		echo "no test $name" >&2
 		: >"$root/$name.failed"
+	elif [ -n "${QUICK:-}" ] && [ $# -eq 0 ] && grep -q '^# long' "$name.sh"; then
+		continue
 	elif grep -q '^# alone' "$name.sh"; then
 		alone+=("$name")
 	else
