@@ -53,7 +53,9 @@ static int64_t stream_deadline(const struct h2_stream *s)
 
 	if (s->over)
 		return NEVER;
-	if (s->course.in == COURSE_OPEN && !s->paused && !s->held_end)
+	if (s->connect && s->course.out == COURSE_OPEN)	/* it may be silent in one direction */
+		at = (s->in_last > s->out_last ? s->in_last : s->out_last) + s->h2->limits->idle_us;
+	else if (s->course.in == COURSE_OPEN && !s->paused && !s->held_end)
 		at = s->in_last + body;
 	if (s->out_len > 0)
 		at = sooner(at, s->out_last + body);

@@ -133,11 +133,37 @@ static void test_ended(void **state)
 	}
 }
 
+/* Only the website says something, for long. */
+static void test_listener(void **state)
+{
+	struct asker a;
+	struct http *h;
+
+	(void)state;
+	passing_begin(8);
+	h = passing_visit_h2();
+	passing_settle(1000);
+	ask(&a, h);
+	passing_settle(1000);
+	passing_say(passing.site[0], AGREED);
+	for (int i = 0; i < 10; i++) {
+		passing_settle(100 * LOOP_SECOND);
+		passing_say(passing.site[0], "hi");
+	}
+	assert_int_equal(a.n, 20);
+	assert_int_equal(a.closed, 0);
+	passing_settle(121 * LOOP_SECOND);
+	assert_int_equal(a.closed, 1);
+	http_close(h);
+	passing_finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_early),
 		cmocka_unit_test(test_ended),
+		cmocka_unit_test(test_listener),
 	};
 
 	log_setup(LOG_LEVEL_ERROR, false);
