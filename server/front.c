@@ -103,6 +103,17 @@ static void cover(struct front_visitor *v, struct exchange *x, const struct http
 	cover_send(v->front->cover, x, loop_wall(v->front->loop), with_body(head));
 }
 
+/* The same for one whose body was read, and is not kept. */
+static void cover_read(struct front_visitor *v, struct exchange *x, const struct http1_head *head)
+{
+	x->events = &ending;
+	x->ctx = v;
+	if (v->front->fallback && v->crowd == FRONT_CROWD_NONE)
+		pass_on(v, x, head, true);
+	else
+		cover(v, x, head);
+}
+
 /* ---- authentication ---- */
 
 /* The identity that a header claims, for the log. */
@@ -180,12 +191,7 @@ static void on_unopened(void *ctx, struct exchange *inner, const char *why)
 	if (why)
 		log_limited(LOG_LEVEL_WARN, "seal", v->peer, "a sealed request could not be opened: %s", why);
 	forget_sealed(v);
-	inner->events = &ending;
-	inner->ctx = v;
-	if (v->front->fallback && v->crowd == FRONT_CROWD_NONE)
-		pass_on(v, inner, v->sealed.head, true);
-	else
-		cover(v, inner, v->sealed.head);
+	cover_read(v, inner, v->sealed.head);
 }
 
 static void on_sealed_closed(void *ctx)
@@ -238,16 +244,14 @@ static void on_seal_refused(void *ctx, struct exchange *x)
 {
 	struct front_visitor *v = ctx;
 
-	x->events = &ending;
-	x->ctx = v;
-	count(cover_replies);
-	cover_send(v->front->cover, x, loop_wall(v->front->loop), true);
+	cover_read(v, x, v->sealed.head);
 }
 
-static bool make_seal(struct front_visitor *v, struct exchange *x, const struct request *r)
+static bool make_seal(struct front_visitor *v, struct exchange *x, const struct request *r, const struct http1_head *head)
 {
 	const struct seals_visitor from = { v->origin, v->peer, on_seal_refused, v };
 
+	v->sealed.head = head;
 	return seals_accept(v->front->seals, r, x, &from);
 }
 
@@ -354,7 +358,7 @@ void front_request(struct front_visitor *v, struct exchange *x, const struct htt
 	} else if (!is_method_of(&request, head)) {
 		log_other(v, head, request.mode == MODE_WEBSOCKET ? "a helper would ask for a WebSocket" : "a helper would use POST");
 	} else if (request.mode == MODE_SEAL) {
-		if (v->crowd == FRONT_CROWD_NONE && make_seal(v, x, &request))
+		if (v->crowd == FRONT_CROWD_NONE && make_seal(v, x, &request, head))
 			return;
 	} else if (request.seal) {
 		open_sealed(v, x, &request, head, path_query);

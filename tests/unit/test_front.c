@@ -636,6 +636,21 @@ static void test_fallback(void **state)
 	assert_int_equal(counted(cover_replies), covers);
 }
 
+/* A stranger who asks for a seal learns no more of us than one who asks for a page. */
+static void test_fallback_seal(void **state)
+{
+	static char site;
+
+	(void)state;
+	front.fallback = (struct fallback *)&site;
+	passed.count = 0;
+	no_visits = false;
+	request("POST", "/culvert/v1/" SID "?c=0&x=0&m=seal&s=9", NULL, 0);
+	assert_int_equal(passed.count, 1);
+	assert_true(passed.bodiless);
+	assert_string_equal(fake.answer, "");
+}
+
 /* What is no request at all goes nowhere. */
 static void test_fallback_malformed(void **state)
 {
@@ -718,7 +733,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_accept), T(test_cover), T(test_websocket), T(test_health), T(test_body), T(test_cover_kinds), T(test_cover_errors),
 		T(test_sealed), T(test_unknown_seal), T(test_making_seals), T(test_unsealed), T(test_crowd),
-		T(test_fallback), T(test_fallback_malformed), T(test_fallback_health),
+		T(test_fallback), T(test_fallback_seal), T(test_fallback_malformed), T(test_fallback_health),
 	};
 
 	log_setup(LOG_LEVEL_ERROR, false);
