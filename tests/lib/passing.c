@@ -156,7 +156,7 @@ static void on_idle(void *ctx)
 	(void)ctx;
 }
 
-static const struct http_events http_events = { .request = on_request, .idle = on_idle, .closed = on_closed };
+static const struct http_events http_events = { .request = on_request, .closed = on_closed };
 
 struct end *passing_visit(void)
 {
@@ -168,13 +168,16 @@ struct end *passing_visit(void)
 	return passing.visitor[passing.visitors++] = end_new(b);
 }
 
-struct http *passing_visit_h2(void)
+struct http *passing_visit_h2(void (*over)(void *ctx, int error))
 {
+	static struct http_events visitor_events;
 	struct stream *a, *b;
+
+	visitor_events = (struct http_events){ .idle = on_idle, .closed = over ? over : on_closed };
 
 	stream_mem_pair(passing.loop, &a, &b, passing.wires);
 	h2_server(passing.loop, a, &http_limits_default, &http_events, NULL);
-	return h2_client(passing.loop, b, &http_events, NULL);
+	return h2_client(passing.loop, b, &visitor_events, NULL);
 }
 
 void passing_begin(size_t max)

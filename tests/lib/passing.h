@@ -41,7 +41,8 @@ extern struct passing {
 void passing_begin(size_t max);		/* connections to the website */
 void passing_finish(void);		/* after it nothing may be left */
 struct end *passing_visit(void);
-struct http *passing_visit_h2(void);	/* by HTTP/2: the visitor's end, whose owner closes it */
+/* By HTTP/2: the visitor's end, whose owner closes it unless over was called. */
+struct http *passing_visit_h2(void (*over)(void *ctx, int error));
 void passing_settle(int64_t us);
 void passing_say(struct end *, const char *);
 const char *passing_heard(struct end *); /* what came since the last time */

@@ -92,7 +92,7 @@ static void test_early(void **state)
 
 	(void)state;
 	passing_begin(8);
-	h = passing_visit_h2();
+	h = passing_visit_h2(NULL);
 	passing_settle(1000);
 	ask(&a, h);
 	say(&a, "early", false);
@@ -117,7 +117,7 @@ static void test_ended(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		passing_begin(8);
-		h = passing_visit_h2();
+		h = passing_visit_h2(NULL);
 		passing_settle(1000);
 		ask(&a, h);
 		say(&a, i ? "last" : "", true);
@@ -141,7 +141,7 @@ static void test_listener(void **state)
 
 	(void)state;
 	passing_begin(8);
-	h = passing_visit_h2();
+	h = passing_visit_h2(NULL);
 	passing_settle(1000);
 	ask(&a, h);
 	passing_settle(1000);
