@@ -107,6 +107,8 @@ static void on_closed(void *ctx, int error)
 
 	if (error == ERROR_MALFORMED)
 		log_limited(LOG_LEVEL_INFO, "connection", peer_of(c), "sent a malformed request body");
+	else if (error == ERROR_LIMIT)
+		log_limited(LOG_LEVEL_INFO, "connection", peer_of(c), "closed: it did too much of something, as attacks do");
 	else
 		log_debug("connection", peer_of(c), "closed: %s", error_text(error));
 	connection_end(c);
