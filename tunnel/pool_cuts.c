@@ -128,6 +128,8 @@ void pool_note_idle(const struct exchange *x, int64_t idle_us)
 	}
 }
 
+#define LEAVING_US (5 * LOOP_SECOND)	/* the peer would end it: not at once, for it may say so of each */
+
 bool pool_is_worn(const struct exchange *x)
 {
 	struct member *m = member_of(x);
@@ -138,7 +140,7 @@ bool pool_is_worn(const struct exchange *x)
 	pool_survived(m, false);
 	cuts_relax(m->pool->cuts, loop_now(m->pool->loop));
 	course_now(http_course(m->http), loop_now(m->pool->loop), &now);
-	return m->spent || m->http->leaving || cuts_due(m->pool->cuts, &now);
+	return m->spent || (m->http->leaving && now.age_us >= LEAVING_US) || cuts_due(m->pool->cuts, &now);
 }
 
 int64_t pool_left_us(const struct exchange *x)

@@ -111,6 +111,29 @@ static void drained(void **state)
 	}
 }
 
+/* A server that wants to be rid of each connection soon after it was made is not asked for one after the other. */
+static void drained_at_once(void **state)
+{
+	(void)state;
+	for (const struct rung *r = rungs; r->up != rung_find("poll")->up; r++) {	/* whose exchanges stand */
+		struct world *w = world_with(r->name);
+		struct datagram_flow *d = world_datagram(w);
+		unsigned made = proxy_connections(w->lane[0].proxy);
+
+		for (unsigned i = 0; i < 20 * 10; i++) {
+			for (struct link *l = w->connections.next; l != &w->connections; l = l->next)
+				http_drain(list_entry(l, struct connection, link)->http);
+			world_call(w, d, 5, 20 * LOOP_MS, 172);
+		}
+		made = proxy_connections(w->lane[0].proxy) - made;
+		if (made > 8)
+			fail_msg("%s: %u connections in 20 s", r->name, made);
+		assert_true(d->far.received >= 980 && d->near.received >= 980);
+		assert_int_equal(w->lane[0].failed, 0);
+		world_free(w);
+	}
+}
+
 /* Exchanges that share a connection share its luck. */
 static void fates(void **state)
 {
@@ -164,7 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connections),
 		cmocka_unit_test(worn),
-		cmocka_unit_test(drained),
+		cmocka_unit_test(drained), cmocka_unit_test(drained_at_once),
 		cmocka_unit_test(fates),
 		cmocka_unit_test(few_at_a_time),
 	};

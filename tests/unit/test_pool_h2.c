@@ -410,9 +410,10 @@ static void told_to_go(void **state)
 	run(5 * LOOP_MS);
 	renewed = ask(0);
 	assert_ptr_not_equal(renewed->http, old->http);
+	assert_false(pool_is_worn(old));	/* it is too young for that */
+	run(5 * LOOP_SECOND);
 	assert_true(pool_is_worn(old));
 	assert_false(pool_is_worn(renewed));
-	run(3 * LOOP_SECOND);
 	assert_int_equal(t.over, 0);	/* what is under way goes on */
 	answer(0, 0);
 	run(2 * LOOP_SECOND);
