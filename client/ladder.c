@@ -112,7 +112,7 @@ static void on_begin(void *ctx)
 		return;
 	if (!ladder_attempt_on(l, safe) && !ladder_open(l, safe))
 		no_room(l);
-	if (known && known != safe && !explore_is_penalised(l, known) && !ladder_attempt_on(l, known)) {
+	if (known && known != safe && explore_may_try(l, known) && !ladder_attempt_on(l, known)) {
 		l->reason = "known from before";
 		ladder_open(l, known);
 	}
@@ -349,9 +349,29 @@ static const struct carrier_events carrier_events = { on_proven, on_failed, on_s
 
 /* ---- the pool user that keeps a connection ready ---- */
 
+/* What was tried beside what carries is not, now that fewer connections can be had. */
+static void on_few(void *ctx)
+{
+	struct ladder *l = ctx;
+
+	for (size_t i = 0; i < LADDER_ATTEMPTS && !l->config->only; i++) {
+		struct attempt *a = &l->attempt[i];
+
+		if (!a->carrier || a == l->active || a->proven_us >= 0 || explore_has_connections(l, a->rung))
+			continue;
+		log_debug("ladder", session_tag(l->session), "%s is given up: too few connections", a->rung->name);
+		carrier_free(a->carrier);
+		a->carrier = NULL;
+		look_on(l);
+	}
+}
+
 static void ahead_available(void *ctx)
 {
-	(void)ctx;
+	struct ladder *l = ctx;
+
+	if (pool_limit_learned(l->config->pool))
+		loop_later(l->loop, &l->few);
 }
 
 static void ahead_failed(void *ctx, int error, const char *why)
@@ -380,6 +400,7 @@ struct ladder *ladder_new(struct loop *loop, struct session *s, const struct lad
 			     &fleet_events, l);
 	timer_init(&l->begin, loop, on_begin, l);
 	timer_init(&l->settle, loop, on_settled, l);
+	later_init(&l->few, on_few, l);
 	explore_init(l);
 	pool_join(config->pool, &l->ahead, false, &ahead_events, l);
 	pool_ahead(&l->ahead, 1);
@@ -394,6 +415,7 @@ void ladder_free(struct ladder *l)
 		return;
 	timer_stop(&l->begin);
 	timer_stop(&l->settle);
+	later_cancel(l->loop, &l->few);
 	explore_fini(l);
 	pool_leave(&l->ahead);
 	fleet_free(l->fleet);
@@ -410,6 +432,8 @@ void ladder_want(struct ladder *l, unsigned carriers)
 
 void ladder_network_changed(struct ladder *l)
 {
+	const struct rung *known = l->config->verdict->rung;
+
 	if (session_is_ended(l->session))
 		return;
 	log_debug("ladder", session_tag(l->session), "the network changed: beginning anew");
@@ -428,8 +452,8 @@ void ladder_network_changed(struct ladder *l)
 		l->active->doomed = true;
 	l->reason = "known from before";
 	ladder_open(l, ladder_safe_rung(l));
-	if (!l->config->only && l->config->verdict->rung && l->config->verdict->rung != ladder_safe_rung(l))
-		ladder_open(l, l->config->verdict->rung);
+	if (!l->config->only && known && known != ladder_safe_rung(l) && explore_may_try(l, known))
+		ladder_open(l, known);
 	pool_ahead(&l->ahead, 1);
 	timer_in(&l->settle, SETTLE_US);
 }

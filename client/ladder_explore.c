@@ -132,17 +132,27 @@ static bool is_climbing(const struct ladder *l)
 	return false;
 }
 
+bool explore_has_connections(const struct ladder *l, const struct rung *rung)
+{
+	return !is_blind(rung) || pool_limit(l->config->pool) >= BESIDE_CONNECTIONS;
+}
+
+bool explore_may_try(const struct ladder *l, const struct rung *rung)
+{
+	return !explore_is_penalised(l, rung) && explore_has_connections(l, rung);
+}
+
 /* A rung that no probe tells of is tried as it is, beside what carries, where the one above it does not pass. It takes its time
  * to be proven, and nothing waits for it. */
 static void climb_beside(struct ladder *l)
 {
 	const struct rung *r = rung_find("websocket"), *above = rungs;
 
-	if (l->active->rung <= r || explore_is_penalised(l, r) || ladder_attempt_on(l, r) || l->config->path->sealing)
+	if (l->active->rung <= r || !explore_may_try(l, r) || ladder_attempt_on(l, r) || l->config->path->sealing)
 		return;
 	if (l->found.duplex == FINDING_PASSES && !explore_is_penalised(l, above))
 		return;
-	if (pool_limit(l->config->pool) < BESIDE_CONNECTIONS || (l->penalty[r - rungs].times > 0 && !l->busy))
+	if (l->penalty[r - rungs].times > 0 && !l->busy)
 		return;		/* once in vain, again only for what flows */
 	l->reason = "tried: it passes here, after a silence, too";
 	ladder_open(l, r);

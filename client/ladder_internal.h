@@ -50,6 +50,7 @@ struct ladder {
 
 	struct pool_user ahead;	/* keeps the second connection ready at the beginning */
 	struct timer settle;
+	struct later few;	/* looks whether there are connections for all attempts, still */
 
 	/* explore */
 	struct survey *survey;
@@ -89,6 +90,10 @@ void explore_failed(struct ladder *, const struct rung *);
 /* The rung was tried in vain, or had to be left. */
 void explore_penalise(struct ladder *, const struct rung *, bool left);
 bool explore_is_penalised(const struct ladder *, const struct rung *);
+/* What takes seconds to be proven holds no connection of two. */
+bool explore_has_connections(const struct ladder *, const struct rung *);
+/* And it is not let be. */
+bool explore_may_try(const struct ladder *, const struct rung *);
 void explore_forget(struct ladder *);
 
 #endif

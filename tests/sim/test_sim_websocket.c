@@ -175,6 +175,48 @@ static void it_is_remembered(void **state)
 	climb_free(c);
 }
 
+/* ... unless it would hold one of two connections for seconds, be that known or learned meanwhile. */
+static void two_connections(void **state)
+{
+	static const struct relay_behaviour two = { .hold_up = true, .hold_down = true, .upgrade = RELAY_LIE, .max_connections = 2 };
+	static const unsigned limits[] = { 2, 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+		struct climb *c = climb_new(&(struct climb_options){ .limit = limits[i], .known = { .rung = rung_find("websocket") } }, &two);
+
+		assert_true(climb_connect(c, 5 * LOOP_SECOND));
+		climb_call(c, 20 * LOOP_SECOND);
+		assert_string_equal(climb_rung(c), "poll");
+		assert_in_range(c->call->far.received, 995, 1000);
+		assert_in_range(c->call->near.received, 990, 1000);
+		assert_true(c->call->far.slowest_us <= 2 * c->round_trip_us && c->call->near.slowest_us <= 2 * c->round_trip_us);
+		climb_hang_up(c);
+		climb_free(c);
+	}
+}
+
+/* Nothing flows: what does not pass is not asked for again and again, and what passes costs less than polls. */
+static void an_idle_day(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i <= sizeof seeming / sizeof *seeming; i++) {
+		bool passes = i == sizeof seeming / sizeof *seeming;
+		struct climb *c = climb_new(&(struct climb_options){ 0 }, passes ? &only : &seeming[i].b);
+		struct relay_counts n;
+
+		assert_true(climb_connect(c, 5 * LOOP_SECOND));
+		world_run(c->w, 24 * 3600 * LOOP_SECOND);
+		relay_counts(c->relay, &n);
+		print_message("%-26s %u exchanges, %u connections, %u WebSockets in a day\n", passes ? "it passes" : seeming[i].name,
+			      n.exchanges, n.made, c->w->modes[MODE_WEBSOCKET]);
+		assert_string_equal(climb_rung(c), passes ? "websocket" : "poll");
+		assert_true(c->w->modes[MODE_WEBSOCKET] <= (passes ? 200 : 1));	/* renewed each ten minutes */
+		assert_true(n.exchanges < (passes ? 400 : 5000));
+		climb_free(c);
+	}
+}
+
 /* With nothing else allowed nothing is waited for. */
 static void it_is_prescribed(void **state)
 {
@@ -197,6 +239,8 @@ int main(void)
 		cmocka_unit_test(others_are_climbed_beside_it),
 		cmocka_unit_test(it_is_left),
 		cmocka_unit_test(it_is_remembered),
+		cmocka_unit_test(two_connections),
+		cmocka_unit_test(an_idle_day),
 		cmocka_unit_test(it_is_prescribed),
 	};
 
