@@ -98,6 +98,9 @@ static int tls_explain(struct stream_tls *t)
 	case SSL_R_UNSUPPORTED_PROTOCOL:
 		tls_say(t, "the other side speaks no TLS version from 1.2 on");
 		break;
+	case SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL:
+		tls_say(t, "the other side speaks no version of HTTP that was offered (--http auto offers all)");
+		break;
 	default:
 		if (reason > SSL_AD_REASON_OFFSET)
 			tls_say(t, "the other side ended TLS with the alert '%s'",

@@ -4,8 +4,8 @@
 . "$(dirname "$0")/e2e.sh"
 setup_echo
 
-speaks() { # NAME VERSION: a helper that is connected
-	passes 10 || fail "$1: nothing passes"
+speaks() { # NAME VERSION [SECONDS]: a helper that is connected
+	passes "${3:-10}" || fail "$1: nothing passes"
 	"$CULVERT" status --json --control "$W/$1.control" >"$W/$1.json" || fail "$1: no status"
 	[ "$(json "$W/$1.json" path.http)" = "$2" ] || fail "$1: it speaks $(json "$W/$1.json" path.http), not $2"
 }
@@ -14,9 +14,11 @@ helper() { # NAME ARG...
 	helper_echo "$@" --rung duplex --control "$W/$1.control"
 }
 
-box() { # NAME LIKES: sets BOX
-	launch "$1" $PYTHON "$TOP/tests/tools/agreeing.py" --cert "$W/server.crt" --key "$W/server.key" --to "127.0.0.1:$SERVER_PORT" --likes "$2"
-	BOX=$(ready "$1" tcp box) || fail "no box"
+box() { # NAME LIKES ARG...: sets BOX
+	local name=$1 likes=$2
+	shift 2
+	launch "$name" $PYTHON "$TOP/tests/tools/agreeing.py" --cert "$W/server.crt" --key "$W/server.key" --to "127.0.0.1:$SERVER_PORT" --likes "$likes" "$@"
+	BOX=$(ready "$name" tcp box) || fail "no box"
 }
 
 helper auto
@@ -47,4 +49,19 @@ helper never --server "https://localhost:${BOX##*:}" --http 1.1
 speaks never HTTP/1.1
 ! grep -q "HTTP/2" "$W/never.err" || fail "HTTP/2 was tried"
 stop_expecting never 0
+
+# One that agrees and says nothing is left as well.
+box mute h2 --silent
+helper silent --server "https://localhost:${BOX##*:}"
+speaks silent HTTP/1.1 20
+grep -q "HTTP/2 does not work here" "$W/silent.err" || fail "the user is not told"
+stop_expecting silent 0
+
+# A server that knows no HTTP/2 says so in TLS.
+launch old openssl s_server -www -accept 127.0.0.1:0 -cert "$W/server.crt" -key "$W/server.key" -alpn http/1.1
+await 5 grep -q "^ACCEPT" "$W/old.out" || fail "no server without HTTP/2"
+OLD=$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' "$W/old.out" | head -1)
+helper insists --server "https://localhost:$OLD" --http 2
+await 5 grep -q "speaks no version of HTTP that was offered (--http auto" "$W/insists.err" || fail "no clear words: $(cat "$W/insists.err")"
+stop_expecting insists 0
 stop_expecting culvertd 0

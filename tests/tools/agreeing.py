@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """agreeing: a box that ends TLS in front of a server and agrees to HTTP/2, but cannot speak it.
 
-    agreeing.py --cert FILE --key FILE --to ADDR:PORT [--likes h2|http/1.1]     prints "ready tcp ADDR:PORT box"
+    agreeing.py --cert FILE --key FILE --to ADDR:PORT [--likes h2|http/1.1] [--silent]     prints "ready tcp ADDR:PORT box"
 
-Of what is offered it takes what it likes, else the other. A connection of HTTP/2 is closed when its first bytes came, one of HTTP/1.1 is passed on.
+Of what is offered it takes what it likes, else the other. A connection of HTTP/2 is closed when its first bytes came, or never answered (--silent);
+one of HTTP/1.1 is passed on.
 """
 import argparse
 import socket
@@ -33,7 +34,8 @@ def serve(raw, inner, options):
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         outer = inner["front"].wrap_socket(raw, server_side=True)
         if outer.selected_alpn_protocol() == "h2":
-            outer.recv(100)
+            while outer.recv(100) and options.silent:
+                pass
             outer.close()
             return
         host, port = options.to.rsplit(":", 1)
@@ -52,6 +54,7 @@ def main():
     parser.add_argument("--key", required=True)
     parser.add_argument("--to", required=True)
     parser.add_argument("--likes", default="h2", choices=("h2", "http/1.1"))
+    parser.add_argument("--silent", action="store_true")
     options = parser.parse_args()
     contexts = {"front": ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), "back": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)}
     contexts["front"].load_cert_chain(options.cert, options.key)
