@@ -34,7 +34,7 @@
 #define H2_WINDOW_FIRST (1 << 18) /* server: of a request's body at first, when nobody knows yet whose it is */
 #define H2_WINDOW_CONNECTION (1 << 24)
 #define H2_HANDED 32768		/* fewer bytes are not worth telling nghttp2, which gives a window back by halves */
-#define H2_HELD_MAX (4 << 20)	/* bytes of paused exchanges of one connection that are kept */
+#define H2_HELD_MAX (16 << 20)	/* bytes of paused exchanges of one connection that are kept: as many large uploads at a time */
 #define H2_FEW 4		/* exchanges at a time: a server that takes fewer is no better than one of HTTP/1.1 */
 #define H2_SPARE 4		/* buffers kept for further exchanges */
 

@@ -158,12 +158,58 @@ static void test_listener(void **state)
 	passing_finish();
 }
 
+#define UPLOADS 10
+#define SIZE 3000000
+
+/* Large files at the same time to a website that does not take them for a while: each arrives whole. */
+static void test_uploads(void **state)
+{
+	static const struct exchange_head head = { .method = "PUT", .target = "/file", .host = "h", .lines = "", .streamed = true, .length = SIZE };
+	static struct asker a[UPLOADS];
+	size_t sent[UPLOADS] = { 0 }, cap;
+	struct http *h;
+	uint8_t *p;
+
+	(void)state;
+	passing_begin(64);
+	h = passing_visit_h2(NULL);
+	passing_settle(1000);
+	for (int i = 0; i < UPLOADS; i++) {
+		memset(&a[i], 0, sizeof a[i]);
+		a[i].x = http_exchange(h, &events, &a[i]);
+		assert_non_null(exchange_room(a[i].x, 1, &cap));
+		assert_int_equal(exchange_send(a[i].x, &head, 0, false), 0);
+	}
+	passing_settle(1000);
+	assert_int_equal(passing.sites, UPLOADS);
+	for (int round = 0; round < 3000; round++) {
+		for (int i = 0; i < UPLOADS; i++) {
+			if (passing.site[i]->stream)
+				stream_want(passing.site[i]->stream, round >= 500, false);
+			if (!a[i].x || sent[i] == SIZE || !(p = exchange_room(a[i].x, 1, &cap)))
+				continue;
+			cap = cap < SIZE - sent[i] ? cap : SIZE - sent[i];
+			memset(p, 'u', cap);
+			sent[i] += cap;
+			assert_int_equal(exchange_send(a[i].x, NULL, cap, sent[i] == SIZE), 0);
+		}
+		passing_settle(1000);
+	}
+	for (int i = 0; i < UPLOADS; i++) {
+		assert_int_equal(a[i].closed, 0);
+		assert_true(passing.site[i]->total > SIZE);
+	}
+	http_close(h);
+	passing_finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_early),
 		cmocka_unit_test(test_ended),
 		cmocka_unit_test(test_listener),
+		cmocka_unit_test(test_uploads),
 	};
 
 	log_setup(LOG_LEVEL_ERROR, false);

@@ -187,16 +187,16 @@ static void test_too_much_held(void **state)
 	int dropped = 0;
 
 	(void)state;
-	o.buffer = 1 << 23;
+	o.buffer = 1 << 25;
 	talk2_set_up_pair(&o);
 	talk2.answer.head.streamed = true;
 	talk2.answer.end_late = true;
 	talk2.answer.when = AT_BODY;
 	talk2.answer.what = DO_PAUSE;
-	for (int i = 0; i < 30; i++)
+	for (int i = 0; i < 100; i++)
 		talk2_ask(&(struct speaker){ .total = 200000, .head.streamed = true });
 	talk2_settle();
-	for (int i = 0; i < 30; i++) {
+	for (int i = 0; i < 100; i++) {
 		dropped += talk2.take[i].closed;
 		if (talk2.take[i].closed) {
 			assert_int_equal(talk2.take[i].error, ERROR_LIMIT);
@@ -205,9 +205,9 @@ static void test_too_much_held(void **state)
 		talk2.take[i].paused = false;
 		exchange_pause(talk2.take[i].x, false);
 	}
-	assert_int_equal(dropped, 30 - (4 << 20) / 199000);
+	assert_int_equal(dropped, 100 - (16 << 20) / 199000);
 	talk2_settle();
-	for (int i = 0; i < 30; i++)
+	for (int i = 0; i < 100; i++)
 		assert_true(talk2.take[i].closed || talk2.take[i].got == 200000);
 	assert_int_equal(talk2.server_over, 0);
 	talk2_tear_down();
