@@ -439,6 +439,16 @@ void connections_accept(struct connections *all, int fd, const struct address *p
 		connection_close(c);
 }
 
+void connections_drain(struct connections *all)
+{
+	for (struct link *l = all->list.next; l != &all->list; l = l->next) {
+		struct connection *c = list_entry(l, struct connection, link);
+
+		if (c->state == CONNECTION_HTTP)
+			http_drain(c->http);
+	}
+}
+
 size_t connections_count(const struct connections *all)
 {
 	return all->count;

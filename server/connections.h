@@ -42,6 +42,8 @@ void connections_set_tls(struct connections *, struct tls_context *);
 void connections_set_trusted(struct connections *, const struct trusted *);
 /* Takes an accepted socket over. */
 void connections_accept(struct connections *, int fd, const struct address *peer, const struct connections_manner *);
+/* For a clean stop: none takes another request; those under way go on. */
+void connections_drain(struct connections *);
 size_t connections_count(const struct connections *);
 
 #endif

@@ -19,6 +19,8 @@
 
 #define ERROR_TEXT 1024
 #define STOP_WAIT (300 * LOOP_MS)	/* for BYE to reach the helpers */
+#define STOP_LOOK (50 * LOOP_MS)
+#define STOP_VISITORS (3 * LOOP_SECOND) /* for answers of the website that are on their way */
 #define PACKETS_SMALL 32768		/* waiting in the process: 70 MB at most */
 #define PACKETS_LARGE 256		/* 17 MB */
 #define TOMBSTONES 65536		/* 16 MB */
@@ -354,11 +356,26 @@ static void on_reload(void *ctx)
 
 /* ---- stop ---- */
 
+static bool is_answering(const struct server *s)
+{
+	struct fallback_stats f = { 0 };
+
+	if (s->fallback)
+		fallback_stats(s->fallback, &f);
+	return f.in_flight > 0;
+}
+
+/* The helpers know by now. */
 static void on_stopped(void *ctx)
 {
 	struct server *s = ctx;
 
-	loop_break(s->loop);
+	if (!is_answering(s) || loop_now(s->loop) >= s->stop_at) {
+		loop_break(s->loop);
+		return;
+	}
+	connections_drain(s->connections);
+	timer_in(&s->stop, STOP_LOOK);
 }
 
 static void on_stop(void *ctx)
@@ -372,6 +389,7 @@ static void on_stop(void *ctx)
 	log_info("server", "", "stopping, with %zu sessions", sessions_count(s->sessions));
 	while (s->listeners)
 		listener_free(s->listener[--s->listeners]);
+	s->stop_at = loop_now(s->loop) + STOP_VISITORS;
 	timer_init(&s->stop, s->loop, on_stopped, s);
 	timer_in(&s->stop, sessions_count(s->sessions) ? STOP_WAIT : 0);
 	sessions_bye(s->sessions, CODE_SHUTDOWN, "the server is stopping");

@@ -41,6 +41,7 @@ struct server {
 	size_t listeners;
 	struct control *admin;
 	struct timer stop;
+	int64_t stop_at;	/* then at the latest */
 	int64_t began_us;
 	uint64_t epoch;
 };

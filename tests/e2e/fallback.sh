@@ -316,4 +316,13 @@ wrong $'cover = 404\nfallback = "http://127.0.0.1:1"' "site.conf:8: fallback and
 wrong 'fallback = "https://127.0.0.1:1"' "site.conf:7: fallback must be like http://127.0.0.1:8081 .*not 'https://127.0.0.1:1'"
 wrong 'fallback = "http://www.example.org"' "no name"
 stop_expecting culvertd 0
+
+# What is on its way at a stop arrives.
+for how in http1.1 http2; do
+	launch "slow-$how" curl -sS -m 20 --cacert "$W/server.crt" --$how "$ODD_URL/slow"
+done
+sleep 0.3
 stop_expecting odd-front 0
+for how in http1.1 http2; do
+	finish "slow-$how" 5 && [ "$(cat "$W/slow-$how.out")" = halfhalf ] || fail "$how: cut at a stop: $(cat "$W/slow-$how".???)"
+done

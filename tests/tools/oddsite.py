@@ -140,6 +140,10 @@ async def one(raw, reader, writer):
         writer.write(b"HTTP/1.0 200 OK\r\n\r\nuntil the end\n")
     elif path == "/half":
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nhalf of it")
+    elif path == "/slow":
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
+        await asyncio.sleep(1)
+        writer.write(b"half")
     elif path == "/never":
         await reader.read()
     elif path == "/early":
