@@ -94,6 +94,19 @@ static uint32_t hold_of(const struct carrier_helper *h, const struct exchange *x
 	return hold < HOLD_MIN ? HOLD_MIN / LOOP_MS : (uint32_t)(hold / LOOP_MS);
 }
 
+/* Those on connections over which nothing comes. */
+static unsigned posts_hanging(const struct carrier_helper *h)
+{
+	unsigned n = 0;
+
+	for (const struct link *l = h->base.legs.next; l != &h->base.legs; l = l->next) {
+		const struct leg *leg = list_entry(l, const struct leg, link);
+
+		n += leg->ops->mode == MODE_POLL && leg->x && leg->x->http->hanging;
+	}
+	return n;
+}
+
 /* Exchanges that may begin now, though HTTP/2 bears more: about as many as there would be with connections of their own. */
 static unsigned posts_left(const struct carrier_helper *h)
 {
@@ -101,6 +114,8 @@ static unsigned posts_left(const struct carrier_helper *h)
 
 	if (!h->user.pool || !pool_is_multiplexed(h->user.pool))
 		return POST_EXCHANGES;
+	if (n >= POST_EXCHANGES)
+		n -= posts_hanging(h);	/* what may be lost keeps nothing back; all of it is among these */
 	return n < POST_EXCHANGES ? POST_EXCHANGES - n : 0;
 }
 

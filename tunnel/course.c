@@ -103,6 +103,7 @@ void course_heard(struct course *c, size_t n, int64_t now)
 		c->answered = longer(c->answered, c->last_open - c->heard);
 	c->in_bytes += n;
 	c->heard = c->in_last = now;
+	c->asked = 0;
 	c->gap = quiet;
 	c->quiet_before = c->quiet;
 	c->quiet = longer(c->quiet, quiet);
@@ -115,6 +116,8 @@ void course_said(struct course *c, size_t n, int64_t now)
 	if (sending(c))
 		c->last_open = now;
 	c->out_bytes += n;
+	if (!c->asked)
+		c->asked = now;
 	c->unproven = longer(c->unproven, now - c->out_last);
 	c->out_last = now;
 }

@@ -43,6 +43,7 @@ struct course {
 	int64_t rested;		/* between the last exchange and this one */
 	int64_t gap, quiet_before; /* the silence that ended last, and quiet before it */
 	int64_t quiet, unproven; /* longest silences that ended: and something was heard since, or not */
+	int64_t asked;		/* something was said first since anything was heard; 0: nothing */
 	bool ended;		/* what was heard last ended a message */
 	bool answered_once;	/* the peer's messages began to come */
 };

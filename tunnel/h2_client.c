@@ -8,6 +8,8 @@
 #include "tunnel/h2_internal.h"
 
 #define SILENCE (20 * LOOP_SECOND)
+#define UNANSWERED (500 * LOOP_MS)	/* something was sent, and nothing came since */
+#define HANGS LOOP_SECOND	/* nothing behind a PING: it is not to be counted on */
 #define PONG (10 * LOOP_SECOND)	/* the longest wait for anything behind a PING */
 
 static void client_head(struct h2 *h, int32_t id, bool ended)
@@ -39,28 +41,50 @@ static void client_head(struct h2 *h, int32_t id, bool ended)
 		h2_stream_over(s, rc);
 }
 
+static int64_t ping_at(const struct h2 *h)
+{
+	return h->course.asked ? h->course.asked + UNANSWERED : h->course.heard + SILENCE;
+}
+
+static void mind_pong(struct h2 *h)
+{
+	if (!h->pinged || h->course.heard < h->pinged)
+		return;
+	h->pinged = 0;
+	h->http.hanging = false;
+}
+
 static void overdue(struct h2 *h)
 {
-	int64_t now = loop_now(h->loop), heard = h->course.heard;
+	int64_t now = loop_now(h->loop);
 
 	if (h->count == 0)
 		return;
-	if (h->pinged && heard >= h->pinged)
-		h->pinged = 0;
+	mind_pong(h);
 	if (h->pinged && now >= h->pinged + PONG) {
 		h2_fail(h, ERROR_TIMEOUT);
-	} else if (!h->pinged && now >= heard + SILENCE) {
+	} else if (h->pinged && now >= h->pinged + HANGS && !h->http.hanging) {
+		h->http.hanging = h->idle_due = true;
+	} else if (!h->pinged && now >= ping_at(h)) {
 		h->pinged = now;
 		h->ping_due = true;
 	}
 }
 
+static int64_t overdue_at(const struct h2 *h)
+{
+	if (!h->pinged)
+		return ping_at(h);
+	return h->pinged + (h->http.hanging ? PONG : HANGS);
+}
+
 static void settled(struct h2 *h)
 {
+	mind_pong(h);
 	if (h->count == 0 && h->http.leaving && !h->goaway)
 		h2_fail(h, 0);	/* nothing will ever begin on it */
 	else if (h->count)
-		timer_sooner(&h->timer, h->pinged ? h->pinged + PONG : h->course.heard + SILENCE);
+		timer_sooner(&h->timer, overdue_at(h));
 	else
 		timer_stop(&h->timer);
 }
@@ -93,6 +117,7 @@ static struct exchange *begin(struct http *http, const struct exchange_events *e
 		h->pinged = 0;
 		timer_set(&h->timer, loop_now(h->loop) + SILENCE);
 	}
+	timer_sooner(&h->timer, loop_now(h->loop) + UNANSWERED);
 	return &s->x;
 }
 

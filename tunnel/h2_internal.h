@@ -154,7 +154,7 @@ struct h2 {
 	bool answered;		/* client: see http_was_answered */
 	bool idle_due;		/* client: room was made */
 	bool ping_due;
-	int64_t pinged;		/* client: a PING is out since then; 0: none */
+	int64_t pinged;		/* client: a PING is out since then, and nothing came; 0: none */
 
 	/* server; the caller's */
 	const struct http_limits *limits;

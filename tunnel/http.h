@@ -61,6 +61,7 @@ struct http {
 	bool multiplexed;	/* HTTP/2 */
 	bool no_switch;		/* client: no other protocol can be spoken in an exchange (HTTP/2, and the peer has not said that it knows of it) */
 	bool few;		/* client: HTTP/2, but the peer takes hardly more than one exchange at a time */
+	bool hanging;		/* client: HTTP/2, nothing comes though something must; those under way may be lost */
 	bool leaving;		/* client: the peer takes no more exchanges on it (GOAWAY); those under way go on */
 };
 

@@ -91,7 +91,9 @@ static void on_idle(void *ctx)
 		return;
 	m->pool->few |= m->http->few;
 	m->pool->no_switch |= m->http->no_switch;
-	m->spent |= m->state == MEMBER_USED && over && was_silent(m);
+	m->spent |= m->state == MEMBER_USED && over && (m->http->hanging || was_silent(m));
+	if (m->http->hanging)
+		pool_renew(m->pool);	/* they may hang as well */
 	if (m->state == MEMBER_USED) {
 		pool_survived(m, over);
 		m->pool->kept |= m->exchanges > 1;
@@ -293,7 +295,7 @@ static bool may_share(const struct pool_user *u, struct member *m)
 	struct pool *p = u->pool;
 	struct cut now;
 
-	if (m->state != MEMBER_USED || m->user != u || !m->http->multiplexed || p->few || m->http == u->apart || m->spent)
+	if (m->state != MEMBER_USED || m->user != u || !m->http->multiplexed || p->few || m->http->hanging || m->http == u->apart || m->spent)
 		return false;
 	if (m->exchanges >= EXCHANGES_MAX || http_room(m->http) == 0 || !fits(u, m))
 		return false;

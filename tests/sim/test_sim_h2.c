@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/stream_mem.h"
 #include "tests/sim/world.h"
 #include "tunnel/leg.h"
 #include "tunnel/session_internal.h"
@@ -134,6 +135,31 @@ static void drained_at_once(void **state)
 	}
 }
 
+/* Connections die without a word. What comes by posts goes on others soon, as it would with HTTP/1.1. */
+static void silenced(void **state)
+{
+	(void)state;
+	for (const struct rung *r = rung_find("push"); r->name; r++) {
+		struct world *w = world_with(r->name);
+		struct datagram_flow *d = world_datagram(w);
+
+		call(w, d, 5);
+		d->near.gap_us = d->far.gap_us = 0;
+		for (struct link *l = w->connections.next; l != &w->connections; l = l->next) {
+			struct stream *s = http_stream(list_entry(l, struct connection, link)->http);
+
+			stream_mem_stall(s, true);
+			stream_mem_stall(stream_mem_peer(s), true);
+		}
+		call(w, d, 60);
+		print_message("%-12s %d ms without a packet down, %d ms up\n", r->name, (int)(d->near.gap_us / LOOP_MS), (int)(d->far.gap_us / LOOP_MS));
+		assert_true(d->far.gap_us < 2 * LOOP_SECOND);
+		assert_true(r->down != rung_find("poll")->down || d->near.gap_us < 2 * LOOP_SECOND);
+		assert_int_equal(w->lane[0].failed, 0);
+		world_free(w);
+	}
+}
+
 /* Exchanges that share a connection share its luck. */
 static void fates(void **state)
 {
@@ -187,7 +213,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connections),
 		cmocka_unit_test(worn),
-		cmocka_unit_test(drained), cmocka_unit_test(drained_at_once),
+		cmocka_unit_test(drained), cmocka_unit_test(drained_at_once), cmocka_unit_test(silenced),
 		cmocka_unit_test(fates),
 		cmocka_unit_test(few_at_a_time),
 	};
