@@ -7,22 +7,11 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "framing/error.h"
+#include "framing/http1_head.h"
 
 #define NODE_MAX 64		/* bytes of an address, a port and brackets */
 
 static const char *const names[] = { [FORWARDED_X_FOR] = "X-Forwarded-For", [FORWARDED_RFC7239] = "Forwarded" };
-
-static struct span trim(struct span s)
-{
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	while (s.n > 0 && (*s.p == ' ' || *s.p == '\t')) {
-		s.p++;
-		s.n--;
-	}
-	return s;
-}
 
 /* ---- splitting, from the right ---- */
 
@@ -47,12 +36,12 @@ static bool take_last(struct span *s, char separator, struct span *last)
 		if (s->p[i] == '"' && !is_escaped(s->p, i))
 			quoted = !quoted;
 		else if (s->p[i] == separator && !quoted) {
-			*last = trim((struct span){ s->p + i + 1, s->n - i - 1 });
+			*last = http1_head_trim((struct span){ s->p + i + 1, s->n - i - 1 });
 			s->n = i;
 			return true;
 		}
 	}
-	*last = trim(*s);
+	*last = http1_head_trim(*s);
 	s->n = 0;
 	return !quoted;
 }

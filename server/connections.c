@@ -132,7 +132,7 @@ static void begin_http(struct connection *c)
 {
 	timer_stop(&c->timer);
 	c->state = CONNECTION_HTTP;
-	c->http = http_server(c->all->loop, c->stream, &http_limits_default, &http_events, c);
+	c->http = http_server(c->all->loop, c->stream, c->place.proxy ? &http_limits_proxy : &http_limits_default, &http_events, c);
 }
 
 static void on_tls_ready(void *ctx)

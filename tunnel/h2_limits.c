@@ -7,6 +7,8 @@
  *   streams reset, by the peer or by us because of what it did: a rate;
  *   bytes that are for nobody (frames of unknown types, padding, what still comes for a stream that was reset): a rate, and as
  *   many at once as may be under way when streams are reset.
+ *
+ * A trusted proxy has the first two for each of many clients: visitors who leave are no attack of its.
  */
 #include "tunnel/h2_internal.h"
 #include "tunnel/log.h"
@@ -29,14 +31,20 @@ void h2_limits_options(nghttp2_option *o)
 	nghttp2_option_set_no_auto_window_update(o, 1);
 	nghttp2_option_set_max_outbound_ack(o, ACKS_MAX);
 	nghttp2_option_set_no_closed_streams(o, 1);
+	nghttp2_option_set_stream_reset_rate_limit(o, http_limits_proxy.peers * RESETS_MAX, http_limits_proxy.peers * RESETS_RATE);
 	nghttp2_option_set_peer_max_concurrent_streams(o, H2_STREAMS_MAX);
 	nghttp2_option_set_builtin_recv_extension_type(o, NGHTTP2_PRIORITY_UPDATE);
 }
 
+static int64_t peers(const struct h2 *h)
+{
+	return h->limits && h->limits->peers ? h->limits->peers : 1;
+}
+
 void h2_limits_init(struct h2 *h)
 {
-	h->control = (struct h2_budget){ CONTROL_MAX * TOKEN, loop_now(h->loop) };
-	h->resets = (struct h2_budget){ RESETS_MAX * TOKEN, loop_now(h->loop) };
+	h->control = (struct h2_budget){ peers(h) * CONTROL_MAX * TOKEN, loop_now(h->loop) };
+	h->resets = (struct h2_budget){ peers(h) * RESETS_MAX * TOKEN, loop_now(h->loop) };
 	h->waste = (struct h2_budget){ (int64_t)WASTE_MAX * TOKEN, loop_now(h->loop) };
 }
 
@@ -66,7 +74,7 @@ static void take(struct h2 *h, struct h2_budget *b, int64_t tokens, int64_t rate
 
 static void take_control(struct h2 *h)
 {
-	take(h, &h->control, 1, CONTROL_RATE, CONTROL_MAX, "frames that carry nothing");
+	take(h, &h->control, 1, peers(h) * CONTROL_RATE, peers(h) * CONTROL_MAX, "frames that carry nothing");
 }
 
 void h2_limits_frame(struct h2 *h, const nghttp2_frame_hd *hd, bool live)
@@ -74,7 +82,7 @@ void h2_limits_frame(struct h2 *h, const nghttp2_frame_hd *hd, bool live)
 	bool new = h->role->server && hd->stream_id > h->newest;
 
 	if (hd->type == NGHTTP2_HEADERS && (new || live)) {
-		earn(&h->control, CONTROL_PER_REQUEST, CONTROL_MAX);
+		earn(&h->control, CONTROL_PER_REQUEST, peers(h) * CONTROL_MAX);
 		h->newest = new ? hd->stream_id : h->newest;
 	} else {
 		take_control(h);
@@ -102,15 +110,15 @@ void h2_limits_useful(struct h2 *h, size_t n)
 
 void h2_limits_sent(struct h2 *h)
 {
-	earn(&h->control, CONTROL_PER_FRAME, CONTROL_MAX);
+	earn(&h->control, CONTROL_PER_FRAME, peers(h) * CONTROL_MAX);
 }
 
 void h2_limits_reset(struct h2 *h)
 {
-	take(h, &h->resets, 1, RESETS_RATE, RESETS_MAX, "streams reset");
+	take(h, &h->resets, 1, peers(h) * RESETS_RATE, peers(h) * RESETS_MAX, "streams reset");
 }
 
 void h2_limits_huge(struct h2 *h)
 {
-	take(h, &h->resets, RESETS_HUGE, RESETS_RATE, RESETS_MAX, "heads without an end");
+	take(h, &h->resets, RESETS_HUGE, peers(h) * RESETS_RATE, peers(h) * RESETS_MAX, "heads without an end");
 }

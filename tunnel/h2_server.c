@@ -171,6 +171,7 @@ struct http *h2_server(struct loop *l, struct stream *stream, const struct http_
 	struct h2 *h = h2_new(l, stream, &server_role, events, ctx);
 
 	h->limits = limits;
+	h2_limits_init(h);
 	if (nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings, sizeof settings / sizeof *settings) != 0)
 		abort();
 	return &h->http;

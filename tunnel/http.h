@@ -36,9 +36,13 @@ struct http_limits {
 	int64_t head_us;	/* server: time for a request head to arrive in full, and for a new connection */
 	int64_t idle_us;	/* server: time between exchanges before the connection is closed */
 	int64_t body_us;	/* server: the longest silence within a request body */
+	unsigned peers;		/* server: so many may be behind it, as behind a proxy, and each may do what a peer may do; 0: 1 */
 };
 static const struct http_limits http_limits_default = {
-	.head_us = 10 * LOOP_SECOND, .idle_us = 120 * LOOP_SECOND, .body_us = 60 * LOOP_SECOND,
+	.head_us = 10 * LOOP_SECOND, .idle_us = 120 * LOOP_SECOND, .body_us = 60 * LOOP_SECOND, .peers = 1,
+};
+static const struct http_limits http_limits_proxy = {
+	.head_us = 10 * LOOP_SECOND, .idle_us = 120 * LOOP_SECOND, .body_us = 60 * LOOP_SECOND, .peers = 50,
 };
 
 struct http;

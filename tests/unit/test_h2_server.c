@@ -499,10 +499,30 @@ static void test_rapid_reset(void **state)
 	talk2_tear_down();
 }
 
+/* Behind a proxy many visitors leave in the middle of something. */
+static void test_resets_of_many(void **state)
+{
+	uint32_t id = 1;
+
+	(void)state;
+	talk2_set_up_server(&http_limits_proxy, NULL);
+	talk2.answer.hold = true;
+	for (; id < 4000 && !talk2.server_over; id += 2) {
+		talk2_headers(WHOLE, id, fields(GET));
+		talk2_frame(RST_STREAM, 0, id, "\0\0\0\10", 4);
+		talk2_run(10000);
+		talk2.taken = 0;
+		talk2.overs = 0;
+	}
+	assert_int_equal(talk2.server_over, 0);
+	talk2_tear_down();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_resets_of_many),
 		cmocka_unit_test(test_heads),
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_answer),
