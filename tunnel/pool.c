@@ -89,7 +89,8 @@ static void on_idle(void *ctx)
 
 	if (!m->pool)
 		return;
-	m->pool->few |= m->http->few;
+	if (m->http->multiplexed && (m->http->few || (over && http_course(m->http)->answered_once)))
+		m->pool->few = m->http->few;
 	m->pool->no_switch |= m->http->no_switch;
 	m->spent |= m->state == MEMBER_USED && over && (m->http->hanging || was_silent(m));
 	if (m->http->hanging)

@@ -529,6 +529,13 @@ static void it_takes_one(void **state)
 	exchange_abort(a);
 	run(5 * LOOP_MS);
 	assert_int_equal(t.error, 0);
+	pool_renew(t.pool);
+	t.says = NULL;			/* it was busy, and is not any more */
+	ask(1);
+	assert_false(pool_is_multiplexed(t.pool));
+	answer(2, 0);
+	run(5 * LOOP_MS);
+	assert_true(pool_is_multiplexed(t.pool));
 }
 
 /* Agreed to, and then nothing comes. */
