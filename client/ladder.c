@@ -370,8 +370,7 @@ static void ahead_available(void *ctx)
 {
 	struct ladder *l = ctx;
 
-	if (pool_limit_learned(l->config->pool))
-		loop_later(l->loop, &l->few);
+	loop_later(l->loop, &l->few);
 }
 
 static void ahead_failed(void *ctx, int error, const char *why)
