@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Web servers in front with time-outs of 10 s: keepalives hold an idle session on the best rung and on a WebSocket; nothing is cut or lost.
 # seconds: 90
+# long
 . "$(dirname "$0")/e2e.sh"
 SERVER_CLEAR=1 setup_echo
 programs="nginx haproxy apache nghttpx"

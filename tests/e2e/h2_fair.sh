@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Two sessions on one connection of HTTP/2, as a reverse proxy joins them: one that reads nothing does not hold up the other's call.
 # seconds: 120
+# long
 # alone: it measures time
 . "$(dirname "$0")/e2e.sh"
 credentials_make

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # h2load with 100 connections and 100 streams on each, on /healthz and on the cover below the base path: all answered, and calls go on.
 # seconds: 150
+# long
 # alone: it measures time
 . "$(dirname "$0")/e2e.sh"
 . "$TOP/tests/lib/besieged.sh"
