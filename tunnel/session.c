@@ -216,7 +216,7 @@ static void receipt_due(void *ctx)
 	for (struct link *l = s->channels.next; l != &s->channels; l = l->next) {
 		struct channel *ch = list_entry(l, struct channel, all);
 
-		if (ch->params.kind != KIND_STREAM || !ch->receive.ack_at_us)
+		if (!channel_is_stream(&ch->params) || !ch->receive.ack_at_us)
 			continue;
 		if (ch->receive.ack_at_us <= now)
 			channel_due(ch, DUE_ACK);
