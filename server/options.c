@@ -20,6 +20,12 @@ static const struct config_option service_table[] = {
 	{ .name = "redundancy", .type = CONFIG_STRING },
 	{ .name = "audio-payload-types", .type = CONFIG_LIST },
 	{ .name = "video-payload-types", .type = CONFIG_LIST },
+	{ .name = "subprotocol", .type = CONFIG_STRING },
+	{ .name = "origin", .type = CONFIG_STRING },
+	{ .name = "headers", .type = CONFIG_LIST },
+	{ .name = "cafile", .type = CONFIG_STRING },
+	{ .name = "framing", .type = CONFIG_STRING },
+	{ .name = "message-max", .type = CONFIG_INT, .min = 1024, .max = 67108864, .initial = 0 },
 	{ .name = NULL },
 };
 
@@ -38,7 +44,7 @@ const struct config_option options_table[] = {
 	{ .name = "key", .type = CONFIG_STRING, .metavar = "FILE", .help = "its private key, PEM" },
 	{ .name = "token-file", .type = CONFIG_STRING, .metavar = "FILE", .help = "name:token lines of those who may connect" },
 	{ .name = "service", .letter = 's', .type = CONFIG_LIST, .only_command_line = true, .metavar = "NAME=URL",
-	  .help = "offer udp://HOST:PORT[-LAST] or tcp://HOST:PORT[-LAST]; may be repeated" },
+	  .help = "offer udp://HOST:PORT[-LAST], tcp://HOST:PORT[-LAST] or ws://HOST:PORT/PATH; may be repeated" },
 	{ .name = "base", .type = CONFIG_STRING, .value = "/culvert", .metavar = "PATH",
 	  .help = "path below which helpers are served (/culvert)" },
 	{ .name = "cover", .type = CONFIG_STRING, .value = "404", .metavar = "WHAT",
@@ -142,7 +148,7 @@ static const char *const *types_of(const struct config_section *s, const char *n
 
 static int read_section(struct options *o, const struct config_section *s, char *error, size_t size)
 {
-	const char *audio[CONFIG_ITEMS_MAX + 1], *video[CONFIG_ITEMS_MAX + 1];
+	const char *audio[CONFIG_ITEMS_MAX + 1], *video[CONFIG_ITEMS_MAX + 1], *headers[CONFIG_ITEMS_MAX + 1];
 	const char *redundancy = config_section_string(s, "redundancy");
 	struct service_spec spec = {
 		.name = config_section_title(s),
@@ -154,6 +160,14 @@ static int read_section(struct options *o, const struct config_section *s, char 
 		.redundancy = redundancy ? redundancy : config_string(o->config, "redundancy"),
 		.audio_types = types_of(s, "audio-payload-types", audio),
 		.video_types = types_of(s, "video-payload-types", video),
+		.wishes = {
+			.subprotocol = config_section_string(s, "subprotocol"),
+			.origin = config_section_string(s, "origin"),
+			.cafile = config_section_string(s, "cafile"),
+			.framing = config_section_string(s, "framing"),
+			.headers = types_of(s, "headers", headers),
+			.message_max = config_section_int(s, "message-max"),
+		},
 	};
 	char why[512];
 

@@ -23,6 +23,7 @@
 /* ---- fakes ---- */
 
 const struct ingress_kind ingress_udp = { .scheme = "udp" };
+const struct ingress_kind ingress_ws = { .scheme = "ws" };
 
 struct channel {
 	const struct endpoint_ops *ops;
