@@ -51,6 +51,12 @@ const struct config_option options_table[] = {
 	  .help = "what others get: 404, redirect:URL or file:PATH (404)" },
 	{ .name = "fallback", .type = CONFIG_STRING, .metavar = "URL",
 	  .help = "the website that others get, instead of a cover: http://127.0.0.1:8081 or unix:PATH" },
+	{ .name = "rest", .type = CONFIG_BOOL,
+	  .help = "serve signalling by REST to clients without a helper (off)" },
+	{ .name = "rest-expire", .type = CONFIG_INT, .min = 5, .max = 86400, .initial = 330, .metavar = "S",
+	  .help = "end a REST session after S seconds without a request (330)" },
+	{ .name = "origins", .type = CONFIG_LIST, .metavar = "ORIGIN",
+	  .help = "pages that may use REST: https://app.example; may be repeated" },
 	{ .name = "admin", .type = CONFIG_STRING, .value = OPTIONS_ADMIN_DEFAULT, .metavar = "SOCKET",
 	  .help = "Unix socket for `culvertd status`, or none" },
 	{ .name = "echo", .type = CONFIG_BOOL, .initial = true,
@@ -260,6 +266,20 @@ static int read_fallback(struct options *o, char *error, size_t size)
 		     "fallback and cover exclude each other: others get the website, or the cover");
 }
 
+static int read_rest(struct options *o, char *error, size_t size)
+{
+	const char *origins[CONFIG_ITEMS_MAX + 1];
+	size_t n = config_list_size(o->config, "origins");
+	char why[256];
+
+	o->rest = config_bool(o->config, "rest");
+	for (size_t i = 0; i < n; i++)
+		origins[i] = config_list(o->config, "origins", i);
+	origins[n] = NULL;
+	o->cors = rest_cors_new(origins, why, sizeof why);
+	return o->cors ? 0 : options_wrong(error, size, config_where(o->config, "origins", 0), "%s", why);
+}
+
 static int read_tuning(struct options *o, char *error, size_t size)
 {
 	char why[256];
@@ -291,7 +311,7 @@ int options_read(struct options *o, int argc, char **argv, char *error, size_t s
 		o->admin = NULL;
 	if (read_log(o, error, size) < 0 || options_read_trusted(o, error, size) < 0 || options_read_listens(o, error, size) < 0 ||
 	    read_files(o, error, size) < 0 || read_services(o, error, size) < 0 || read_tuning(o, error, size) < 0 ||
-	    read_fallback(o, error, size) < 0 || read_base(o, error, size) < 0)
+	    read_fallback(o, error, size) < 0 || read_rest(o, error, size) < 0 || read_base(o, error, size) < 0)
 		goto failed;
 	return 0;
 failed:
@@ -303,6 +323,7 @@ void options_fini(struct options *o)
 {
 	services_free(o->services);
 	trusted_free(o->trusted);
+	rest_cors_free(o->cors);
 	config_free(o->config);
 	memset(o, 0, sizeof *o);
 }

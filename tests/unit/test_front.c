@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "framing/error.h"
+#include "server/rest.h"
 #include "server/front.h"
 #include "framing/capsule.h"
 #include "tunnel/counters.h"
@@ -87,6 +88,12 @@ static const struct exchange_events drop_events = { .body = drop_body, .end = dr
 static char accepted_as[80];
 static struct request accepted;
 static struct exchange *taken;
+
+bool rest_request(struct rest *r, struct front_visitor *v, struct exchange *x, const struct http1_head *head)
+{
+	(void)r, (void)v, (void)x, (void)head;
+	return false;
+}
 
 void sessions_accept(struct sessions *s, const char *identity, const char *peer, const struct request *r, struct exchange *x,
 		     const struct http1_head *head)
