@@ -344,7 +344,7 @@ void rest_session_touch(struct rest_session *s)
 void rest_session_end(struct rest_session *s, const char *why)
 {
 	if (s->state != REST_GONE)
-		session_end(s->session, CODE_ENDED, why);
+		session_end(s->session, CODE_NONE, why);
 }
 
 /* ---- requests ---- */
