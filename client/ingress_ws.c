@@ -3,13 +3,11 @@
  * when the server's target has agreed, with the subprotocol that it chose, or the status and the sentence that say why not. From
  * then on tunnel/message_end.c does the work. Made by helper.c; who may ask is in ingress_ws_head.c.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "client/ingress.h"
+#include "client/ingress_listener.h"
 #include "client/ingress_ws_head.h"
 #include "framing/capsule.h"
 #include "framing/error.h"
@@ -20,8 +18,6 @@
 #include "tunnel/stream_tcp.h"
 
 #define WAIT_US (10 * LOOP_SECOND)	/* for a session */
-#define ACCEPT_PAUSE_US LOOP_SECOND	/* after accept failed for want of descriptors */
-#define ACCEPT_BATCH 16			/* connections per turn */
 #define MESSAGE_MAX 67108864		/* bytes; the service at the server has a limit of its own */
 
 enum conn_state {
@@ -35,9 +31,7 @@ struct conn;
 
 struct port {
 	struct ingress ingress;
-	int fd;
-	struct io io;
-	struct timer pause;
+	struct ingress_listener listener;
 	struct conn *conns;
 };
 
@@ -315,9 +309,10 @@ static const struct http_events http_events = { .request = on_request, .closed =
 
 /* ---- the listener ---- */
 
-static void conn_new(struct port *port, int fd, const struct address *from)
+static void conn_new(struct ingress *i, int fd, const struct address *from)
 {
 	static const struct stream_events none;
+	struct port *port = (struct port *)i;
 	const struct ingress_host *host = port->ingress.host;
 	struct conn *c = calloc(1, sizeof *c);
 
@@ -336,44 +331,6 @@ static void conn_new(struct port *port, int fd, const struct address *from)
 	c->http = http_server(host->loop, stream_tcp_adopt(host->loop, fd, &none, c), &limits, &http_events, c);
 }
 
-static void on_accept(void *ctx, bool readable, bool writable)
-{
-	struct port *port = ctx;
-
-	(void)readable, (void)writable;
-	for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
-		struct address from = { .len = sizeof from.sa };
-		int fd = accept4(port->fd, (struct sockaddr *)&from.sa, &from.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd >= 0 && port->ingress.flows >= port->ingress.host->max_flows) {
-			log_limited(LOG_LEVEL_WARN, "ws", port->ingress.local, "connection closed: %u are open already (max-flows)",
-				    port->ingress.flows);
-			close(fd);
-		} else if (fd >= 0) {
-			conn_new(port, fd, &from);
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			log_limited(LOG_LEVEL_ERROR, "ws", port->ingress.local, "cannot accept: %s", strerror(errno));
-			io_want(&port->io, false, false);
-			timer_in(&port->pause, ACCEPT_PAUSE_US);
-			return;
-		} else if (errno == EAGAIN) {
-			return;
-		}
-	}
-}
-
-static void on_pause(void *ctx)
-{
-	struct port *port = ctx;
-
-	io_want(&port->io, true, false);
-}
-
-static int ws_bind(const struct address *a)
-{
-	return ingress_tcp.bind(a);
-}
-
 static struct ingress *ws_open(const struct ingress_host *host, int fd, const char *service, unsigned port_index)
 {
 	struct port *port = calloc(1, sizeof *port);
@@ -381,10 +338,7 @@ static struct ingress *ws_open(const struct ingress_host *host, int fd, const ch
 	if (!port)
 		abort();
 	ingress_init(&port->ingress, &ingress_ws, host, fd, service, port_index);
-	port->fd = fd;
-	timer_init(&port->pause, host->loop, on_pause, port);
-	io_init(&port->io, host->loop, fd, on_accept, port);
-	io_want(&port->io, true, false);
+	ingress_listener_start(&port->listener, &port->ingress, fd, conn_new);
 	return &port->ingress;
 }
 
@@ -421,15 +375,13 @@ static void ws_close(struct ingress *i)
 		else
 			conn_settle(c);
 	}
-	timer_stop(&port->pause);
-	io_stop(&port->io);
-	close(port->fd);
+	ingress_listener_stop(&port->listener);
 	free(port);
 }
 
 const struct ingress_kind ingress_ws = {
 	.scheme = "ws",
-	.bind = ws_bind,
+	.bind = ingress_listener_bind,
 	.open = ws_open,
 	.welcome = ws_welcome,
 	.close = ws_close,

@@ -1,10 +1,13 @@
-/* Embedded in the kinds of egress that connect. */
+/* Embedded in the kinds of egress that connect. Each address that fails is logged. */
 #include "server/egress_dial.h"
 
 #include <string.h>
 
 #include "framing/capsule.h"
 #include "framing/error.h"
+#include "tunnel/channel.h"
+#include "tunnel/log.h"
+#include "tunnel/session.h"
 #include "tunnel/stream_tcp.h"
 
 #define ATTEMPT (4 * LOOP_SECOND)	/* for one address, while there are more */
@@ -33,6 +36,11 @@ static void tell(struct egress_dial *d, int error)
 
 static void not_connected(struct egress_dial *d, int error)
 {
+	const struct channel_params *params = channel_params(d->channel);
+	char text[ADDRESS_TEXT];
+
+	log_limited(LOG_LEVEL_WARN, "egress", session_tag(channel_session(d->channel)), "service %s: %s: %s",
+		    params->service ? params->service : "?", address_text(egress_dial_at(d), text), error_text(error));
 	if (d->stream)
 		stream_close(d->stream);
 	d->stream = NULL;
@@ -80,9 +88,10 @@ static void attempt(struct egress_dial *d)
 	d->stream = stream_tcp_connect(d->loop, (const struct sockaddr *)&to->sa, to->len, &events, d);
 }
 
-void egress_dial_start(struct egress_dial *d, struct loop *loop, const struct address *to, size_t n)
+void egress_dial_start(struct egress_dial *d, struct loop *loop, struct channel *channel, const struct address *to, size_t n)
 {
 	d->loop = loop;
+	d->channel = channel;
 	d->n = n < RESOLVE_MAX ? n : RESOLVE_MAX;
 	memcpy(d->to, to, d->n * sizeof *to);
 	d->deadline_us = loop_now(loop) + EGRESS_DIAL_TIMEOUT;

@@ -11,12 +11,14 @@
 #include "tunnel/loop.h"
 #include "tunnel/resolve.h"
 
+struct channel;
 struct stream;
 
 #define EGRESS_DIAL_TIMEOUT (10 * LOOP_SECOND) /* over all addresses */
 
 struct egress_dial {
 	struct loop *loop;
+	struct channel *channel; /* for the log */
 	struct stream *stream;
 	struct timer timer;
 	int64_t deadline_us;
@@ -29,7 +31,7 @@ struct egress_dial {
 };
 
 /* ready, failed and ctx are set. n >= 1. */
-void egress_dial_start(struct egress_dial *, struct loop *, const struct address *, size_t n);
+void egress_dial_start(struct egress_dial *, struct loop *, struct channel *, const struct address *, size_t n);
 void egress_dial_stop(struct egress_dial *);	/* in any state */
 /* The address that is tried, or was reached. */
 const struct address *egress_dial_at(const struct egress_dial *);

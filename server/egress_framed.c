@@ -234,7 +234,11 @@ static void on_connected(void *ctx, struct stream *stream)
 
 static void on_unconnected(void *ctx, uint64_t code, const char *sentence)
 {
-	fail(ctx, code, sentence);
+	struct egress_framed *e = ctx;
+	struct channel *channel = e->channel;
+
+	leave(e, stream_tcp_abort);
+	channel_close(channel, code, sentence);
 }
 
 static void on_timer(void *ctx)
@@ -294,7 +298,7 @@ static void *open_framed(const struct egress_env *env, struct channel *channel, 
 	e->dial.ready = on_connected;
 	e->dial.failed = on_unconnected;
 	e->dial.ctx = e;
-	egress_dial_start(&e->dial, env->loop, to, n);
+	egress_dial_start(&e->dial, env->loop, channel, to, n);
 	return e;
 }
 

@@ -233,7 +233,11 @@ static void on_connected(void *ctx, struct stream *stream)
 
 static void on_unconnected(void *ctx, uint64_t code, const char *sentence)
 {
-	fail(ctx, code, sentence);
+	struct egress_ws *e = ctx;
+	struct channel *channel = e->channel;
+
+	leave(e);
+	channel_close(channel, code, sentence);
 }
 
 /* ---- the channel ---- */
@@ -267,7 +271,7 @@ static void *open_ws(const struct egress_env *env, struct channel *channel, cons
 	e->dial.ready = on_connected;
 	e->dial.failed = on_unconnected;
 	e->dial.ctx = e;
-	egress_dial_start(&e->dial, env->loop, to, n);
+	egress_dial_start(&e->dial, env->loop, channel, to, n);
 	return e;
 }
 

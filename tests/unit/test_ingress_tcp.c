@@ -1,4 +1,4 @@
-/* links: client/ingress_tcp.c client/ingress.c tunnel/loop.c tunnel/address.c tunnel/stream_tcp.c tunnel/tcp_tuning.c framing/capsule.c framing/cursor.c framing/varint.c tests/lib/rig.c tests/lib/turns.c */
+/* links: client/ingress_tcp.c client/ingress_listener.c client/ingress.c tunnel/loop.c tunnel/address.c tunnel/stream_tcp.c tunnel/tcp_tuning.c framing/capsule.c framing/cursor.c framing/varint.c tests/lib/rig.c tests/lib/turns.c */
 /* libs: -lev */
 /* TCP ingress over real sockets and fake channels: bytes, back-pressure, halves, resets, waiting for a session. */
 #include <setjmp.h>
