@@ -49,6 +49,7 @@ struct message_end {
 	int64_t heard_us;	/* when the WebSocket said something last */
 	bool asked;		/* whether it is there */
 	bool ended, dead;
+	bool slow;		/* ended: the WebSocket is cut a little later than the channel */
 };
 
 static const struct websocket_events ws_events, channel_events;
@@ -108,35 +109,34 @@ static void on_later(void *ctx)
 	struct message_end *e = ctx;
 
 	leave_channel(e);
+	if (e->slow) {
+		e->slow = false;
+		timer_in(&e->timer, MESSAGE_END_CLOSE);
+		return;
+	}
 	message_end_free(e);
 	e->config.over(e->config.ctx, e->error, e->why);
 }
 
 /* Whatever was first counts. */
-static bool mark_ended(struct message_end *e, int error, const char *why)
+static void end(struct message_end *e, int error, const char *why)
 {
 	if (e->ended || e->dead)
-		return false;
+		return;
 	e->ended = true;
 	e->error = error;
 	snprintf(e->why, sizeof e->why, "%s", why);
 	timer_stop(&e->timer);
-	return true;
-}
-
-static void end(struct message_end *e, int error, const char *why)
-{
-	if (mark_ended(e, error, why))
-		loop_later(e->config.loop, &e->later);
+	loop_later(e->config.loop, &e->later);
 }
 
 /* So that the other side of the WebSocket reads why, it is cut a little later: what it has sent meanwhile would reset it. */
 static void end_slowly(struct message_end *e, int error, const char *why)
 {
-	if (!mark_ended(e, error, why))
+	if (e->ended)
 		return;
-	leave_channel(e);
-	timer_in(&e->timer, MESSAGE_END_CLOSE);
+	e->slow = true;
+	end(e, error, why);
 }
 
 static void drop_websocket(struct message_end *e)
@@ -278,9 +278,11 @@ size_t message_end_bytes(struct message_end *e, const uint8_t *p, size_t n)
 
 	if (e->close_out || e->ended)
 		return n;
-	while (taken < n && !rc && !e->close_out && room_take(e, GROWTH * FEED + AROUND)) {
+	while (taken < n && !rc && !e->close_out) {
 		size_t some = n - taken < FEED ? n - taken : FEED;
 
+		if (!room_take(e, GROWTH * some + AROUND))
+			break;
 		put_pong(e);
 		rc = websocket_reader_feed(e->from_channel, p + taken, some);
 		if (rc && !e->close_out)
@@ -422,6 +424,7 @@ void message_end_cut(struct message_end *e)
 {
 	e->x = NULL;
 	if (e->ended) {
+		e->slow = false;
 		loop_later(e->config.loop, &e->later);
 		return;
 	}
