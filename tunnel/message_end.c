@@ -219,13 +219,26 @@ static void expect_close(struct message_end *e, unsigned code)
 	timer_in(&e->timer, MESSAGE_END_CLOSE);
 }
 
-static void put_close(struct message_end *e, unsigned code, const char *reason)
-{
-	uint8_t mask[MASK_KEY];
-	ssize_t put = websocket_close_put(e->room + e->room_n, e->room_cap - e->room_n, code, reason, new_mask(e, mask));
+static const struct span no_reason;
 
-	if (put > 0)
-		e->room_n += (size_t)put;
+/* The payload of a Close frame; its length. A reason may have any octets that are UTF-8. */
+static size_t close_payload(uint8_t out[WEBSOCKET_CONTROL_MAX], unsigned code, struct span reason)
+{
+	struct writer w;
+
+	writer_init(&w, out, WEBSOCKET_CONTROL_MAX);
+	if (code != WEBSOCKET_NO_CODE) {
+		writer_u16(&w, (uint16_t)code);
+		writer_bytes(&w, reason.p, reason.n);
+	}
+	return writer_len(&w);
+}
+
+static void put_close(struct message_end *e, unsigned code, struct span reason)
+{
+	uint8_t payload[WEBSOCKET_CONTROL_MAX];
+
+	(void)put_frame(e, WEBSOCKET_CLOSE, true, payload, close_payload(payload, code, reason));
 	e->close_out = true;
 	expect_close(e, code);
 }
@@ -239,7 +252,7 @@ static void send_pong(struct message_end *e)
 }
 
 /* Without room nobody would read it. */
-static void send_close(struct message_end *e, unsigned code, const char *reason)
+static void send_close(struct message_end *e, unsigned code, struct span reason)
 {
 	if (!room_take(e, AROUND))
 		return;
@@ -262,10 +275,7 @@ static int channel_ignore(void *ctx, struct span payload)
 
 static int channel_shut(void *ctx, unsigned code, struct span reason)
 {
-	char text[WEBSOCKET_CONTROL_MAX + 1];
-
-	snprintf(text, sizeof text, "%.*s", (int)reason.n, reason.n ? (const char *)reason.p : "");
-	put_close(ctx, code, text);
+	put_close(ctx, code, reason);
 	return 0;
 }
 
@@ -286,7 +296,7 @@ size_t message_end_bytes(struct message_end *e, const uint8_t *p, size_t n)
 		put_pong(e);
 		rc = websocket_reader_feed(e->from_channel, p + taken, some);
 		if (rc && !e->close_out)
-			put_close(e, websocket_reader_code(e->from_channel), "");
+			put_close(e, websocket_reader_code(e->from_channel), no_reason);
 		room_send(e);
 		taken += some;
 	}
@@ -312,7 +322,7 @@ void message_end_closed(struct message_end *e, uint64_t code, const char *reason
 		return;
 	}
 	if (code == CODE_LIMIT || code == CODE_PROTOCOL) {	/* what the other end found wrong is to be known here */
-		send_close(e, code == CODE_LIMIT ? WEBSOCKET_TOO_BIG : WEBSOCKET_PROTOCOL, "");
+		send_close(e, code == CODE_LIMIT ? WEBSOCKET_TOO_BIG : WEBSOCKET_PROTOCOL, no_reason);
 		end_slowly(e, ERROR_RESET, reason);
 		return;
 	}
@@ -368,10 +378,11 @@ static int ws_pong(void *ctx, struct span payload)
 }
 
 /* The Close frame of the WebSocket's side goes to the channel. */
-static void close_in(struct message_end *e, unsigned code, const char *reason)
+static void close_in(struct message_end *e, unsigned code, struct span reason)
 {
-	uint8_t frame[WEBSOCKET_HEAD_MAX + WEBSOCKET_CONTROL_MAX];
-	ssize_t put = websocket_close_put(frame, sizeof frame, code, reason, NULL);
+	uint8_t frame[WEBSOCKET_HEAD_MAX + WEBSOCKET_CONTROL_MAX], payload[WEBSOCKET_CONTROL_MAX];
+	size_t n = close_payload(payload, code, reason);
+	ssize_t put = websocket_frame_put(frame, sizeof frame, WEBSOCKET_CLOSE, true, payload, n, NULL);
 
 	if (put > 0)
 		channel_queue_put(&e->out, frame, (size_t)put);
@@ -381,10 +392,7 @@ static void close_in(struct message_end *e, unsigned code, const char *reason)
 
 static int ws_close(void *ctx, unsigned code, struct span reason)
 {
-	char text[WEBSOCKET_CONTROL_MAX + 1];
-
-	snprintf(text, sizeof text, "%.*s", (int)reason.n, reason.n ? (const char *)reason.p : "");
-	close_in(ctx, code, text);
+	close_in(ctx, code, reason);
 	return 0;
 }
 
@@ -400,7 +408,7 @@ int message_end_body(struct message_end *e, const uint8_t *p, size_t n)
 	e->asked = false;
 	rc = websocket_reader_feed(e->from_ws, p, n);
 	if (rc) {
-		send_close(e, websocket_reader_code(e->from_ws), "");
+		send_close(e, websocket_reader_code(e->from_ws), no_reason);
 		end_slowly(e, rc, rc == ERROR_LIMIT ? "a message is longer than the limit" : "the WebSocket's frames break its rules");
 		return 0;
 	}
@@ -433,7 +441,7 @@ void message_end_cut(struct message_end *e)
 		return;
 	}
 	if (!e->close_in)
-		close_in(e, e->code, "");
+		close_in(e, e->code, no_reason);
 	e->close_out = true;
 	settle(e);
 }
@@ -446,9 +454,9 @@ static void answer_close(struct message_end *e)
 	if (e->close_in && e->close_out)
 		drop_websocket(e);	/* it does not read */
 	else if (e->close_in)
-		send_close(e, e->code, "");
+		send_close(e, e->code, no_reason);
 	else
-		close_in(e, e->code, "");
+		close_in(e, e->code, no_reason);
 	if (e->close_in && !e->close_out)
 		end(e, ERROR_TIMEOUT, "the WebSocket takes no Close frame");
 	settle(e);
