@@ -131,4 +131,5 @@ void rest_call_answer(struct rest_call *c, int status, const char *type, const c
 void rest_call_park(struct rest_call *c)
 {
 	forget_body(c);
+	exchange_rest(c->x);
 }

@@ -498,6 +498,8 @@ static void on_timer(void *ctx)
 		timer_set(&e->timer, e->heard_us + MESSAGE_END_SILENCE + MESSAGE_END_PONG);
 	else
 		timer_set(&e->timer, silence >= MESSAGE_END_SILENCE ? now + LOOP_SECOND : e->heard_us + MESSAGE_END_SILENCE);
+	if (!e->ended && e->x)
+		exchange_rest(e->x);
 }
 
 void message_end_start(struct message_end *e, struct exchange *x)
@@ -509,4 +511,6 @@ void message_end_start(struct message_end *e, struct exchange *x)
 	timer_in(&e->timer, MESSAGE_END_SILENCE);
 	e->stuck = true;	/* what came before waits in the channel */
 	message_end_writable(e);
+	if (!e->ended && e->x)
+		exchange_rest(e->x);
 }

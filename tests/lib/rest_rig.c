@@ -221,7 +221,7 @@ static void x_abort(struct exchange *x)
 	fail();
 }
 
-static const struct exchange_ops exchange_ops = { x_room, x_send, x_pause, x_abort, NULL };
+static const struct exchange_ops exchange_ops = { x_room, x_send, x_pause, x_abort, NULL, NULL };
 
 static struct span span_of(const char *s, size_t n)
 {

@@ -220,7 +220,7 @@ static void engine_abort(struct exchange *x)
 	((struct program *)x)->dropped = true;
 }
 
-static const struct exchange_ops engine = { engine_room, engine_send, engine_pause, engine_abort, NULL };
+static const struct exchange_ops engine = { engine_room, engine_send, engine_pause, engine_abort, NULL, NULL };
 
 static void on_again(void *ctx)
 {
