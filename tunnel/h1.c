@@ -223,6 +223,7 @@ void h1_rest(struct h1 *h)
 		free(h->output);
 		h->output = NULL;
 	}
+	stream_rest(h->http.stream);
 	if (h->raw && h->role->parses == HTTP1_RESPONSES) {
 		http1_free(h->parser);	/* no message follows */
 		h->parser = NULL;
