@@ -47,7 +47,8 @@ EOF
 JANUS_PORT=$($PYTHON -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 sed -i "s/:8188/:$JANUS_PORT/" "$W/culvertd.conf"
 mkdir -p "$W/janus"
-printf 'general: { configs_folder = "%s/janus" plugins_folder = "/usr/lib/x86_64-linux-gnu/janus/plugins" transports_folder = "/usr/lib/x86_64-linux-gnu/janus/transports" debug_level = 4 admin_secret = "x" }\nmedia: { rtp_port_range = "20000-20100" }\nplugins: { disable = "libjanus_sip.so,libjanus_nosip.so,libjanus_lua.so,libjanus_duktape.so,libjanus_streaming.so,libjanus_videoroom.so,libjanus_audiobridge.so,libjanus_recordplay.so,libjanus_textroom.so,libjanus_videocall.so,libjanus_voicemail.so" }\ntransports: { disable = "libjanus_http.so,libjanus_pfunix.so,libjanus_rabbitmq.so,libjanus_mqtt.so,libjanus_nanomsg.so" }\n' "$W" >"$W/janus/janus.jcfg"
+JANUS_LIB=$(echo /usr/lib/*/janus)
+printf 'general: { configs_folder = "%s/janus" plugins_folder = "%s/plugins" transports_folder = "%s/transports" debug_level = 4 admin_secret = "x" }\nmedia: { rtp_port_range = "20000-20100" }\nplugins: { disable = "libjanus_sip.so,libjanus_nosip.so,libjanus_lua.so,libjanus_duktape.so,libjanus_streaming.so,libjanus_videoroom.so,libjanus_audiobridge.so,libjanus_recordplay.so,libjanus_textroom.so,libjanus_videocall.so,libjanus_voicemail.so" }\ntransports: { disable = "libjanus_http.so,libjanus_pfunix.so,libjanus_rabbitmq.so,libjanus_mqtt.so,libjanus_nanomsg.so" }\n' "$W" "$JANUS_LIB" "$JANUS_LIB" >"$W/janus/janus.jcfg"
 printf 'general: { ws = true ws_port = %s ws_ip = "127.0.0.1" wss = false }\nadmin: { admin_ws = false }\n' "$JANUS_PORT" >"$W/janus/janus.transport.websockets.jcfg"
 launch janus janus -F "$W/janus" -C "$W/janus/janus.jcfg" -o
 
