@@ -34,7 +34,7 @@ struct rest_session {
 	struct later tell;	/* whoever waits */
 
 	/* for the client */
-	struct websocket_reader *reader;
+	struct websocket_reader *reader; /* NULL: nothing came yet */
 	struct rest_message *open;	/* of which pieces came */
 	size_t open_cap;
 	struct rest_messages out;
@@ -196,6 +196,8 @@ static size_t on_bytes(void *ctx, const uint8_t *p, size_t n)
 	struct rest_session *s = ctx;
 	size_t taken = 0;
 
+	if (!s->reader)
+		s->reader = websocket_reader_new(false, s->limits.message_max, &frames, s);
 	while (taken < n && !is_full(s) && !s->out_closed) {
 		size_t piece = n - taken < PORTION ? n - taken : PORTION;
 
@@ -314,7 +316,6 @@ struct rest_session *rest_session_new(struct loop *loop, struct session *session
 	rest_messages_init(&s->out);
 	rest_messages_init(&s->in);
 	later_init(&s->tell, tell, s);
-	s->reader = websocket_reader_new(false, limits->message_max, &frames, s);
 	s->local = local_open(session, service, protocols, &channel, s);
 	return s;
 }
