@@ -26,7 +26,7 @@ struct message_end {
 	struct message_end_config config;
 	struct exchange *x;	/* NULL: not yet, or no more */
 	struct channel_queue out; /* its channel, NULL: no more; frames for which that has no room yet */
-	struct websocket_reader *from_ws, *from_channel;
+	struct websocket_reader *from_ws, *from_channel; /* NULL: nothing came yet */
 	struct timer timer;
 	struct later later;
 	int error;
@@ -294,6 +294,8 @@ size_t message_end_bytes(struct message_end *e, const uint8_t *p, size_t n)
 		if (!room_take(e, GROWTH * some + AROUND))
 			break;
 		put_pong(e);
+		if (!e->from_channel)
+			e->from_channel = websocket_reader_new(false, e->config.message_max, &channel_events, e);
 		rc = websocket_reader_feed(e->from_channel, p + taken, some);
 		if (rc && !e->close_out)
 			put_close(e, websocket_reader_code(e->from_channel), no_reason);
@@ -406,6 +408,8 @@ int message_end_body(struct message_end *e, const uint8_t *p, size_t n)
 		return 0;
 	e->heard_us = loop_now(e->config.loop);
 	e->asked = false;
+	if (!e->from_ws)
+		e->from_ws = websocket_reader_new(!e->config.client, e->config.message_max, &ws_events, e);
 	rc = websocket_reader_feed(e->from_ws, p, n);
 	if (rc) {
 		send_close(e, websocket_reader_code(e->from_ws), no_reason);
@@ -505,8 +509,6 @@ static void on_timer(void *ctx)
 void message_end_start(struct message_end *e, struct exchange *x)
 {
 	e->x = x;
-	e->from_ws = websocket_reader_new(!e->config.client, e->config.message_max, &ws_events, e);
-	e->from_channel = websocket_reader_new(false, e->config.message_max, &channel_events, e);
 	e->heard_us = loop_now(e->config.loop);
 	timer_in(&e->timer, MESSAGE_END_SILENCE);
 	e->stuck = true;	/* what came before waits in the channel */

@@ -314,15 +314,19 @@ static void target_listens(struct model *m)
 		channel_resume(m->rig.target.channel);
 }
 
-static void run(uint64_t seed)
+/* window: bytes that wait in each direction; messages: their number. */
+static unsigned run(uint64_t seed, size_t window, size_t messages)
 {
+	struct rest_config config = rest_config_default;
 	struct model *m = calloc(1, sizeof *m);
 	struct rig_call *c;
-	unsigned steps = 0;
+	unsigned steps = 0, refused;
 
 	assert_non_null(m);
+	config.limits.window = window;
+	config.limits.messages_max = messages;
 	m->random = seed;
-	rig_init(&m->rig, &rest_config_default, 1);
+	rig_init(&m->rig, &config, 1);
 	m->rig.target.got = got;
 	m->rig.target.ctx = m;
 	c = rig_ask(&m->rig, "PUT", AT, NULL, NULL, 0);
@@ -353,14 +357,16 @@ static void run(uint64_t seed)
 	for (unsigned i = 0; i < 8; i++)
 		rest_text_fini(&m->kept[i]);
 	rig_fini(&m->rig);
+	refused = m->refused;
 	free(m);
+	return refused;
 }
 
 static void exactly_once_in_order_nothing_invented(void **state)
 {
 	(void)state;
-	run(1);
-	run(20261122);
+	run(1, 256 << 10, 1024);
+	assert_true(run(20261122, 8 << 10, 80) > 100);
 }
 
 int main(void)
