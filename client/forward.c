@@ -121,7 +121,7 @@ int forward_parse(const char *text, struct forward *f, char *error, size_t size)
 	memset(f, 0, sizeof *f);
 	f->kind = colon ? ingress_find(text, (size_t)(colon - text)) : NULL;
 	if (!f->kind)
-		return wrong(error, size, text, "a forward begins with udp:// or tcp://");
+		return wrong(error, size, text, "a forward begins with udp://, tcp:// or ws://");
 	if (!equal)
 		return wrong(error, size, text, "'=SERVICE' is missing at the end");
 	n = strcspn(equal + 1, ",");

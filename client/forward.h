@@ -3,6 +3,7 @@
  *
  *     udp://127.0.0.1:5004-5013=rtp     ten ports, to the ten of the service's range
  *     tcp://[::1]:8188=sig              one port
+ *     ws://8188=sig                     one port, for WebSocket clients
  *     udp://5004=rtp                    on 127.0.0.1
  *     udp://127.0.0.1:0-9=rtp           ten ports that the kernel chooses
  *     udp://5004=rtp,class=audio,redundancy=never,deadline-ms=150    not as the server says

@@ -428,7 +428,7 @@ static void fill_setup(struct helper *h)
 {
 	const struct options *o = h->options;
 
-	h->host = (struct ingress_host){ h->loop, h->packets, udp_sender_new(h->loop), o->max_flows, open_session, h };
+	h->host = (struct ingress_host){ h->loop, h->packets, udp_sender_new(h->loop), o->max_flows, open_session, h, o->origins, o->n_origins };
 	h->setup = (struct attachment_setup){
 		.loop = h->loop,
 		.packets = h->packets,

@@ -1,5 +1,5 @@
 /*
- * Ingress: one local port of the helper. A kind (UDP, TCP) is one file and one
+ * Ingress: one local port of the helper. A kind (UDP, TCP, WebSocket) is one file and one
  * row of the table in ingress.c; it makes channels in whatever session the helper
  * says is open, and keeps its local sockets when there is none.
  */
@@ -24,6 +24,9 @@ struct ingress_host {
 	/* The session that takes new channels, or NULL while there is none. */
 	struct session *(*session)(void *ctx);
 	void *ctx;
+	/* WebSockets: origins of pages that may come, besides those of this machine. */
+	const char *const *origins;
+	size_t n_origins;
 };
 
 /* What a person wants of the datagrams of a port: zeros are left to the server. */
@@ -60,7 +63,7 @@ struct ingress_kind {
 	void (*close)(struct ingress *);
 };
 
-extern const struct ingress_kind ingress_udp, ingress_tcp;
+extern const struct ingress_kind ingress_udp, ingress_tcp, ingress_ws;
 
 /* The kind of a scheme of n characters, or NULL. */
 const struct ingress_kind *ingress_find(const char *scheme, size_t n);

@@ -5,13 +5,11 @@
  * that comes while there is no session waits for one. Made by helper.c; calls
  * channel_* and stream_*.
  */
-#include "client/ingress.h"
+#include "client/ingress_listener.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "framing/capsule.h"
 #include "framing/error.h"
@@ -20,17 +18,13 @@
 #include "tunnel/stream_tcp.h"
 
 #define WAIT_US (10 * LOOP_SECOND)	/* for a session */
-#define ACCEPT_PAUSE_US LOOP_SECOND	/* after accept failed for want of descriptors */
-#define ACCEPT_BATCH 16			/* connections per turn */
 #define READ_ROUNDS 8			/* portions per turn */
 
 struct conn;
 
 struct port {
 	struct ingress ingress;
-	int fd;
-	struct io io;
-	struct timer pause;
+	struct ingress_listener listener;
 	struct conn *conns;
 };
 
@@ -225,8 +219,9 @@ static const struct stream_events stream_events = {
 
 /* The listener. */
 
-static void conn_new(struct port *port, int fd, const struct address *from)
+static void conn_new(struct ingress *i, int fd, const struct address *from)
 {
+	struct port *port = (struct port *)i;
 	const struct ingress_host *host = port->ingress.host;
 	struct conn *c = calloc(1, sizeof *c);
 	struct session *s;
@@ -254,69 +249,6 @@ static void conn_new(struct port *port, int fd, const struct address *from)
 	conn_update(c);
 }
 
-/* Closes so that the other side sees a reset, not an orderly end. */
-static void turn_away(int fd)
-{
-	const struct linger hard = { .l_onoff = 1, .l_linger = 0 };
-
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-	close(fd);
-}
-
-static void on_accept(void *ctx, bool readable, bool writable)
-{
-	struct port *port = ctx;
-	unsigned i;
-
-	(void)readable;
-	(void)writable;
-	for (i = 0; i < ACCEPT_BATCH; i++) {
-		struct address from = { .len = sizeof from.sa };
-		int fd = accept4(port->fd, (struct sockaddr *)&from.sa, &from.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd >= 0 && port->ingress.flows >= port->ingress.host->max_flows) {
-			log_limited(LOG_LEVEL_WARN, "tcp", port->ingress.local,
-				    "connection reset: %u are open already (max-flows)", port->ingress.flows);
-			turn_away(fd);
-		} else if (fd >= 0) {
-			conn_new(port, fd, &from);
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			log_limited(LOG_LEVEL_ERROR, "tcp", port->ingress.local, "cannot accept: %s", strerror(errno));
-			io_want(&port->io, false, false);
-			timer_in(&port->pause, ACCEPT_PAUSE_US);
-			return;
-		} else if (errno == EAGAIN) {
-			return;
-		}
-	}
-}
-
-static void on_pause(void *ctx)
-{
-	struct port *port = ctx;
-
-	io_want(&port->io, true, false);
-}
-
-/* A port whose old connections are in TIME_WAIT is free. */
-static int tcp_bind(const struct address *a)
-{
-	int fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	const int on = 1;
-	int e;
-
-	if (fd < 0)
-		return -1;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-	    (a->sa.ss_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) == 0) &&
-	    bind(fd, (const struct sockaddr *)&a->sa, a->len) == 0 && listen(fd, SOMAXCONN) == 0)
-		return fd;
-	e = errno;
-	close(fd);
-	errno = e;
-	return -1;
-}
-
 static struct ingress *tcp_open(const struct ingress_host *host, int fd, const char *service, unsigned port_index)
 {
 	struct port *port = calloc(1, sizeof *port);
@@ -324,10 +256,7 @@ static struct ingress *tcp_open(const struct ingress_host *host, int fd, const c
 	if (!port)
 		abort();
 	ingress_init(&port->ingress, &ingress_tcp, host, fd, service, port_index);
-	port->fd = fd;
-	timer_init(&port->pause, host->loop, on_pause, port);
-	io_init(&port->io, host->loop, fd, on_accept, port);
-	io_want(&port->io, true, false);
+	ingress_listener_start(&port->listener, &port->ingress, fd, conn_new);
 	return &port->ingress;
 }
 
@@ -353,15 +282,13 @@ static void tcp_close(struct ingress *i)
 		assert(!port->conns->channel);
 		conn_free(port->conns, true);
 	}
-	timer_stop(&port->pause);
-	io_stop(&port->io);
-	close(port->fd);
+	ingress_listener_stop(&port->listener);
 	free(port);
 }
 
 const struct ingress_kind ingress_tcp = {
 	.scheme = "tcp",
-	.bind = tcp_bind,
+	.bind = ingress_listener_bind,
 	.open = tcp_open,
 	.welcome = tcp_welcome,
 	.close = tcp_close,

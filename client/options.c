@@ -34,7 +34,9 @@ const struct config_option options_table[] = {
 	{ .name = "token-file", .letter = 't', .type = CONFIG_STRING, .metavar = "FILE",
 	  .help = "file with a name:token line" },
 	{ .name = "local", .letter = 'L', .type = CONFIG_LIST, .metavar = "FORWARD",
-	  .help = "udp://ADDRESS:PORTS=SERVICE or tcp://...; may be repeated" },
+	  .help = "udp://ADDRESS:PORTS=SERVICE, tcp://... or ws://...; may be repeated" },
+	{ .name = "origins", .type = CONFIG_LIST, .metavar = "ORIGIN",
+	  .help = "pages from there may use ws:// forwards, besides those of this machine; may be repeated" },
 	{ .name = "proxy", .letter = 'x', .type = CONFIG_LIST, .metavar = "URL",
 	  .help = "auto (default), none, or http://, https:// or socks5://[USER@]HOST:PORT; repeated: one behind the other" },
 	{ .name = "proxy-pac", .type = CONFIG_STRING, .metavar = "URL",
@@ -351,6 +353,21 @@ static bool read_forwards(struct options *o, char *error, size_t size)
 	return true;
 }
 
+static bool read_origins(struct options *o, char *error, size_t size)
+{
+	o->n_origins = config_list_size(o->config, "origins");
+	if (o->n_origins > OPTIONS_ORIGINS_MAX)
+		return bad(o->config, "origins", OPTIONS_ORIGINS_MAX, error, size, "more than 64 origins");
+	for (size_t i = 0; i < o->n_origins; i++) {
+		const char *text = config_list(o->config, "origins", i), *host = strstr(text, "://");
+
+		o->origins[i] = text;
+		if (strcmp(text, "*") && strcmp(text, "null") && (!host || host == text || !host[3] || strpbrk(host + 3, "/ ")))
+			return bad(o->config, "origins", i, error, size, "must be like https://app.example.org, null or *");
+	}
+	return true;
+}
+
 static bool read_http(struct options *o, char *error, size_t size)
 {
 	static const char *const words[] = { [HTTP_AUTO] = "auto", [HTTP_11] = "1.1", [HTTP_2] = "2" };
@@ -427,7 +444,7 @@ struct options *options_read(int argc, char **argv, char *error, size_t size)
 		return o;
 	if (no_arguments(o, argc, argv, error, size) && read_rest(o, error, size) &&
 	    need(o->config, "token-file", "name the file with your name:token line (culvertd gen-token makes one)", error, size) &&
-	    read_path(o, NULL, error, size) && read_trust(o, error, size) && read_rung(o, error, size) && read_forwards(o, error, size))
+	    read_path(o, NULL, error, size) && read_trust(o, error, size) && read_rung(o, error, size) && read_forwards(o, error, size) && read_origins(o, error, size))
 		return o;
 failed:
 	options_free(o);

@@ -16,6 +16,7 @@
 #include "tunnel/log.h"
 #include "tunnel/stream_tls.h"
 
+#define OPTIONS_ORIGINS_MAX 64
 #define OPTIONS_FORWARDS_MAX 256
 #define OPTIONS_PINS_MAX 16
 
@@ -66,6 +67,8 @@ struct options {
 	bool sparse_tuning;
 	enum log_level log_level;
 	bool log_json;
+	const char *origins[OPTIONS_ORIGINS_MAX]; /* of pages that may use WebSocket forwards */
+	size_t n_origins;
 	size_t n_forwards;
 	struct forward forward[OPTIONS_FORWARDS_MAX];
 	struct config *config;

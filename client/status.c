@@ -189,7 +189,7 @@ static void channel(void *arg, const struct channel *channel)
 
 	channel_stats(channel, &stats);
 	c->id = (int64_t)stats.id;
-	COPY(c->kind, stats.kind == KIND_DATAGRAM ? "datagram" : "stream");
+	COPY(c->kind, stats.kind == KIND_DATAGRAM ? "datagram" : stats.kind == KIND_MESSAGE ? "message" : "stream");
 	COPY(c->service, stats.service);
 	c->packets_in = (int64_t)stats.traffic.packets_in;
 	c->packets_out = (int64_t)stats.traffic.packets_out;

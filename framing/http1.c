@@ -18,6 +18,7 @@
 
 #define CHUNK_DIGITS_MAX 15
 #define CHUNK_LINE_MAX 1024	/* bytes of a chunk header with its extensions */
+#define HEAD_USUAL 1024	/* bytes of a head; doubled up to HTTP1_HEAD_MAX */
 
 enum state {
 	HEAD,		/* -> LENGTH, UNTIL_CLOSE, CHUNK_SIZE, DONE; itself after an interim response */
@@ -51,8 +52,8 @@ struct http1 {
 	size_t trailer;		/* bytes of all trailers */
 	http_parser parser;
 	struct http1_head head;
-	size_t len;
-	uint8_t buf[HTTP1_HEAD_MAX];
+	size_t len, cap;
+	uint8_t *buf;		/* the head; grows as heads do */
 };
 
 struct http1 *http1_new(enum http1_role role, const struct http1_events *events, void *ctx)
@@ -70,6 +71,8 @@ struct http1 *http1_new(enum http1_role role, const struct http1_events *events,
 
 void http1_free(struct http1 *h)
 {
+	if (h)
+		free(h->buf);
 	free(h);
 }
 
@@ -248,6 +251,19 @@ static int head_line(struct http1 *h)
 	return ok ? 0 : ERROR_MALFORMED;
 }
 
+/* The method is known already, and moves along. */
+static void widen(struct http1 *h)
+{
+	size_t at = h->head.method.p ? (size_t)(h->head.method.p - h->buf) : 0;
+
+	h->cap = h->cap ? 2 * h->cap : HEAD_USUAL;
+	h->buf = realloc(h->buf, h->cap);
+	if (!h->buf)
+		abort();
+	if (h->head.method.p)
+		h->head.method.p = h->buf + at;
+}
+
 /* Gathers bytes of the head up to and including its end: bytes taken. */
 static ssize_t take_head(struct http1 *h, const uint8_t *p, size_t n)
 {
@@ -262,6 +278,8 @@ static ssize_t take_head(struct http1 *h, const uint8_t *p, size_t n)
 		if (c == 0x7f || (c < ' ' && c != '\t' && c != '\r' && c != '\n'))
 			return ERROR_MALFORMED;
 		h->begun = true;
+		if (h->len == h->cap)
+			widen(h);
 		h->buf[h->len++] = c;
 		rc = c == '\n' ? head_line(h) : 0;
 		if (rc != 0)

@@ -114,6 +114,18 @@ static void types_put(struct writer *w, uint64_t id, const uint8_t set[16])
 	message_text_put(w, (struct span){ list, n }, MESSAGE_TYPES_MAX);
 }
 
+/* Names of subprotocols (RFC 6455 4.1), with what lists have between them if it is one. */
+static int protocols_get(struct message_params *p, struct span block, bool list)
+{
+	if (block.n < 1 || block.n > MESSAGE_PROTOCOLS_MAX)
+		return ERROR_MALFORMED;
+	for (size_t i = 0; i < block.n; i++)
+		if (block.p[i] <= ' ' || block.p[i] >= 0x7f || (block.p[i] == ',' && !list))
+			return ERROR_MALFORMED;
+	p->protocols = block;
+	return 0;
+}
+
 /* One parameter that the message knows. */
 static int param_get(struct message_params *p, uint64_t id, struct span block)
 {
@@ -125,6 +137,9 @@ static int param_get(struct message_params *p, uint64_t id, struct span block)
 		return types_get(p->audio_types, block);
 	case PARAM_VIDEO_TYPES:
 		return types_get(p->video_types, block);
+	case PARAM_PROTOCOLS:
+	case PARAM_PROTOCOL:
+		return protocols_get(p, block, id == PARAM_PROTOCOLS);
 	default:
 		return number_get(p, number_find(id), block);
 	}
@@ -184,6 +199,11 @@ void message_params_put(struct writer *w, uint32_t mask, const struct message_pa
 		types_put(w, PARAM_AUDIO_TYPES, p->audio_types);
 	if (has & mask & MESSAGE_BIT(PARAM_VIDEO_TYPES))
 		types_put(w, PARAM_VIDEO_TYPES, p->video_types);
+	for (uint64_t id = PARAM_PROTOCOLS; id <= PARAM_PROTOCOL; id++)
+		if (has & mask & MESSAGE_BIT(id)) {
+			writer_varint(w, id);
+			message_text_put(w, p->protocols, MESSAGE_PROTOCOLS_MAX);
+		}
 }
 
 int message_hello_get(struct span value, struct message_hello *m)

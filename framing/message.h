@@ -18,6 +18,7 @@
 #define MESSAGE_NAME_MAX 64	/* octets of a service name */
 #define MESSAGE_DATAGRAM_MAX 65507
 #define MESSAGE_TYPES_MAX 32	/* RTP payload types of one class */
+#define MESSAGE_PROTOCOLS_MAX 256 /* octets of a list of subprotocols */
 
 enum message_kind { KIND_DATAGRAM = 0, KIND_STREAM = 1, KIND_MESSAGE = 2 };
 enum message_redundancy { REDUNDANCY_AUTO = 0, REDUNDANCY_ALWAYS = 1, REDUNDANCY_NEVER = 2 };
@@ -43,11 +44,13 @@ struct message_params {
 	uint64_t idle_ms;	/* 19 */
 	uint64_t redundancy;	/* 21 */
 	uint8_t audio_types[16], video_types[16]; /* 22, 23: bit sets of payload types, 128 each */
+	struct span protocols;	/* 24: subprotocols, best first, commas between them; 25: the one chosen */
 };
 enum message_param {
 	PARAM_MAX_CHANNELS = 1, PARAM_SESSION_WINDOW = 2, PARAM_CHANNEL_WINDOW = 3, PARAM_KEEPALIVE = 4,
 	PARAM_MAX_HOLD = 5, PARAM_AGENT = 6, PARAM_PORT_INDEX = 16, PARAM_CLASS = 17, PARAM_DEADLINE = 18,
 	PARAM_IDLE = 19, PARAM_WINDOW = 20, PARAM_REDUNDANCY = 21, PARAM_AUDIO_TYPES = 22, PARAM_VIDEO_TYPES = 23,
+	PARAM_PROTOCOLS = 24, PARAM_PROTOCOL = 25,
 };
 
 struct message_hello {
@@ -150,7 +153,7 @@ int message_token_get(struct span value, uint64_t *token);	/* PING and PONG */
 void message_text_get(char out[MESSAGE_TEXT_MAX + 1], struct span text);
 
 /* params: those whose bit is set in has. channel_window goes out as 3 in HELLO
- * and WELCOME, as 20 in OPEN and OPENED. */
+ * and WELCOME, as 20 in OPEN and OPENED; protocols as 24 in OPEN, as 25 in OPENED. */
 bool message_hello_put(struct writer *, const struct message_hello *);
 bool message_welcome_put(struct writer *, const struct message_welcome *);
 bool message_farewell_put(struct writer *, uint64_t type, const struct message_farewell *);

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static const struct egress_kind *const kinds[] = { &egress_udp, &egress_tcp };
+static const struct egress_kind *const kinds[] = { &egress_udp, &egress_tcp, &egress_ws, &egress_wss };
 
 const struct egress_kind *egress_find(const char *scheme, size_t n)
 {

@@ -42,15 +42,16 @@ struct egress_kind {
 	enum message_kind kind;	/* of the channels it serves */
 	uint32_t idle_ms;	/* idle time-out when the service names none; 0: none */
 	uint32_t deadline_ms;	/* of datagrams, likewise; 0: by class */
+	bool pending;		/* it says channel_accept when its target is there */
 	const struct endpoint_ops *ops;
-	/* Opens the local side of a channel to one of n >= 1 addresses, the best first: the endpoint for ops, or NULL,
+	/* Opens the local side of a channel (its params have the egress_settings) to one of n >= 1 addresses, the best first: the endpoint for ops, or NULL,
 	 * a code and a static sentence. */
 	void *(*open)(const struct egress_env *, struct channel *, const struct address *, size_t n, uint64_t *code,
 		      const char **sentence);
 };
 
 /* One per kind, in egress_NAME.c. */
-extern const struct egress_kind egress_udp, egress_tcp, egress_echo;
+extern const struct egress_kind egress_udp, egress_tcp, egress_echo, egress_ws, egress_wss, egress_framed;
 
 /* The kind for a scheme of n characters, or NULL. */
 const struct egress_kind *egress_find(const char *scheme, size_t n);

@@ -4,21 +4,15 @@
  * attempted while the channel is already open, and a target that cannot be
  * reached resets the channel with the reason.
  */
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "framing/capsule.h"
 #include "framing/error.h"
 #include "server/egress.h"
-#include "tunnel/log.h"
-#include "tunnel/resolve.h"
-#include "tunnel/session.h"
+#include "server/egress_dial.h"
 #include "tunnel/stream_tcp.h"
 
-#define CONNECT_TIMEOUT (10 * LOOP_SECOND) /* over all addresses */
-#define CONNECT_ATTEMPT (4 * LOOP_SECOND)  /* for one, while there are more */
-#define READ_TURN 65536			   /* bytes read in one turn: others want their turn, too */
+#define READ_TURN 65536	/* bytes read in one turn: others want their turn, too */
 
 enum egress_state {
 	EGRESS_CONNECTING,	/* -> OPEN, CLOSED */
@@ -29,20 +23,16 @@ enum egress_state {
 struct egress_tcp {
 	const struct egress_env *env;
 	struct channel *channel;
+	struct egress_dial dial;
 	struct stream *stream;
-	struct timer timer;	/* this attempt, then all of them */
-	int64_t deadline_us;
+	struct timer timer;	/* zero for a failure that cannot be told at once */
 	enum egress_state state;
 	bool starved;		/* the channel had no room for what the target sends */
 	bool stuck;		/* the target took less than the channel gave */
 	bool broken;		/* writing failed: the timer ends it, out of the channel's call */
 	bool read_done;		/* the target ended its half */
 	bool finish;		/* the helper ended its half: end ours when connected */
-	size_t n, next;		/* addresses, the one to try next */
-	struct address to[RESOLVE_MAX];
 };
-
-static void attempt(struct egress_tcp *e);
 
 /* The one place where interest is decided. */
 static void interest(struct egress_tcp *e)
@@ -58,6 +48,7 @@ static void leave(struct egress_tcp *e, void (*how)(struct stream *))
 		return;
 	e->state = EGRESS_CLOSED;
 	timer_stop(&e->timer);
+	egress_dial_stop(&e->dial);
 	if (e->stream)
 		how(e->stream);
 	e->stream = NULL;
@@ -72,51 +63,9 @@ static void fail(struct egress_tcp *e, uint64_t code, const char *sentence)
 	channel_close(channel, code, sentence);
 }
 
-static void log_refused(const struct egress_tcp *e, const char *what)
-{
-	const struct channel_params *params = channel_params(e->channel);
-	char text[ADDRESS_TEXT];
-
-	log_limited(LOG_LEVEL_WARN, "egress", session_tag(channel_session(e->channel)), "service %s: %s: %s",
-		    params->service ? params->service : "?", address_text(&e->to[e->next - 1], text), what);
-}
-
-static void not_connected(struct egress_tcp *e, int error)
-{
-	log_refused(e, error_text(error));
-	if (e->stream)
-		stream_close(e->stream);
-	e->stream = NULL;
-	if (e->next < e->n && loop_now(e->env->loop) < e->deadline_us) {
-		attempt(e);
-		return;
-	}
-	switch (error) {
-	case ERROR_REFUSED:
-		fail(e, CODE_CONNECT_REFUSED, "the target of this service refused the connection");
-		return;
-	case ERROR_UNREACHABLE:
-		fail(e, CODE_UNREACHABLE, "the server has no route to the target of this service");
-		return;
-	case ERROR_TIMEOUT:
-		fail(e, CODE_TIMEOUT, "the target of this service did not answer");
-		return;
-	case ERROR_RESET:
-		fail(e, CODE_LOCAL_RESET, "the target of this service cut the connection while it was made");
-		return;
-	default:
-		fail(e, CODE_INTERNAL, "the server could not make a connection to the target of this service");
-	}
-}
-
 static void on_timer(void *ctx)
 {
-	struct egress_tcp *e = ctx;
-
-	if (e->broken)
-		fail(e, CODE_LOCAL_RESET, "the target of this service cut the connection");
-	else
-		not_connected(e, ERROR_TIMEOUT);
+	fail(ctx, CODE_LOCAL_RESET, "the target of this service cut the connection");
 }
 
 /* The target takes bytes (again). */
@@ -132,13 +81,7 @@ static void resume(struct egress_tcp *e)
 
 static void on_ready(void *ctx)
 {
-	struct egress_tcp *e = ctx;
-
-	e->state = EGRESS_OPEN;
-	timer_stop(&e->timer);
-	if (e->finish)
-		stream_tcp_finish(e->stream);
-	resume(e);
+	(void)ctx;
 }
 
 static void on_readable(void *ctx)
@@ -180,23 +123,27 @@ static void on_writable(void *ctx)
 
 static void on_failed(void *ctx, int error)
 {
-	struct egress_tcp *e = ctx;
-
-	if (e->state == EGRESS_CONNECTING)
-		not_connected(e, error);
-	else
-		fail(e, CODE_LOCAL_RESET, "the connection to the target of this service was cut");
+	(void)error;
+	fail(ctx, CODE_LOCAL_RESET, "the connection to the target of this service was cut");
 }
 
 static const struct stream_events stream_events = { on_ready, on_readable, on_writable, on_failed };
 
-static void attempt(struct egress_tcp *e)
+static void on_connected(void *ctx, struct stream *stream)
 {
-	const struct address *to = &e->to[e->next++];
-	int64_t until = loop_now(e->env->loop) + CONNECT_ATTEMPT;
+	struct egress_tcp *e = ctx;
 
-	timer_set(&e->timer, e->next < e->n && until < e->deadline_us ? until : e->deadline_us);
-	e->stream = stream_tcp_connect(e->env->loop, (const struct sockaddr *)&to->sa, to->len, &stream_events, e);
+	e->stream = stream;
+	stream_attach(stream, &stream_events, e);
+	e->state = EGRESS_OPEN;
+	if (e->finish)
+		stream_tcp_finish(e->stream);
+	resume(e);
+}
+
+static void on_unconnected(void *ctx, uint64_t code, const char *sentence)
+{
+	fail(ctx, code, sentence);
 }
 
 static void *open_tcp(const struct egress_env *env, struct channel *channel, const struct address *to, size_t n,
@@ -210,11 +157,11 @@ static void *open_tcp(const struct egress_env *env, struct channel *channel, con
 		abort();
 	e->env = env;
 	e->channel = channel;
-	e->n = n < RESOLVE_MAX ? n : RESOLVE_MAX;
-	memcpy(e->to, to, e->n * sizeof *to);
-	e->deadline_us = loop_now(env->loop) + CONNECT_TIMEOUT;
 	timer_init(&e->timer, env->loop, on_timer, e);
-	attempt(e);
+	e->dial.ready = on_connected;
+	e->dial.failed = on_unconnected;
+	e->dial.ctx = e;
+	egress_dial_start(&e->dial, env->loop, channel, to, n);
 	return e;
 }
 

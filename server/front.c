@@ -13,6 +13,7 @@
 #include "framing/capsule.h"
 #include "framing/error.h"
 #include "framing/request.h"
+#include "server/rest.h"
 #include "tunnel/counters.h"
 #include "tunnel/leg.h"
 #include "tunnel/log.h"
@@ -347,6 +348,8 @@ void front_request(struct front_visitor *v, struct exchange *x, const struct htt
 		turn_away(v, x, head);
 		return;
 	}
+	if (f->rest && !v->plain && rest_request(f->rest, v, x, head))
+		return;
 	error = request_parse(&request, f->base, head->target, &path_query);
 	if (head->method.n == 0) {
 		log_limited(LOG_LEVEL_INFO, "front", v->peer, "sent something that is not an HTTP/1.1 request");

@@ -13,6 +13,8 @@
 #include "tunnel/credential.h"
 #include "tunnel/loop.h"
 
+struct rest;
+
 /* All are the owner's; cover, fallback and credentials may be exchanged between two turns. */
 struct front {
 	struct loop *loop;
@@ -22,6 +24,7 @@ struct front {
 	const struct credentials *credentials;
 	struct sessions *sessions;
 	struct seals *seals;
+	struct rest *rest;		/* NULL: none */
 };
 
 /* Clients behind trusted proxies that have many exchanges at a time. */

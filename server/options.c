@@ -20,6 +20,12 @@ static const struct config_option service_table[] = {
 	{ .name = "redundancy", .type = CONFIG_STRING },
 	{ .name = "audio-payload-types", .type = CONFIG_LIST },
 	{ .name = "video-payload-types", .type = CONFIG_LIST },
+	{ .name = "subprotocol", .type = CONFIG_STRING },
+	{ .name = "origin", .type = CONFIG_STRING },
+	{ .name = "headers", .type = CONFIG_LIST },
+	{ .name = "cafile", .type = CONFIG_STRING },
+	{ .name = "framing", .type = CONFIG_STRING },
+	{ .name = "message-max", .type = CONFIG_INT, .min = 1024, .max = 67108864, .initial = 0 },
 	{ .name = NULL },
 };
 
@@ -38,13 +44,19 @@ const struct config_option options_table[] = {
 	{ .name = "key", .type = CONFIG_STRING, .metavar = "FILE", .help = "its private key, PEM" },
 	{ .name = "token-file", .type = CONFIG_STRING, .metavar = "FILE", .help = "name:token lines of those who may connect" },
 	{ .name = "service", .letter = 's', .type = CONFIG_LIST, .only_command_line = true, .metavar = "NAME=URL",
-	  .help = "offer udp://HOST:PORT[-LAST] or tcp://HOST:PORT[-LAST]; may be repeated" },
+	  .help = "offer udp://HOST:PORT[-LAST], tcp://HOST:PORT[-LAST] or ws://HOST:PORT/PATH; may be repeated" },
 	{ .name = "base", .type = CONFIG_STRING, .value = "/culvert", .metavar = "PATH",
 	  .help = "path below which helpers are served (/culvert)" },
 	{ .name = "cover", .type = CONFIG_STRING, .value = "404", .metavar = "WHAT",
 	  .help = "what others get: 404, redirect:URL or file:PATH (404)" },
 	{ .name = "fallback", .type = CONFIG_STRING, .metavar = "URL",
 	  .help = "the website that others get, instead of a cover: http://127.0.0.1:8081 or unix:PATH" },
+	{ .name = "rest", .type = CONFIG_BOOL,
+	  .help = "serve signalling by REST to clients without a helper (off)" },
+	{ .name = "rest-expire", .type = CONFIG_INT, .min = 5, .max = 86400, .initial = 330, .metavar = "S",
+	  .help = "end a REST session after S seconds without a request (330)" },
+	{ .name = "origins", .type = CONFIG_LIST, .metavar = "ORIGIN",
+	  .help = "pages that may use REST: https://app.example; may be repeated" },
 	{ .name = "admin", .type = CONFIG_STRING, .value = OPTIONS_ADMIN_DEFAULT, .metavar = "SOCKET",
 	  .help = "Unix socket for `culvertd status`, or none" },
 	{ .name = "echo", .type = CONFIG_BOOL, .initial = true,
@@ -142,7 +154,7 @@ static const char *const *types_of(const struct config_section *s, const char *n
 
 static int read_section(struct options *o, const struct config_section *s, char *error, size_t size)
 {
-	const char *audio[CONFIG_ITEMS_MAX + 1], *video[CONFIG_ITEMS_MAX + 1];
+	const char *audio[CONFIG_ITEMS_MAX + 1], *video[CONFIG_ITEMS_MAX + 1], *headers[CONFIG_ITEMS_MAX + 1];
 	const char *redundancy = config_section_string(s, "redundancy");
 	struct service_spec spec = {
 		.name = config_section_title(s),
@@ -154,6 +166,14 @@ static int read_section(struct options *o, const struct config_section *s, char 
 		.redundancy = redundancy ? redundancy : config_string(o->config, "redundancy"),
 		.audio_types = types_of(s, "audio-payload-types", audio),
 		.video_types = types_of(s, "video-payload-types", video),
+		.wishes = {
+			.subprotocol = config_section_string(s, "subprotocol"),
+			.origin = config_section_string(s, "origin"),
+			.cafile = config_section_string(s, "cafile"),
+			.framing = config_section_string(s, "framing"),
+			.headers = types_of(s, "headers", headers),
+			.message_max = config_section_int(s, "message-max"),
+		},
 	};
 	char why[512];
 
@@ -246,6 +266,20 @@ static int read_fallback(struct options *o, char *error, size_t size)
 		     "fallback and cover exclude each other: others get the website, or the cover");
 }
 
+static int read_rest(struct options *o, char *error, size_t size)
+{
+	const char *origins[CONFIG_ITEMS_MAX + 1];
+	size_t n = config_list_size(o->config, "origins");
+	char why[256];
+
+	o->rest = config_bool(o->config, "rest");
+	for (size_t i = 0; i < n; i++)
+		origins[i] = config_list(o->config, "origins", i);
+	origins[n] = NULL;
+	o->cors = rest_cors_new(origins, why, sizeof why);
+	return o->cors ? 0 : options_wrong(error, size, config_where(o->config, "origins", 0), "%s", why);
+}
+
 static int read_tuning(struct options *o, char *error, size_t size)
 {
 	char why[256];
@@ -277,7 +311,7 @@ int options_read(struct options *o, int argc, char **argv, char *error, size_t s
 		o->admin = NULL;
 	if (read_log(o, error, size) < 0 || options_read_trusted(o, error, size) < 0 || options_read_listens(o, error, size) < 0 ||
 	    read_files(o, error, size) < 0 || read_services(o, error, size) < 0 || read_tuning(o, error, size) < 0 ||
-	    read_fallback(o, error, size) < 0 || read_base(o, error, size) < 0)
+	    read_fallback(o, error, size) < 0 || read_rest(o, error, size) < 0 || read_base(o, error, size) < 0)
 		goto failed;
 	return 0;
 failed:
@@ -289,6 +323,7 @@ void options_fini(struct options *o)
 {
 	services_free(o->services);
 	trusted_free(o->trusted);
+	rest_cors_free(o->cors);
 	config_free(o->config);
 	memset(o, 0, sizeof *o);
 }

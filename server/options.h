@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "server/listener.h"
+#include "server/rest_cors.h"
 #include "server/service.h"
 #include "server/trusted.h"
 #include "tunnel/address.h"
@@ -23,6 +24,8 @@ struct options {
 	const char *cert, *key; /* NULL: only clear listeners, and no seals */
 	const char *token_file, *base, *cover;
 	const char *fallback;	/* NULL: none */
+	bool rest;
+	struct rest_cors *cors;
 	const char *admin;	/* NULL: none */
 	bool admin_given;
 	struct services *services;

@@ -178,6 +178,16 @@ static void make_seals(struct server *s)
 	s->seals = seals_new(s->loop, &limits, session_lives, s);
 }
 
+static void make_rest(struct server *s)
+{
+	struct rest_config config = rest_config_default;
+
+	if (!s->options.rest)
+		return;
+	config.expire_s = (uint32_t)config_int(s->options.config, "rest-expire");
+	s->rest = rest_new(&config);
+}
+
 static bool make_listeners(struct server *s)
 {
 	int backlog = (int)config_int(s->options.config, "listen-backlog");
@@ -305,6 +315,14 @@ static void adopt_trusted(struct server *s, struct options *o)
 	connections_set_trusted(s->connections, s->trusted);
 }
 
+static void adopt_cors(struct server *s, struct options *o)
+{
+	if (!s->rest)
+		return;
+	rest_set_cors(s->rest, o->cors);
+	o->cors = NULL;
+}
+
 static void adopt_services(struct server *s, struct options *o)
 {
 	services_inherit(o->services, s->services);
@@ -343,6 +361,7 @@ static void on_reload(void *ctx)
 	} else {
 		adopt(s, &l);
 		adopt_trusted(s, &fresh);
+		adopt_cors(s, &fresh);
 		adopt_services(s, &fresh);
 		log_setup(fresh.log_level, fresh.log_json);
 		log_info("reload", "",
@@ -405,6 +424,7 @@ static void server_fini(struct server *s)
 	connections_free(s->connections);
 	fallback_free(s->fallback);
 	trusted_free(s->trusted);
+	rest_free(s->rest);
 	seals_free(s->seals);
 	control_free(s->admin);
 	services_free(s->services);
@@ -429,7 +449,9 @@ static void server_init(struct server *s, const struct options *o)
 	s->egress = (struct egress_env){ s->loop, s->pool, udp_sender_new(s->loop), sessions_share };
 	make_sessions(s);
 	make_seals(s);
-	s->front = (struct front){ .loop = s->loop, .base = s->options.base, .sessions = s->sessions, .seals = s->seals };
+	make_rest(s);
+	s->front = (struct front){ .loop = s->loop, .base = s->options.base, .sessions = s->sessions, .seals = s->seals,
+				   .rest = s->rest };
 	s->connections = connections_new(s->loop, &s->front, (size_t)config_int(o->config, "max-connections"),
 					 (size_t)config_int(o->config, "max-connections-per-address"));
 }
@@ -450,6 +472,7 @@ int server_run(const struct options *o, int argc, char **argv)
 	}
 	adopt(&s, &l);
 	adopt_trusted(&s, &s.options);
+	adopt_cors(&s, &s.options);
 	if (!take_listeners(&s)) {
 		code = SERVER_USAGE;
 		goto out;

@@ -10,6 +10,7 @@
 #include "server/front.h"
 #include "server/listener.h"
 #include "server/options.h"
+#include "server/rest.h"
 #include "server/sessions.h"
 #include "tunnel/control.h"
 
@@ -35,6 +36,7 @@ struct server {
 	struct fallback *fallback;	/* NULL: none */
 	struct sessions *sessions;
 	struct seals *seals;
+	struct rest *rest;	/* NULL: none */
 	struct front front;
 	struct connections *connections;
 	struct listener *listener[OPTIONS_LISTEN_MAX + ACTIVATION_MAX];

@@ -23,6 +23,7 @@ struct service {
 	char name[MESSAGE_NAME_MAX + 1];
 	char *target;		/* as configured */
 	const struct egress_kind *kind;
+	struct egress_settings *settings; /* NULL: a service of our own */
 	struct address_hostport at;
 	enum message_class class;
 	enum message_redundancy redundancy;
@@ -68,14 +69,44 @@ static int wrong(char *error, size_t size, const char *name, const char *what, c
 	return ERROR_CONFIG;
 }
 
-static int parse_target(struct service *s, const char *target, char *error, size_t size)
+/* Of a WebSocket's URL the path is not looked at here, and a port is not needed. */
+static int parse_host(struct service *s, const char *host)
+{
+	bool message = s->kind->kind == KIND_MESSAGE;
+	char text[300];
+
+	if (snprintf(text, sizeof text, "%.*s", (int)(message ? strcspn(host, "/?#") : strlen(host)), host) >= (int)sizeof text ||
+	    address_split(text, !message, &s->at) < 0)
+		return ERROR_CONFIG;
+	if (message && !s->at.has_port) {
+		s->at.has_port = true;
+		s->at.first = s->at.last = strcmp(s->kind->scheme, "wss") ? 80 : 443;
+	}
+	return 0;
+}
+
+static int parse_settings(struct service *s, const char *host, const struct egress_wishes *wishes, char *error, size_t size)
+{
+	char why[400];
+
+	s->settings = egress_settings_new(s->kind->scheme, host, wishes, why, sizeof why);
+	if (!s->settings)
+		return wrong(error, size, s->name, why, NULL);
+	if (s->settings->framing != EGRESS_UNFRAMED)
+		s->kind = &egress_framed;
+	return 0;
+}
+
+static int parse_target(struct service *s, const char *target, const struct egress_wishes *wishes, char *error, size_t size)
 {
 	const char *host = strstr(target, "://");
 
 	s->kind = host ? egress_find(target, (size_t)(host - target)) : NULL;
-	if (!s->kind || address_split(host + 3, true, &s->at) < 0)
+	if (!s->kind || parse_host(s, host + 3) < 0)
 		return wrong(error, size, s->name,
-			     "the target must be like udp://HOST:PORT, udp://HOST:FIRST-LAST or tcp://HOST:PORT", target);
+			     "the target must be like udp://HOST:PORT, udp://HOST:FIRST-LAST, tcp://HOST:PORT or ws://HOST:PORT/PATH", target);
+	if (parse_settings(s, host + 3, wishes, error, size) < 0)
+		return ERROR_CONFIG;
 	if (!s->at.has_port || s->at.first == 0)
 		return wrong(error, size, s->name, "the target needs a port from 1 to 65535", target);
 	s->literal = address_literal(s->at.host, s->at.first, &s->address[0]);
@@ -173,6 +204,7 @@ static void service_free(struct service *s)
 	if (s->lookup)
 		resolve_cancel(s->lookup);
 	timer_stop(&s->again);
+	egress_settings_release(s->settings);
 	free(s->target);
 	free(s);
 }
@@ -244,7 +276,7 @@ int services_add(struct services *all, const struct service_spec *spec, char *er
 		return wrong(error, size, spec->name, "there are too many services", NULL);
 	s = service_new(all, spec->name, spec->target);
 	s->deadline_ms = (uint32_t)spec->deadline_ms;
-	if (parse_target(s, spec->target, error, size) < 0 || parse_media(s, spec, error, size) < 0 ||
+	if (parse_target(s, spec->target, &spec->wishes, error, size) < 0 || parse_media(s, spec, error, size) < 0 ||
 	    parse_idle(s, spec, error, size) < 0) {
 		service_free(s);
 		return ERROR_CONFIG;
@@ -351,14 +383,15 @@ uint64_t services_choose(const struct services *all, const struct message_open *
 	}
 	if (s->kind->kind != open->kind) {
 		*sentence = s->kind->kind == KIND_DATAGRAM ? "this service is UDP: forward it with -L udp://..." :
-							     "this service is TCP: forward it with -L tcp://...";
+			    s->kind->kind == KIND_STREAM ? "this service is TCP: forward it with -L tcp://..." :
+							   "this service is a WebSocket: forward it with -L ws://...";
 		return CODE_WRONG_KIND;
 	}
 	if (index > (uint64_t)(s->at.last - s->at.first)) {
 		*sentence = "the port range of the forward is longer than that of the service";
 		return CODE_WRONG_KIND;
 	}
-	if (!s->n && s->kind->scheme) {
+	if (!s->n && !s->kind->service) {
 		*sentence = "the server cannot look up the name of this service's target";
 		return CODE_RESOLVE;
 	}
@@ -369,6 +402,8 @@ uint64_t services_choose(const struct services *all, const struct message_open *
 		address_set_port(&to[i], (uint16_t)(s->at.first + index));
 	}
 	params->idle_ms = s->idle_ms;
+	params->pending = s->kind->pending;
+	params->settings = s->settings;
 	if (s->class != CLASS_AUTO)
 		params->class = s->class;
 	if (s->deadline_ms)

@@ -12,6 +12,7 @@
 
 #include "framing/message.h"
 #include "server/egress.h"
+#include "server/egress_settings.h"
 #include "tunnel/resolve.h"
 
 #define SERVICES_MAX 256
@@ -22,13 +23,14 @@ struct service;
 /* What a configuration says of one service. */
 struct service_spec {
 	const char *name;	/* 1 to 64 characters of a-z 0-9 . _ -, not beginning with "culvert." */
-	const char *target;	/* "udp://HOST:PORT", "udp://HOST:FIRST-LAST", "tcp://..." */
+	const char *target;	/* "udp://HOST:PORT", "udp://HOST:FIRST-LAST", "tcp://...", "ws://HOST:PORT/PATH", "wss://..." */
 	const char *kind;	/* of what speaks UDP: "", "turn" or "sip" */
 	const char *class;	/* "auto", "audio", "video", "control" or "bulk" */
 	long idle_s;		/* -1: by kind */
 	long deadline_ms;	/* 0: by class */
 	const char *redundancy;	/* "auto", "always" or "never" */
 	const char *const *audio_types, *const *video_types; /* RTP payload types, "0" to "127"; NULL-terminated, or NULL */
+	struct egress_wishes wishes;
 };
 
 struct services *services_new(void);

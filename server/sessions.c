@@ -24,6 +24,7 @@
 
 #define BUCKETS 1024
 #define IDENTITY_BUCKETS 64
+#define LOCAL_BUFFER 65536	/* bytes either way of one without a helper: its tenant has its own window */
 #define TOMBSTONE_LIFE (600 * LOOP_SECOND)
 #define TOMBSTONE_SHARE 4	/* one identity has at most a 1/n of all tombstones */
 
@@ -45,6 +46,9 @@ struct entry {
 	char peer[ADDRESS_TEXT]; /* where its helper was seen last */
 	int64_t until_us;	/* of a tombstone */
 	struct egress_share share;
+	bool local;
+	void *tenant;		/* of a local one */
+	void (*gone)(void *tenant);
 	struct link all;	/* in live or in graves of the table */
 	struct link grave;	/* in graves of the holder */
 };
@@ -118,6 +122,15 @@ static void holder_put(struct sessions *t, struct holder *h)
 	free(h);
 }
 
+static void evict(struct entry *e)
+{
+	void *tenant = e->tenant;
+
+	e->tenant = NULL;
+	if (tenant)
+		e->gone(tenant);
+}
+
 static void entry_drop(struct entry *e)
 {
 	struct sessions *t = e->table;
@@ -135,6 +148,7 @@ static void entry_drop(struct entry *e)
 		h->tombstones--;
 	}
 	session_free(e->session);
+	evict(e);
 	free(e);
 	holder_put(t, h);
 }
@@ -164,6 +178,7 @@ static void bury(struct entry *e)
 
 	session_free(e->session);
 	e->session = NULL;
+	evict(e);
 	t->count--;
 	h->sessions--;
 	e->until_us = loop_now(t->loop) + TOMBSTONE_LIFE;
@@ -237,7 +252,8 @@ void sessions_free(struct sessions *t)
 }
 
 /* NULL at a cap, with what to tell the helper. */
-static struct entry *create(struct sessions *t, const char *identity, const char *peer, const char *sid, const char **why)
+static struct entry *create(struct sessions *t, const char *identity, const char *peer, const char *sid,
+			    const struct session_config *config, const char **why)
 {
 	struct holder *h = holder_get(t, identity);
 	struct entry *e, **link;
@@ -257,7 +273,7 @@ static struct entry *create(struct sessions *t, const char *identity, const char
 	e->table = t;
 	e->holder = h;
 	memcpy(e->sid, sid, sizeof e->sid);
-	e->session = session_new(t->loop, SESSION_SERVER, &t->config.session, t->pool, sid, &t->events, e);
+	e->session = session_new(t->loop, SESSION_SERVER, config, t->pool, sid, &t->events, e);
 	session_identify(e->session, t->config.node, t->config.epoch);
 	link = entry_at(t, identity, sid);
 	*link = e;
@@ -282,6 +298,10 @@ void sessions_accept(struct sessions *t, const char *identity, const char *peer,
 		carrier_answer(t->loop, x, CAPSULE_GONE, CODE_UNKNOWN_SESSION, "no such session");
 		return;
 	}
+	if (e && e->local) {
+		carrier_answer(t->loop, x, CAPSULE_GONE, CODE_UNKNOWN_SESSION, "this is no helper's session");
+		return;
+	}
 	/* While closing the end is still to be told, on whatever exchange comes. */
 	if (e && (!e->session || (session_is_ended(e->session) && !t->closing))) {
 		carrier_answer(t->loop, x, CAPSULE_GONE, CODE_ENDED, "this session has ended");
@@ -292,7 +312,7 @@ void sessions_accept(struct sessions *t, const char *identity, const char *peer,
 		return;
 	}
 	if (!e) {
-		e = create(t, identity, peer, r->sid, &why);
+		e = create(t, identity, peer, r->sid, &t->config.session, &why);
 		if (!e) {
 			count(sessions_refused);
 			log_limited(LOG_LEVEL_WARN, "session", "", "refused one of %s: %s", identity, why);
@@ -303,6 +323,55 @@ void sessions_accept(struct sessions *t, const char *identity, const char *peer,
 	e->sealed |= r->seal != 0;
 	snprintf(e->peer, sizeof e->peer, "%s", peer);
 	carrier_accept(e->session, r, x, head);
+}
+
+enum sessions_found sessions_find(struct sessions *t, const char *identity, const char *peer, const char *sid, void **tenant)
+{
+	struct entry *e = *entry_at(t, identity, sid);
+
+	*tenant = NULL;
+	if (!e)
+		return SESSIONS_NONE;
+	if (!e->session || session_is_ended(e->session))
+		return SESSIONS_ENDED;
+	if (!e->local)
+		return SESSIONS_OF_HELPER;
+	snprintf(e->peer, sizeof e->peer, "%s", peer);
+	*tenant = e->tenant;
+	return SESSIONS_LIVE;
+}
+
+struct session *sessions_create(struct sessions *t, const char *identity, const char *peer, const char *sid, uint32_t expire_ms,
+				const char **why)
+{
+	struct session_config config = t->config.session;
+	struct entry *e;
+
+	config.expire_ms = config.expire_empty_ms = expire_ms;
+	config.max_channels = 1;
+	config.channel_window = config.send_buffer = LOCAL_BUFFER;
+	e = create(t, identity, peer, sid, &config, why);
+	if (!e) {
+		count(sessions_refused);
+		log_limited(LOG_LEVEL_WARN, "session", "", "refused one of %s: %s", identity, *why);
+		return NULL;
+	}
+	e->local = true;
+	snprintf(e->peer, sizeof e->peer, "%s", peer);
+	return e->session;
+}
+
+void sessions_let(struct session *s, void *tenant, void (*gone)(void *tenant))
+{
+	struct entry *e = session_owner(s);
+
+	e->tenant = tenant;
+	e->gone = gone;
+}
+
+bool sessions_closing(const struct sessions *t)
+{
+	return t->closing;
 }
 
 static const struct entry *find(const struct sessions *t, const char *identity, const char *sid)
@@ -364,7 +433,7 @@ void sessions_each(const struct sessions *t, void (*fn)(void *arg, const struct 
 	for (struct link *l = t->live.next; l != &t->live; l = l->next) {
 		const struct entry *e = list_entry(l, struct entry, all);
 
-		const struct sessions_one one = { e->holder->name, e->peer, e->session, e->sealed };
+		const struct sessions_one one = { e->holder->name, e->peer, e->session, e->sealed, e->local };
 
 		fn(arg, &one);
 	}

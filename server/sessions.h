@@ -39,6 +39,16 @@ void sessions_accept(struct sessions *, const char *identity, const char *peer, 
 /* Is there such a session that has not ended? And one that was ever used sealed: it takes nothing unsealed any more. */
 bool sessions_lives(const struct sessions *, const char *identity, const char *sid);
 bool sessions_is_sealed(const struct sessions *, const char *identity, const char *sid);
+/* Sessions that no helper has, but something in this process on behalf of a client (tunnel/local.h): its tenant. They count as all others do. */
+enum sessions_found { SESSIONS_NONE, SESSIONS_LIVE, SESSIONS_ENDED, SESSIONS_OF_HELPER };
+/* *tenant: as given to sessions_let, when one lives. peer: where its client is now. */
+enum sessions_found sessions_find(struct sessions *, const char *identity, const char *peer, const char *sid, void **tenant);
+/* A new one, of a sid that has none; NULL and a sentence at a cap. It expires after expire_ms without anybody attending. */
+struct session *sessions_create(struct sessions *, const char *identity, const char *peer, const char *sid, uint32_t expire_ms,
+				const char **why);
+/* gone: called once, when the session has ended and what is left of it is a tombstone. */
+void sessions_let(struct session *, void *tenant, void (*gone)(void *tenant));
+bool sessions_closing(const struct sessions *);
 /* Says BYE to all; new ones are refused from now on. */
 void sessions_bye(struct sessions *, uint64_t code, const char *reason);
 
@@ -52,7 +62,7 @@ size_t sessions_sealed(const struct sessions *); /* of those, that were ever use
 struct sessions_one {
 	const char *identity, *peer;
 	const struct session *session;
-	bool sealed;
+	bool sealed, local;
 };
 void sessions_each(const struct sessions *, void (*fn)(void *arg, const struct sessions_one *), void *arg);
 

@@ -45,6 +45,16 @@ bool channel_was_open(const struct session *s, uint64_t id)
 	return is_ours(s, id) ? id < s->next_id : window_seen(&s->peer_ids, id / 2);
 }
 
+/* A copy of a text that is not empty, or NULL. */
+static char *text_new(const void *p, size_t n)
+{
+	char *text = n ? strndup(p, n) : NULL;
+
+	if (n && !text)
+		abort();
+	return text;
+}
+
 static struct channel *channel_new(struct session *s, uint64_t id, const struct channel_params *params)
 {
 	struct channel *ch = calloc(1, sizeof *ch);
@@ -57,6 +67,8 @@ static struct channel *channel_new(struct session *s, uint64_t id, const struct 
 	ch->params = *params;
 	snprintf(ch->service, sizeof ch->service, "%s", params->service);
 	ch->params.service = ch->service;
+	ch->params.protocols = params->protocols ? text_new(params->protocols, strlen(params->protocols)) : NULL;
+	ch->params.protocol = NULL;
 	ch->params.rules.class = (uint8_t)params->class;
 	ch->active_us = loop_now(s->loop);
 	ch->hash_next = *bucket;
@@ -90,6 +102,8 @@ void channel_remove(struct channel *ch)
 		channel_datagram_fini(ch);
 	else
 		channel_stream_fini(ch);
+	loop_free_later(s->loop, (void *)ch->params.protocols);
+	loop_free_later(s->loop, (void *)ch->params.protocol);
 	loop_free_later(s->loop, ch);
 	session_attached(s);
 }
@@ -109,7 +123,8 @@ struct channel *channel_open(struct session *s, const struct channel_params *par
 {
 	struct channel *ch;
 
-	if (!session_is_open(s) || s->opened >= s->open_limit || strlen(params->service) > MESSAGE_NAME_MAX)
+	if (!session_is_open(s) || s->opened >= s->open_limit || strlen(params->service) > MESSAGE_NAME_MAX ||
+	    (params->protocols && strlen(params->protocols) > MESSAGE_PROTOCOLS_MAX))
 		return NULL;
 	ch = channel_new(s, s->next_id, params);
 	s->next_id += 2;
@@ -153,6 +168,8 @@ void channel_on_opened(struct session *s, const struct message_opened *m)
 	if (m->params.has & 1U << PARAM_IDLE)
 		ch->params.idle_ms = (uint32_t)m->params.idle_ms;
 	adopt(&ch->params, &m->params);
+	if (m->params.has & 1U << PARAM_PROTOCOL)
+		ch->params.protocol = text_new(m->params.protocols.p, m->params.protocols.n);
 	if (m->params.has & 1U << PARAM_WINDOW && m->params.channel_window > ch->send.limit) {
 		ch->send.limit = m->params.channel_window;
 		channel_stream_schedule(ch);
@@ -172,7 +189,7 @@ void channel_on_refused(struct session *s, const struct message_refused *m)
 		return;
 	message_text_get(sentence, m->sentence);
 	count(channels_refused);
-	if (ch->params.kind == KIND_STREAM)
+	if (channel_is_stream(&ch->params))
 		channel_stream_refused(ch);
 	channel_end(ch, m->code, sentence[0] ? sentence : capsule_code_text(m->code));
 }
@@ -190,11 +207,20 @@ static void refuse(struct channel *ch, uint64_t code, const char *sentence)
 	early_replay(ch->session, ch->id);	/* what waited for it goes */
 }
 
+void channel_accept(struct channel *ch, const char *protocol)
+{
+	ch->params.pending = false;
+	if (protocol && !ch->params.protocol)
+		ch->params.protocol = text_new(protocol, strlen(protocol));
+	ch->opened = true;
+	channel_due(ch, DUE_OPENED);
+}
+
 int channel_on_open(struct session *s, const struct message_open *m)
 {
 	struct channel_params params = { .kind = m->kind, .port_index = (uint32_t)m->params.port_index };
 	struct channel *ch = channel_find(s, m->channel);
-	char name[MESSAGE_NAME_MAX + 1];
+	char name[MESSAGE_NAME_MAX + 1], protocols[MESSAGE_PROTOCOLS_MAX + 1];
 	const char *sentence = NULL;
 	uint64_t code, window;
 
@@ -211,6 +237,10 @@ int channel_on_open(struct session *s, const struct message_open *m)
 	memcpy(name, m->target.p, m->target.n);
 	name[m->target.n] = 0;
 	params.service = name;
+	if (m->params.has & 1U << PARAM_PROTOCOLS) {
+		snprintf(protocols, sizeof protocols, "%.*s", (int)m->params.protocols.n, (const char *)m->params.protocols.p);
+		params.protocols = protocols;
+	}
 	adopt(&params, &m->params);
 	s->peer_opened++;
 	ch = channel_new(s, m->channel, &params);
@@ -223,7 +253,7 @@ int channel_on_open(struct session *s, const struct message_open *m)
 		refuse(ch, CODE_LIMIT, "too many channels in this session");
 		return 0;
 	}
-	if (m->form != 0 || params.kind == KIND_MESSAGE) {
+	if (m->form != 0) {
 		refuse(ch, CODE_WRONG_KIND, "this server knows no such kind of channel or target");
 		return 0;
 	}
@@ -234,9 +264,10 @@ int channel_on_open(struct session *s, const struct message_open *m)
 		refuse(ch, code, sentence);
 		return 0;
 	}
-	ch->opened = true;
+	ch->params.settings = NULL;
 	count(channels_opened);
-	channel_due(ch, DUE_OPENED);
+	if (!ch->params.pending)
+		channel_accept(ch, NULL);
 	if (ch->params.kind == KIND_DATAGRAM && ch->params.idle_ms)
 		timer_sooner(&s->idle, loop_now(s->loop) + (ch->params.idle_ms + IDLE_GRACE) * LOOP_MS);
 	early_replay(s, m->channel);
@@ -267,7 +298,7 @@ void channel_close(struct channel *ch, uint64_t code, const char *reason)
 		return;		/* session_end is telling everybody */
 	ch->code = code;
 	snprintf(ch->reason, sizeof ch->reason, "%s", reason ? reason : "");
-	if (ch->params.kind == KIND_STREAM) {
+	if (channel_is_stream(&ch->params)) {
 		channel_stream_close(ch, code);
 		return;
 	}
@@ -342,6 +373,11 @@ static struct message_params params_to_send(const struct channel *ch)
 	return p;
 }
 
+static struct span span_of(const char *text)
+{
+	return (struct span){ (const uint8_t *)text, text ? strlen(text) : 0 };
+}
+
 static bool put_one(struct channel *ch, unsigned due, struct writer *w)
 {
 	struct message_params p = params_to_send(ch);
@@ -351,11 +387,15 @@ static bool put_one(struct channel *ch, unsigned due, struct writer *w)
 	case DUE_OPEN:
 		p.has |= ch->params.port_index ? 1U << PARAM_PORT_INDEX : 0;
 		p.port_index = ch->params.port_index;
+		p.has |= ch->params.protocols ? 1U << PARAM_PROTOCOLS : 0;
+		p.protocols = span_of(ch->params.protocols);
 		return message_open_put(w, &(struct message_open){ .channel = ch->id, .kind = (uint8_t)ch->params.kind,
 			.target = { (const uint8_t *)ch->service, strlen(ch->service) }, .params = p });
 	case DUE_OPENED:
 		p.has |= 1U << PARAM_IDLE;
 		p.idle_ms = ch->params.idle_ms;
+		p.has |= ch->params.protocol ? 1U << PARAM_PROTOCOL : 0;
+		p.protocols = span_of(ch->params.protocol);
 		return message_opened_put(w, &(struct message_opened){ .channel = ch->id, .params = p });
 	case DUE_REFUSED:
 		return message_refused_put(w, &(struct message_refused){ .channel = ch->id, .code = ch->code,

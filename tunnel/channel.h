@@ -39,11 +39,23 @@ struct channel_params {
 	uint32_t deadline_ms;	/* of datagrams; 0: by packet: audio 200, video 400, others 1000 */
 	uint32_t idle_ms;	/* 0: none */
 	struct channel_traffic *total; /* counted there, too; outlives the session. NULL: nowhere */
+	/* Of message channels; NULL: none. The channel keeps copies. */
+	const char *protocols;	/* WebSocket subprotocols asked for, best first: "a,b", at most MESSAGE_PROTOCOLS_MAX octets */
+	const char *protocol;	/* the one chosen: of OPENED */
+	/* The server's answer to open: OPENED waits for channel_accept. channel_close instead refuses. */
+	bool pending;
+	const void *settings;	/* server: what the endpoint is to know of the service; there only while it is opened */
 };
+
+/* Its bytes go in order, all of them: streams, and messages (PROTOCOL.md 6.6), which are frames in a stream. */
+static inline bool channel_is_stream(const struct channel_params *p) { return p->kind != KIND_DATAGRAM; }
 
 /* Helper: opens a channel to a service; NULL at the channel limit of the peer, or when the session
  * cannot take new ones (session_open says which). Data may be sent at once. */
 struct channel *channel_open(struct session *, const struct channel_params *, const struct endpoint_ops *, void *ctx);
+
+/* Server: a channel that was pending is open; protocol: the subprotocol chosen, or NULL. */
+void channel_accept(struct channel *, const char *protocol);
 
 /* Datagram channels: sends the packet's bytes (its data and len); takes the packet in any case. */
 void channel_send(struct channel *, struct packet *);

@@ -80,7 +80,7 @@ bool channel_stream_sendable(const struct channel *ch)
 {
 	const struct send_half *h = &ch->send;
 
-	if (ch->params.kind != KIND_STREAM || ch->closing || h->state == HALF_DONE || h->state == HALF_RESET)
+	if (!channel_is_stream(&ch->params) || ch->closing || h->state == HALF_DONE || h->state == HALF_RESET)
 		return false;
 	return h->lost.n > 0 || (h->next < h->ring.end && credit(ch) > 0) || (h->fin_due && h->next == h->ring.end);
 }
@@ -411,7 +411,7 @@ int channel_stream_receive(struct channel *ch, const struct message_stream *m, b
 
 void channel_resume(struct channel *ch)
 {
-	if (ch->params.kind == KIND_STREAM && ch->receive.state != HALF_DONE)
+	if (channel_is_stream(&ch->params) && ch->receive.state != HALF_DONE)
 		deliver(ch);
 }
 

@@ -153,18 +153,25 @@ static void request_mac(const struct entry *e, struct span method, struct span t
 
 /* The token file */
 
+/* The key of section 2.2. */
+static void derive(EVP_MAC *hmac, const void *token, size_t n, uint8_t key[MAC_BYTES])
+{
+	EVP_MAC_CTX *ctx = keyed_new(hmac, token, n);
+
+	mac_part(ctx, LABEL, strlen(LABEL));
+	mac_end(ctx, key);
+	EVP_MAC_CTX_free(ctx);
+}
+
 static void add(struct credentials *c, const char *name, size_t n, const char *token, size_t token_n)
 {
 	struct entry *e = calloc(1, sizeof *e);
-	EVP_MAC_CTX *ctx = keyed_new(c->hmac, token, token_n);
 	uint8_t key[MAC_BYTES];
 
 	c->entry = reallocarray(c->entry, c->count + 1, sizeof *c->entry);
 	if (!e || !c->entry)
 		abort();
-	mac_part(ctx, LABEL, strlen(LABEL));
-	mac_end(ctx, key);
-	EVP_MAC_CTX_free(ctx);
+	derive(c->hmac, token, token_n, key);
 	e->keyed = keyed_new(c->hmac, key, sizeof key);
 	daemon_wipe(key, sizeof key);
 	memcpy(e->text, name, n);
@@ -475,4 +482,41 @@ int credentials_generate(const char *name, char *out, size_t cap)
 	daemon_wipe(token, sizeof token);
 	daemon_wipe(text, sizeof text);
 	return n > 0 && (size_t)n < cap ? 0 : ERROR_LIMIT;
+}
+
+/* Bearers */
+
+/* A MAC that says which key it was made with. */
+static void mark(EVP_MAC_CTX *keyed, uint8_t out[MAC_BYTES])
+{
+	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(keyed);
+
+	if (!ctx)
+		abort();
+	mac_part(ctx, "bearer", 6);
+	mac_end(ctx, out);
+	EVP_MAC_CTX_free(ctx);
+}
+
+const char *credentials_bearer(const struct credentials *c, struct span name, struct span token)
+{
+	uint8_t key[MAC_BYTES], theirs[MAC_BYTES], ours[MAC_BYTES];
+	const char *found = NULL;
+	EVP_MAC_CTX *keyed;
+
+	if (token.n < TOKEN_MIN || token.n > TOKEN_MAX)
+		return NULL;
+	derive(c->hmac, token.p, token.n, key);
+	keyed = keyed_new(c->hmac, key, sizeof key);
+	daemon_wipe(key, sizeof key);
+	mark(keyed, theirs);
+	EVP_MAC_CTX_free(keyed);
+	for (size_t i = 0; i < c->count; i++) {
+		if (strlen(c->entry[i]->name) != name.n || memcmp(c->entry[i]->name, name.p, name.n) != 0)
+			continue;
+		mark(c->entry[i]->keyed, ours);
+		if (CRYPTO_memcmp(ours, theirs, sizeof ours) == 0)
+			found = c->entry[i]->name;
+	}
+	return found;
 }

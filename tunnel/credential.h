@@ -34,6 +34,8 @@ size_t credentials_sign(const struct credentials *, char *out, size_t cap, const
  * or NULL. *skew is set to ts - now where the header could be read. Constant time over the MAC. */
 const char *credentials_verify(const struct credentials *, struct span value, struct span method, struct span target,
 			       struct span binding, int64_t unix_seconds, int64_t *skew);
+/* Checks a name with its token, as a bearer has it: the canonical name, or NULL. Constant time over the token. */
+const char *credentials_bearer(const struct credentials *, struct span name, struct span token);
 /* A fresh "name:token" line (token: 32 random bytes, base64url); 0 or ERROR_CONFIG for a bad name. */
 int credentials_generate(const char *name, char *out, size_t cap);
 

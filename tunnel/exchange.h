@@ -73,6 +73,8 @@ struct exchange_ops {
 	void (*abort)(struct exchange *);
 	/* As stream_ops.sparse, of the connection below, until this exchange ends. NULL: it cannot. */
 	void (*sparse)(struct exchange *, bool);
+	/* Nothing is likely to come or go for a while: memory that only that would need is given back until then. NULL: there is none. */
+	void (*rest)(struct exchange *);
 };
 
 struct exchange {
@@ -103,6 +105,11 @@ static inline void exchange_sparse(struct exchange *x, bool on)
 {
 	if (x->ops->sparse)
 		x->ops->sparse(x, on);
+}
+static inline void exchange_rest(struct exchange *x)
+{
+	if (x->ops->rest)
+		x->ops->rest(x);
 }
 static inline void exchange_abort(struct exchange *x) { x->ops->abort(x); }
 

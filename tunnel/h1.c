@@ -168,9 +168,20 @@ static void raw_eof(struct h1 *h)
 		h1_fail(h, rc ? rc : ERROR_RESET);
 }
 
+static void input_init(struct h1 *h)
+{
+	if (!h->input)
+		h->input = malloc(H1_INPUT);
+	if (!h->input)
+		abort();
+}
+
 bool h1_read(struct h1 *h)
 {
-	ssize_t n = stream_read(h->http.stream, h->input + h->in_end, H1_INPUT - h->in_end);
+	ssize_t n;
+
+	input_init(h);
+	n = stream_read(h->http.stream, h->input + h->in_end, H1_INPUT - h->in_end);
 
 	if (n > 0) {
 		/* The time for a head runs from its first byte. */
@@ -201,6 +212,24 @@ void h1_switch(struct h1 *h)
 	loop_later(h->loop, &h->later);	/* to what came behind the head */
 }
 
+void h1_rest(struct h1 *h)
+{
+	h->resting = false;
+	if (h->in_end == 0 && h->held_n == 0) {
+		free(h->input);
+		h->input = NULL;
+	}
+	if (h->out_len == 0) {
+		free(h->output);
+		h->output = NULL;
+	}
+	stream_rest(h->http.stream);
+	if (h->raw && h->role->parses == HTTP1_RESPONSES) {
+		http1_free(h->parser);	/* no message follows */
+		h->parser = NULL;
+	}
+}
+
 void h1_sparse(struct h1 *h, bool on)
 {
 	h->sparse = on;
@@ -212,7 +241,7 @@ void h1_begin(struct h1 *h)
 	h->x = (struct exchange){ .ops = &h1_output_ops, .http = &h->http };
 	h->state = H1_BUSY;
 	course_begin(&h->course, &h->messages, loop_now(h->loop));
-	h->paused = h->chunked = h->bodyless = h->old = h->refused = h->resumed = h->again = h->asked = h->raw = false;
+	h->resting = h->paused = h->chunked = h->bodyless = h->old = h->refused = h->resumed = h->again = h->asked = h->raw = false;
 	h->keep = true;
 }
 
@@ -312,10 +341,13 @@ void h1_leave(struct h1 *h)
 	if (--h->depth > 0 || h->state == H1_DEAD)
 		return;
 	h->role->settled(h);
-	if (h->state == H1_CLOSING)
+	if (h->state == H1_CLOSING) {
 		teardown(h);
-	else
-		h1_interest(h);
+		return;
+	}
+	if (h->resting)
+		h1_rest(h);
+	h1_interest(h);
 }
 
 static void on_readable(void *ctx)
@@ -431,9 +463,7 @@ struct h1 *h1_new(struct loop *l, struct stream *s, const struct h1_role *role, 
 	h->dress = s->dress;
 	s->dress = NULL;
 	h->parser = http1_new(role->parses, role->parser, h);
-	h->input = malloc(H1_INPUT);
-	if (!h->input)
-		abort();
+	input_init(h);
 	h1_output_init(h);
 	later_init(&h->later, on_later, h);
 	h->since = loop_now(l);

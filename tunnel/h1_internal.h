@@ -58,16 +58,17 @@ struct h1 {
 	bool old;		/* server: the request was HTTP/1.0 */
 	bool refused;		/* client: the answer's status is not 200 */
 	bool resumed;		/* server: and wants to be told that the connection stays */
+	bool resting;		/* buffers are given back on the way out */
 	bool sparse;		/* asked for by the exchange, and ends with it */
 	bool asked;		/* the request asks for another protocol, and no answer has said yes or no */
 	bool raw;		/* which is spoken: bytes both ways, until the connection ends */
 
-	uint8_t *input;		/* H1_INPUT bytes */
+	uint8_t *input;		/* H1_INPUT bytes, or NULL */
 	size_t in_start, in_end; /* not parsed yet */
 	size_t held, held_n;	/* body bytes parsed while paused, moved together in place */
 	bool held_end;		/* and the end behind them */
 
-	uint8_t *output;	/* headroom, room, trailer */
+	uint8_t *output;	/* headroom, room, trailer; or NULL */
 	size_t headroom, head_max, room;
 	size_t out_pos, out_len; /* not written yet */
 	int write_error;	/* client: what is left to read is still read */
@@ -99,6 +100,8 @@ void h1_leave(struct h1 *);
 void h1_switch(struct h1 *);
 /* A new exchange begins: everything about it is reset. */
 void h1_begin(struct h1 *);
+/* Gives back buffers that are empty: they come again with what they are for. */
+void h1_rest(struct h1 *);
 /* Of the stream. */
 void h1_sparse(struct h1 *, bool on);
 /* Carries on as far as it goes: held and buffered input, the end of the exchange, the next. */

@@ -204,8 +204,8 @@ static uint8_t *output_room(struct exchange *x, size_t want, size_t *cap)
 	assert(want <= EXCHANGE_ROOM_INNER);
 	if (h->state != H1_BUSY || h->messages.out == COURSE_COMPLETE || h->out_len > 0 || h->write_error)
 		return NULL;
-	if (want > h->room)
-		reserve(h, want);
+	if (want > h->room || !h->output)
+		reserve(h, want > EXCHANGE_ROOM ? want : EXCHANGE_ROOM);
 	*cap = h->room;
 	return h->output + h->headroom;
 }
@@ -247,6 +247,8 @@ static int output_send(struct exchange *x, const struct exchange_head *head, siz
 		return h->state == H1_CLOSING && h->error ? h->error : ERROR_CLOSED;
 	if (h->write_error)
 		return h->write_error;
+	if (!h->output)
+		reserve(h, EXCHANGE_ROOM);
 	if (head && head->status == 100)
 		return send_interim(h, head->status);
 	assert(h->messages.out == (head ? COURSE_NONE : COURSE_OPEN) && n <= h->room && ((n == 0 && !head) || h->out_len == 0));
@@ -321,4 +323,15 @@ static void output_sparse(struct exchange *x, bool on)
 		h1_sparse(h, on);
 }
 
-const struct exchange_ops h1_output_ops = { output_room, output_send, output_pause, output_abort, output_sparse };
+static void output_rest(struct exchange *x)
+{
+	struct h1 *h = h1_of(x);
+
+	if (h->dress)
+		return;		/* what may be sent again stays */
+	h->resting = true;
+	if (h->depth == 0)
+		h1_rest(h);
+}
+
+const struct exchange_ops h1_output_ops = { output_room, output_send, output_pause, output_abort, output_sparse, output_rest };

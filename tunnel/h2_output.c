@@ -237,4 +237,4 @@ static void output_sparse(struct exchange *x, bool on)
 		stream_sparse(h->http.stream, on);
 }
 
-const struct exchange_ops h2_output_ops = { output_room, output_send, output_pause, output_abort, output_sparse };
+const struct exchange_ops h2_output_ops = { output_room, output_send, output_pause, output_abort, output_sparse, NULL };

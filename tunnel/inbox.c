@@ -251,7 +251,7 @@ static int stream(struct arrival *a, struct channel *ch, struct span value)
 	bool kept_out = false;
 	int error = 0;
 
-	if (message_stream_get(value, &m) < 0 || (ch && ch->params.kind != KIND_STREAM))
+	if (message_stream_get(value, &m) < 0 || (ch && !channel_is_stream(&ch->params)))
 		return ERROR_MALFORMED;
 	if (ch)
 		error = channel_stream_receive(ch, &m, &kept_out);
@@ -265,7 +265,7 @@ static int ack(struct arrival *a, struct channel *ch, struct span value)
 	struct message_ack m;
 
 	(void)a;
-	if (message_ack_get(value, &m) < 0 || (ch && ch->params.kind != KIND_STREAM))
+	if (message_ack_get(value, &m) < 0 || (ch && !channel_is_stream(&ch->params)))
 		return ERROR_MALFORMED;
 	if (ch)
 		channel_stream_on_ack(ch, &m);
@@ -277,7 +277,7 @@ static int reset(struct arrival *a, struct channel *ch, struct span value)
 	struct message_reset m;
 
 	(void)a;
-	if (message_reset_get(value, &m) < 0 || (ch && ch->params.kind != KIND_STREAM))
+	if (message_reset_get(value, &m) < 0 || (ch && !channel_is_stream(&ch->params)))
 		return ERROR_MALFORMED;
 	if (ch)
 		channel_stream_on_reset(ch, &m);

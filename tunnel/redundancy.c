@@ -4,6 +4,7 @@
  */
 #include "tunnel/redundancy.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "tunnel/counters.h"
@@ -78,6 +79,8 @@ void redundancy_fini(struct redundancy *r)
 {
 	while (r->first < r->next)
 		forget_first(r);
+	free(r->ring);
+	r->ring = NULL;
 }
 
 /* ---- what is seen ---- */
@@ -240,8 +243,11 @@ uint64_t redundancy_next_number(const struct redundancy *r)
 void redundancy_keep(struct redundancy *r, struct packet *p, uint64_t channel, enum message_redundancy policy, uint64_t fate,
 		     int64_t now_us)
 {
-	struct kept *k = kept_at(r, r->next);
+	struct kept *k;
 
+	if (!r->ring && !(r->ring = calloc(REDUNDANCY_KEPT, sizeof *r->ring)))
+		abort();
+	k = kept_at(r, r->next);
 	if (r->next - r->first == REDUNDANCY_KEPT)
 		forget_first(r);	/* newer ones have more of their time left */
 	*k = (struct kept){ .packet = p, .channel = channel, .fate = { fate }, .sent_us = now_us, .copies = 1,

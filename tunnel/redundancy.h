@@ -42,7 +42,7 @@ enum redundancy_full {
 };
 
 struct redundancy {
-	struct kept ring[REDUNDANCY_KEPT];
+	struct kept *ring;	/* REDUNDANCY_KEPT; NULL: nothing was ever kept */
 	uint64_t first, next;	/* numbers of the packets kept: [first, next) */
 	uint64_t unsent;	/* none below this number waits for its second copy */
 	unsigned overdue;	/* packets that wait to be hedged */

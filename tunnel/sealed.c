@@ -418,7 +418,7 @@ static void sealed_sparse(struct exchange *x, bool on)
 		exchange_sparse(sealed_of(x)->x.inner, on);
 }
 
-static const struct exchange_ops sealed_ops = { sealed_room, sealed_send, sealed_pause, sealed_abort, sealed_sparse };
+static const struct exchange_ops sealed_ops = { sealed_room, sealed_send, sealed_pause, sealed_abort, sealed_sparse, NULL };
 
 /* ---- both ends ---- */
 

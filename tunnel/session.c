@@ -143,6 +143,10 @@ static void flush(void *ctx)
 	struct carrier *order[SESSION_CARRIERS_MAX], *c;
 	unsigned n, changes = s->carrier_changes;
 
+	if (s->local) {
+		local_pump(s->local);
+		return;
+	}
 	session_note_recent(s);
 	set_aside(s);
 	n = steer_begin(s, order);
@@ -216,7 +220,7 @@ static void receipt_due(void *ctx)
 	for (struct link *l = s->channels.next; l != &s->channels; l = l->next) {
 		struct channel *ch = list_entry(l, struct channel, all);
 
-		if (ch->params.kind != KIND_STREAM || !ch->receive.ack_at_us)
+		if (!channel_is_stream(&ch->params) || !ch->receive.ack_at_us)
 			continue;
 		if (ch->receive.ack_at_us <= now)
 			channel_due(ch, DUE_ACK);
@@ -239,7 +243,7 @@ void session_attached(struct session *s)
 		legs += s->carrier[i]->leg_count;
 	if (s->role != SESSION_SERVER || s->state == SESSION_ENDED)
 		return;
-	if (legs + s->probe_count > 0)
+	if (legs + s->probe_count + s->attended > 0)
 		timer_stop(&s->expiry);
 	else
 		timer_in(&s->expiry, (s->channel_count ? s->config.expire_ms : s->config.expire_empty_ms) * LOOP_MS);
@@ -338,6 +342,8 @@ struct session *session_new(struct loop *loop, enum session_role role, const str
 /* Tells every endpoint, frees every channel. */
 static void drop_channels(struct session *s, uint64_t code, const char *reason)
 {
+	if (s->local)
+		local_over(s->local, code, reason);
 	while (!list_empty(&s->channels))
 		channel_end(list_entry(s->channels.next, struct channel, all), code, reason);
 	early_clear(s);

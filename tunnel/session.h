@@ -59,6 +59,8 @@ struct session *session_new(struct loop *, enum session_role, const struct sessi
 void session_free(struct session *);
 /* Says BYE to the peer as well as it can; ended is not called. The owner frees it some 100 ms later. */
 void session_bye(struct session *, uint64_t code, const char *reason);
+/* Ends it at this end: ended follows, in a later turn. */
+void session_end(struct session *, uint64_t code, const char *reason);
 /* Server: asks the helper to open new channels elsewhere. */
 void session_goaway(struct session *, uint64_t code, uint32_t delay_ms);
 

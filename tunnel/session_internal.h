@@ -13,6 +13,7 @@
 #include "tunnel/inflight.h"
 #include "tunnel/ledger.h"
 #include "tunnel/list.h"
+#include "tunnel/local.h"
 #include "tunnel/redundancy.h"
 #include "tunnel/round_trip.h"
 #include "tunnel/scheduler.h"
@@ -235,6 +236,8 @@ struct session {
 	struct timer receipt;	/* receipts and acknowledgements that ride on nothing */
 	struct timer idle;	/* idle channels, and packets that nobody took */
 	struct timer expiry;	/* server: no exchange */
+	struct local *local;	/* the other end is in this process; NULL: a helper */
+	unsigned attended;	/* by how many there */
 	struct later flush;
 	struct later over;	/* tells the owner that the session ended */
 	char ended_reason[MESSAGE_TEXT_MAX + 1];
@@ -244,12 +247,15 @@ struct session {
 void session_kick(struct session *);		/* something is to be sent: flush at the end of the turn */
 void session_watch(struct session *);		/* records or receipts changed: re-arm the timers */
 void session_watch_carrier(struct session *, const struct carrier *); /* ... of this one only */
-void session_end(struct session *, uint64_t code, const char *reason);
 void session_attached(struct session *);	/* an exchange came or went */
 bool session_add_carrier(struct session *, struct carrier *);
 struct carrier *session_find_carrier(const struct session *, uint64_t id);
 void session_drop_carrier(struct session *, struct carrier *);
 extern const struct ledger_events session_ledger_events; /* ctx: the session */
+
+/* local.c */
+void local_pump(struct local *);
+void local_over(struct local *, uint64_t code, const char *reason); /* its channel is gone, or about to be */
 
 /* session_stats.c */
 void session_note_recent(struct session *);	/* before something is sent */

@@ -45,6 +45,8 @@ struct stream_ops {
 	void (*close)(struct stream *);
 	/* Little is sent on it and all of that is urgent: tunes it for that, as far as it can be. NULL: it cannot. */
 	void (*sparse)(struct stream *, bool);
+	/* Nothing is likely to come or go for a while: what memory can be given back is. NULL: there is none. */
+	void (*rest)(struct stream *);
 };
 
 /* Embedded first in each implementation. */
@@ -70,6 +72,11 @@ static inline void stream_sparse(struct stream *s, bool on)
 {
 	if (s->ops->sparse)
 		s->ops->sparse(s, on);
+}
+static inline void stream_rest(struct stream *s)
+{
+	if (s->ops->rest)
+		s->ops->rest(s);
 }
 static inline void stream_close(struct stream *s) { s->ops->close(s); }
 

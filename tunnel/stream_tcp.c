@@ -261,7 +261,7 @@ static void tcp_sparse(struct stream *s, bool on)
 	tcp_tuning_sparse(t->fd, t->sparse);
 }
 
-static const struct stream_ops tcp_ops = { tcp_read, tcp_write, tcp_want, tcp_info, tcp_close, tcp_sparse };
+static const struct stream_ops tcp_ops = { tcp_read, tcp_write, tcp_want, tcp_info, tcp_close, tcp_sparse, NULL };
 
 void stream_tcp_far(struct stream *s)
 {

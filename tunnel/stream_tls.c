@@ -465,7 +465,14 @@ static void tls_sparse(struct stream *s, bool on)
 		stream_sparse(tls_of(s)->lower, on);
 }
 
-static const struct stream_ops tls_ops = { tls_read, tls_write, tls_want, tls_info, tls_close, tls_sparse };
+/* Buffers of records that are empty: OpenSSL makes them again. */
+static void tls_rest(struct stream *s)
+{
+	if (tls_of(s)->state == TLS_OPEN)
+		(void)SSL_free_buffers(tls_of(s)->ssl);
+}
+
+static const struct stream_ops tls_ops = { tls_read, tls_write, tls_want, tls_info, tls_close, tls_sparse, tls_rest };
 
 const char *stream_tls_reason(struct stream *s)
 {

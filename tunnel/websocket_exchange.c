@@ -422,7 +422,7 @@ static void websocket_sparse(struct exchange *x, bool on)
 }
 
 static const struct exchange_ops websocket_ops = { websocket_room, websocket_send, websocket_pause, websocket_abort,
-						   websocket_sparse };
+						   websocket_sparse, NULL };
 
 /* ---- both ends ---- */
 

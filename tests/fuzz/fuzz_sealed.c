@@ -81,7 +81,7 @@ static void below_abort(struct exchange *x)
 	x->events = NULL;
 }
 
-static const struct exchange_ops below_ops = { below_room, below_send, below_pause, below_abort, NULL };
+static const struct exchange_ops below_ops = { below_room, below_send, below_pause, below_abort, NULL, NULL };
 
 static int on_head(void *ctx, const struct http1_head *head)
 {

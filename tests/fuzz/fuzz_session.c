@@ -52,7 +52,7 @@ static uint64_t on_open(void *ctx, struct channel *ch, const struct message_open
 	struct world *w = ctx;
 	struct point *t = NULL;
 
-	CHECK(m->target.n > 0 && params->kind != KIND_MESSAGE);
+	CHECK(m->target.n > 0 && params->kind <= KIND_MESSAGE);
 	if (m->target.p[0] != 'r')
 		t = play_point(w->point, (char)m->target.p[0]);
 	if (!t) {

@@ -213,7 +213,7 @@ void play_local(struct play *s, struct point *all, struct loop *loop, struct pac
 
 	if (!t->channel)
 		return;
-	stream = channel_params(t->channel)->kind == KIND_STREAM;
+	stream = channel_params(t->channel)->kind != KIND_DATAGRAM;
 	switch (what >> 3 & 7) {
 	case 0:
 		leave(t);
@@ -268,7 +268,7 @@ void play_check(const struct session *s)
 			packets += ch->flow.queue[c].count;
 			bytes += ch->flow.queue[c].bytes;
 		}
-		if (ch->params.kind == KIND_STREAM)
+		if (ch->params.kind != KIND_DATAGRAM)
 			check_stream(s, ch);
 	}
 	CHECK(channels == s->channel_count && channels <= s->config.max_channels + REFUSALS_MAX);

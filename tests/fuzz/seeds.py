@@ -344,6 +344,20 @@ def connect():
         write("connect", name, data)
 
 
+def egress_frames():
+    """First octet: framing (bit 0: lengths), the cap; second: size of portions."""
+    for name, data in {
+        "lines": b"\x04\3one\ntwo\r\n\n\r\nwith\rin\r\r\nhalf",
+        "utf8": b"\x04\1Gr\xc3\xbc\xc3\x9fe\n\xf0\x9f\x98\x80\n",
+        "not-utf8": b"\x04\2\xc3\n",
+        "long-line": b"\x02\7" + b"x" * 80 + b"\n",
+        "lengths": b"\x05\2\0\0\0\3a\nc\0\0\0\0\0\0\0\1d",
+        "long-length": b"\x03\1\0\0\0\x41" + b"x" * 65,
+        "half-length": b"\x05\1\0\0\0\3abc\0\0",
+    }.items():
+        write("egress_frames", name, data)
+
+
 def websocket():
     def frame(first, payload=b"", key=None, width=0):
         mark, size = 0x80 if key else 0, len(payload)
@@ -439,3 +453,4 @@ if __name__ == "__main__":
     sealed()
     connect()
     websocket()
+    egress_frames()

@@ -58,7 +58,7 @@ static void below_sparse(struct exchange *x, bool on)
 	below_of(x)->sparse = on;
 }
 
-static const struct exchange_ops below_ops = { below_room, below_send, below_pause, below_abort, below_sparse };
+static const struct exchange_ops below_ops = { below_room, below_send, below_pause, below_abort, below_sparse, NULL };
 
 /* ---- users ---- */
 

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "server/rest.h"
 #include "tunnel/counters.h"
 #include "tunnel/leg.h"
 #include "tunnel/sealed.h"
@@ -67,6 +68,12 @@ static void drop_end(void *ctx)
 static const struct exchange_events drop_events = { .body = drop_body, .end = drop_end };
 
 /* ---- the other side of the seam ---- */
+
+bool rest_request(struct rest *r, struct front_visitor *v, struct exchange *x, const struct http1_head *head)
+{
+	(void)r, (void)v, (void)x, (void)head;
+	return false;
+}
 
 void sessions_accept(struct sessions *s, const char *identity, const char *peer, const struct request *r, struct exchange *x,
 		     const struct http1_head *head)

@@ -26,6 +26,7 @@ static int fake_bind(const struct address *a)
 
 const struct ingress_kind ingress_udp = { .scheme = "udp", .bind = fake_bind };
 const struct ingress_kind ingress_tcp = { .scheme = "tcp", .bind = fake_bind };
+const struct ingress_kind ingress_ws = { .scheme = "ws", .bind = fake_bind };
 
 static void good(const char *text, const struct ingress_kind *kind, const char *first, unsigned count,
 		 const char *last, const char *service)

@@ -25,6 +25,7 @@
 /* ---- fakes ---- */
 
 const struct ingress_kind ingress_tcp = { .scheme = "tcp" };
+const struct ingress_kind ingress_ws = { .scheme = "ws" };
 
 struct channel {
 	const struct endpoint_ops *ops;

@@ -58,6 +58,13 @@ static const struct vector vectors[] = {
 			.params = { .has = HAS(PARAM_REDUNDANCY) | HAS(PARAM_AUDIO_TYPES) | HAS(PARAM_VIDEO_TYPES),
 				    .redundancy = REDUNDANCY_ALWAYS,
 				    .audio_types = { [0] = 1 } } } } },
+	{ CAPSULE_OPEN, open_get, open_put, 6, BYTES(0x10, 12, 2, 2, 0, 2, 's', '1', 24, 4, 'a', ',', 'b', '!'),
+	  { .open = { .channel = 2,
+		      .kind = KIND_MESSAGE,
+		      .target = TEXT("s1"),
+		      .params = { .has = HAS(PARAM_PROTOCOLS), .protocols = TEXT("a,b!") } } } },
+	{ CAPSULE_OPENED, opened_get, opened_put, 1, BYTES(0x11, 4, 4, 25, 1, 'a'),
+	  { .opened = { .channel = 4, .params = { .has = HAS(PARAM_PROTOCOL), .protocols = TEXT("a") } } } },
 	{ CAPSULE_REFUSED, refused_get, refused_put, 6, BYTES(0x12, 6, 2, 10, 3, 'w', 'h', 'y'),
 	  { .refused = { .channel = 2, .code = CODE_UNKNOWN_SERVICE, .sentence = TEXT("why") } } },
 	{ CAPSULE_DATAGRAM, datagram_get, datagram_put, 3, BYTES(0x00, 5, 0x08, 0x9b, 0x32, 'h', 'i'),
@@ -125,7 +132,7 @@ static void kinds_and_forms_are_checked(void **state)
 
 static int opened_with(const uint8_t *params, size_t n)
 {
-	uint8_t value[64] = { 2 };
+	uint8_t value[300] = { 2 };
 	struct message_opened m;
 
 	memcpy(value + 1, params, n);
@@ -146,6 +153,24 @@ static void parameters_are_checked(void **state)
 	assert_int_equal(opened_with(BYTES(21, 1, 3)), ERROR_MALFORMED);
 	assert_int_equal(opened_with(BYTES(21, 0)), ERROR_MALFORMED);
 	assert_int_equal(opened_with(BYTES(3, 1, 9)), 0); /* the session's id of a window: not here */
+}
+
+static void subprotocols_are_checked(void **state)
+{
+	uint8_t most[3 + MESSAGE_PROTOCOLS_MAX + 1] = { 25, 0x41, 0x00 };
+
+	(void)state;
+	assert_int_equal(opened_with(BYTES(25, 2, 'a', '!')), 0);
+	assert_int_equal(opened_with(BYTES(25, 0)), ERROR_MALFORMED);
+	assert_int_equal(opened_with(BYTES(25, 3, 'a', ',', 'b')), ERROR_MALFORMED);	/* one was chosen */
+	assert_int_equal(opened_with(BYTES(25, 2, 'a', ' ')), ERROR_MALFORMED);
+	assert_int_equal(opened_with(BYTES(25, 3, 'a', '\r', '\n')), ERROR_MALFORMED);
+	assert_int_equal(opened_with(BYTES(25, 1, 0x80)), ERROR_MALFORMED);
+	assert_int_equal(opened_with(BYTES(24, 0)), 0);		/* OPEN's: not here */
+	memset(most + 3, 'p', sizeof most - 3);
+	assert_int_equal(opened_with(most, sizeof most - 1), 0);
+	most[2]++;
+	assert_int_equal(opened_with(most, sizeof most), ERROR_MALFORMED);
 }
 
 static void payload_types_are_checked(void **state)
@@ -290,6 +315,7 @@ int main(void)
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(kinds_and_forms_are_checked),
 		cmocka_unit_test(parameters_are_checked),
+		cmocka_unit_test(subprotocols_are_checked),
 		cmocka_unit_test(payload_types_are_checked),
 		cmocka_unit_test(one_field_goes_out_under_the_id_of_its_message),
 		cmocka_unit_test(ages_choose_the_form),

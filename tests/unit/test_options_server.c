@@ -1,5 +1,5 @@
 /* Options of culvertd: values, defaults, and what is said about mistakes. */
-/* links: server/options.c server/options_listen.c server/trusted.c server/activation.c framing/forwarded.c framing/http1_head.c tunnel/tcp_tuning.c server/service.c server/egress.c tunnel/config.c tunnel/config_values.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c framing/capsule.c framing/cursor.c framing/varint.c framing/message_words.c */
+/* links: server/options.c server/options_listen.c server/rest_cors.c server/trusted.c server/activation.c framing/forwarded.c framing/http1_head.c tunnel/tcp_tuning.c server/service.c server/egress.c server/egress_settings.c tunnel/config.c tunnel/config_values.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c framing/capsule.c framing/cursor.c framing/varint.c framing/message_words.c */
 /* libs: -lconfuse -lev */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,10 +13,26 @@
 
 #include "framing/error.h"
 #include "server/options.h"
+#include "tunnel/stream_tls.h"
 
 const struct egress_kind egress_udp = { .scheme = "udp", .kind = KIND_DATAGRAM, .idle_ms = 330000 };
 const struct egress_kind egress_tcp = { .scheme = "tcp", .kind = KIND_STREAM };
+const struct egress_kind egress_ws = { .scheme = "ws", .kind = KIND_MESSAGE, .pending = true };
+const struct egress_kind egress_wss = { .scheme = "wss", .kind = KIND_MESSAGE, .pending = true };
+const struct egress_kind egress_framed = { .kind = KIND_MESSAGE, .pending = true };
 const struct egress_kind egress_echo = { .service = "culvert.echo", .kind = KIND_DATAGRAM, .idle_ms = 30000, .deadline_ms = 1000 };
+
+struct tls_context *tls_context_client(const struct tls_trust *trust, const char *alpn, char *error, size_t size)
+{
+	(void)trust, (void)alpn;
+	snprintf(error, size, "no TLS here");
+	return NULL;
+}
+
+void tls_context_release(struct tls_context *t)
+{
+	(void)t;
+}
 
 struct resolve *resolve_start(struct resolver *r, const char *host, uint16_t port,
 			      void (*done)(void *ctx, const struct address *, size_t n, int error), void *ctx)

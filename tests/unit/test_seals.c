@@ -75,7 +75,7 @@ static void fake_abort(struct exchange *x)
 	fake.aborted = true;
 }
 
-static const struct exchange_ops fake_ops = { fake_room, fake_send, fake_pause, fake_abort, NULL };
+static const struct exchange_ops fake_ops = { fake_room, fake_send, fake_pause, fake_abort, NULL, NULL };
 
 const struct exchange_head *leg_answer_head(struct loop *l, bool streamed, bool event_stream)
 {

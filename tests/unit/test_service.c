@@ -1,10 +1,11 @@
 /* Services: what configurations say, what OPENs get, and names that move or vanish. */
-/* links: server/service.c server/egress.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c framing/capsule.c framing/cursor.c framing/varint.c framing/message_words.c */
+/* links: server/service.c server/egress.c server/egress_settings.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c framing/capsule.c framing/cursor.c framing/varint.c framing/message_words.c */
 /* libs: -lev */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -13,10 +14,31 @@
 #include "framing/error.h"
 #include "server/service.h"
 #include "tunnel/log.h"
+#include "tunnel/stream_tls.h"
 
 const struct egress_kind egress_udp = { .scheme = "udp", .kind = KIND_DATAGRAM, .idle_ms = 330000 };
 const struct egress_kind egress_tcp = { .scheme = "tcp", .kind = KIND_STREAM };
+const struct egress_kind egress_ws = { .scheme = "ws", .kind = KIND_MESSAGE, .pending = true };
+const struct egress_kind egress_wss = { .scheme = "wss", .kind = KIND_MESSAGE, .pending = true };
+const struct egress_kind egress_framed = { .kind = KIND_MESSAGE, .pending = true };
 const struct egress_kind egress_echo = { .service = "culvert.echo", .kind = KIND_DATAGRAM, .idle_ms = 30000, .deadline_ms = 1000 };
+
+/* The only file of certificates that there is. */
+struct tls_context *tls_context_client(const struct tls_trust *trust, const char *alpn, char *why, size_t size)
+{
+	static int context;
+
+	assert_string_equal(alpn, "http/1.1");
+	if (!trust->cafile || !strcmp(trust->cafile, "/ca.pem"))
+		return (struct tls_context *)&context;
+	snprintf(why, size, "--cafile: there is no %s", trust->cafile);
+	return NULL;
+}
+
+void tls_context_release(struct tls_context *t)
+{
+	(void)t;
+}
 
 /* A resolver whose answers the test gives. */
 struct resolve {
@@ -113,11 +135,11 @@ static void test_specs(void **state)
 	refused(all, spec("culvert.", "udp://a:1"),
 		"service 'culvert.': names that begin with culvert. are culvertd's own: choose another");
 	refused(all, spec("a", "127.0.0.1:1"),
-		"service 'a': the target must be like udp://HOST:PORT, udp://HOST:FIRST-LAST or tcp://HOST:PORT, not '127.0.0.1:1'");
+		"service 'a': the target must be like udp://HOST:PORT, udp://HOST:FIRST-LAST, tcp://HOST:PORT or ws://HOST:PORT/PATH, not '127.0.0.1:1'");
 	refused(all, spec("a", "sctp://a:1"),
-		"service 'a': the target must be like udp://HOST:PORT, udp://HOST:FIRST-LAST or tcp://HOST:PORT, not 'sctp://a:1'");
+		"service 'a': the target must be like udp://HOST:PORT, udp://HOST:FIRST-LAST, tcp://HOST:PORT or ws://HOST:PORT/PATH, not 'sctp://a:1'");
 	refused(all, spec("a", "udp://a:9-2"),
-		"service 'a': the target must be like udp://HOST:PORT, udp://HOST:FIRST-LAST or tcp://HOST:PORT, not 'udp://a:9-2'");
+		"service 'a': the target must be like udp://HOST:PORT, udp://HOST:FIRST-LAST, tcp://HOST:PORT or ws://HOST:PORT/PATH, not 'udp://a:9-2'");
 	refused(all, spec("a", "udp://a"), "service 'a': the target needs a port from 1 to 65535, not 'udp://a'");
 	refused(all, spec("a", "udp://a:0"), "service 'a': the target needs a port from 1 to 65535, not 'udp://a:0'");
 	s = spec("a", "udp://a:1");
@@ -133,9 +155,9 @@ static void test_specs(void **state)
 	s.kind = "sip";
 	refused(all, s, "service 'a': kind is for UDP targets: streams have no idle time-out by themselves");
 	refused(all, spec("a", "echo://a:1"),
-		"service 'a': the target must be like udp://HOST:PORT, udp://HOST:FIRST-LAST or tcp://HOST:PORT, not 'echo://a:1'");
+		"service 'a': the target must be like udp://HOST:PORT, udp://HOST:FIRST-LAST, tcp://HOST:PORT or ws://HOST:PORT/PATH, not 'echo://a:1'");
 	refused(all, spec("a", "://a:1"),
-		"service 'a': the target must be like udp://HOST:PORT, udp://HOST:FIRST-LAST or tcp://HOST:PORT, not '://a:1'");
+		"service 'a': the target must be like udp://HOST:PORT, udp://HOST:FIRST-LAST, tcp://HOST:PORT or ws://HOST:PORT/PATH, not '://a:1'");
 	add(all, "a", "udp://a:1");
 	refused(all, spec("a", "udp://a:1"), "service 'a': there is one of that name already");
 	assert_int_equal(services_count(all), 1);
@@ -351,9 +373,96 @@ static void test_ready_at_once(void **state)
 	loop_free(loop);
 }
 
+static void message_targets(void **state)
+{
+	static const char *const headers[] = { "X-Name: value", "Authorization: Basic eDp5", NULL };
+	struct services *all = services_new();
+	struct service_spec s = spec("sig", "ws://127.0.0.1:8188/janus?x=1");
+	const struct egress_settings *settings;
+
+	(void)state;
+	s.wishes = (struct egress_wishes){ .subprotocol = "janus-protocol", .origin = "https://app.example", .headers = headers, .message_max = 4096 };
+	assert_int_equal(services_add(all, &s, error, sizeof error), 0);
+	assert_int_equal(choose(all, "sig", KIND_MESSAGE, -1), CODE_NONE);
+	assert_ptr_equal(kind, &egress_ws);
+	assert_true(params.pending);
+	assert_int_equal(address_port(&to[0]), 8188);
+	settings = params.settings;
+	assert_string_equal(settings->path, "/janus?x=1");
+	assert_string_equal(settings->host, "127.0.0.1:8188");
+	assert_string_equal(settings->subprotocol, "janus-protocol");
+	assert_string_equal(settings->lines, "Origin: https://app.example\r\nX-Name: value\r\nAuthorization: Basic eDp5\r\n");
+	assert_int_equal(settings->message_max, 4096);
+	assert_null(settings->tls);
+	assert_int_equal(choose(all, "sig", KIND_STREAM, -1), CODE_WRONG_KIND);
+	assert_string_equal(sentence, "this service is a WebSocket: forward it with -L ws://...");
+	assert_int_equal(choose(all, "sig", KIND_DATAGRAM, -1), CODE_WRONG_KIND);
+	assert_int_equal(choose(all, "sig", KIND_MESSAGE, 1), CODE_WRONG_KIND);
+
+	add(all, "plain", "ws://127.0.0.1");
+	assert_int_equal(choose(all, "plain", KIND_MESSAGE, -1), CODE_NONE);
+	assert_int_equal(address_port(&to[0]), 80);
+	assert_string_equal(((const struct egress_settings *)params.settings)->path, "/");
+	assert_int_equal(((const struct egress_settings *)params.settings)->message_max, EGRESS_MESSAGE_MAX);
+	add(all, "secure", "wss://[::1]/x");
+	assert_int_equal(choose(all, "secure", KIND_MESSAGE, -1), CODE_NONE);
+	assert_int_equal(address_port(&to[0]), 443);
+	assert_non_null(((const struct egress_settings *)params.settings)->tls);
+	assert_string_equal(((const struct egress_settings *)params.settings)->name, "::1");
+
+	s = spec("lines", "tcp://127.0.0.1:7");
+	s.wishes.framing = "line";
+	assert_int_equal(services_add(all, &s, error, sizeof error), 0);
+	assert_int_equal(choose(all, "lines", KIND_MESSAGE, -1), CODE_NONE);
+	assert_ptr_equal(kind, &egress_framed);
+	assert_int_equal(choose(all, "lines", KIND_STREAM, -1), CODE_WRONG_KIND);
+	services_free(all);
+}
+
+static void wish(struct services *all, const char *target, struct egress_wishes wishes, const char *want)
+{
+	struct service_spec s = spec("x", target);
+
+	s.wishes = wishes;
+	refused(all, s, want);
+}
+
+static void wrong_wishes(void **state)
+{
+	static const char *const none[] = { "no header", NULL }, *const host[] = { "host: x", NULL }, *const origin[] = { "Origin: x", NULL },
+		*const injected[] = { "X: a\r\nY: b", NULL }, *const key[] = { "sec-websocket-key: x", NULL };
+	static const char ws[] = "ws://127.0.0.1:1/", tcp[] = "tcp://127.0.0.1:1";
+	struct services *all = services_new();
+
+	(void)state;
+	wish(all, ws, (struct egress_wishes){ .headers = none }, "service 'x': headers must be like \"X-Name: value\", not 'no header'");
+	wish(all, ws, (struct egress_wishes){ .headers = injected }, "service 'x': headers must be like \"X-Name: value\", not 'X: a\r\nY: b'");
+	wish(all, ws, (struct egress_wishes){ .headers = host }, "service 'x': headers cannot have 'host': the handshake decides it");
+	wish(all, ws, (struct egress_wishes){ .headers = key }, "service 'x': headers cannot have 'sec-websocket-key': the handshake decides it");
+	wish(all, ws, (struct egress_wishes){ .headers = origin },
+	     "service 'x': headers cannot have 'Origin': the handshake decides it (there is an option origin)");
+	wish(all, ws, (struct egress_wishes){ .subprotocol = "a b" },
+	     "service 'x': subprotocol must be a name such as janus-protocol, or several with commas between them, not 'a b'");
+	wish(all, ws, (struct egress_wishes){ .origin = "a b" }, "service 'x': origin must be like https://app.example.org, not 'a b'");
+	wish(all, ws, (struct egress_wishes){ .framing = "line" }, "service 'x': framing is for TCP targets: WebSockets have their own");
+	wish(all, ws, (struct egress_wishes){ .cafile = "/ca.pem" }, "service 'x': cafile is for wss:// targets");
+	wish(all, "wss://127.0.0.1/", (struct egress_wishes){ .cafile = "/no.pem" }, "service 'x': --cafile: there is no /no.pem");
+	wish(all, tcp, (struct egress_wishes){ .framing = "words" }, "service 'x': framing must be line or length, not 'words'");
+	wish(all, "udp://127.0.0.1:1", (struct egress_wishes){ .framing = "line" }, "service 'x': framing is for TCP targets");
+	wish(all, tcp, (struct egress_wishes){ .origin = "x" },
+	     "service 'x': subprotocol, origin, headers and cafile are for ws:// and wss:// targets");
+	wish(all, tcp, (struct egress_wishes){ .message_max = 2000 },
+	     "service 'x': message-max is for WebSocket targets, and TCP ones with framing");
+	wish(all, "ws://127.0.0.1:1/#part", (struct egress_wishes){ .cafile = NULL },
+	     "service 'x': the target's path has characters that cannot be in one, or more than 1024: '/#part'");
+	services_free(all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(message_targets),
+		cmocka_unit_test(wrong_wishes),
 		cmocka_unit_test(test_specs),
 		cmocka_unit_test(test_payload_types),
 		cmocka_unit_test(test_choose),

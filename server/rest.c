@@ -1,0 +1,486 @@
+/*
+ * The REST server. Called by the front for requests below {base}/v1/{sid}/signal/; what they need is a session of sessions.c whose tenant
+ * is a rest_session. Every error is said by rest_problem.
+ */
+#include "server/rest.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "framing/capsule.h"
+#include "framing/error.h"
+#include "server/rest_auth.h"
+#include "server/rest_body.h"
+#include "server/rest_call.h"
+#include "server/rest_cors.h"
+#include "server/rest_problem.h"
+#include "tunnel/log.h"
+
+#define ANSWER_MAX (256 << 10)	/* bytes of messages in one answer, but for one that is longer */
+
+static const char json[] = "application/json", records[] = "application/octet-stream";
+
+struct rest {
+	struct rest_config config;
+	struct rest_cors *cors;
+	size_t bodies;
+};
+
+struct rest *rest_new(const struct rest_config *config)
+{
+	struct rest *r = calloc(1, sizeof *r);
+
+	if (!r)
+		abort();
+	r->config = *config;
+	return r;
+}
+
+void rest_free(struct rest *r)
+{
+	if (!r)
+		return;
+	rest_cors_free(r->cors);
+	free(r);
+}
+
+void rest_set_cors(struct rest *r, struct rest_cors *cors)
+{
+	rest_cors_free(r->cors);
+	r->cors = cors;
+}
+
+bool rest_take_room(struct rest *r, size_t n)
+{
+	if (n > REST_BODIES_MAX - r->bodies)
+		return false;
+	r->bodies += n;
+	return true;
+}
+
+void rest_give_room(struct rest *r, size_t n)
+{
+	r->bodies -= n;
+}
+
+static struct loop *loop_of(const struct rest_call *c)
+{
+	return c->visitor->front->loop;
+}
+
+/* ---- answers ---- */
+
+static void gone(struct rest_call *c, const struct rest_session *s)
+{
+	if (s && rest_session_stopping(s))
+		rest_problem(c, 503, "busy", "the server is stopping: begin a new session", "Retry-After: 5\r\n");
+	else
+		rest_problem(c, 410, "gone", "this session has ended: begin a new one with another sid, and tell the application", "");
+}
+
+static void failed(struct rest_call *c, struct rest_session *s)
+{
+	const char *why;
+
+	switch (rest_session_failure(s, &why)) {
+	case CODE_UNKNOWN_SERVICE:
+	case CODE_WRONG_KIND:
+		rest_problem(c, 404, "service", *why ? why : "there is no such service here", "");
+		break;
+	case CODE_TIMEOUT:
+		rest_problem(c, 504, "target", *why ? why : "the target of this service did not answer", "");
+		break;
+	case CODE_LIMIT:
+		rest_problem(c, 503, "busy", *why ? why : "the service is in use as much as it may be", "Retry-After: 5\r\n");
+		break;
+	default:
+		rest_problem(c, 502, "target", *why ? why : "the target of this service refused the connection", "");
+		break;
+	}
+	rest_session_end(s, "the target did not open");
+}
+
+static void answer_put(struct rest_call *c, const struct rest_session *s)
+{
+	static const char *const states[] = { "opening", "open", "closed", "closed", "closed" };
+	const struct rest_config *f = &c->rest->config;
+	const char *protocol = rest_session_protocol(s);
+	struct rest_text *t = &c->answer;
+
+	rest_text_print(t, "{\"sid\":\"%s\",\"service\":\"%s\",\"protocol\":", c->request.sid, c->request.service);
+	rest_text_string(t, (const uint8_t *)protocol, strlen(protocol));
+	rest_text_print(t,
+			",\"hold\":%d,\"expires\":%" PRIu32 ",\"message_max\":%zu,\"window\":%zu,\"messages_max\":%zu,"
+			"\"transports\":[\"poll\"],\"state\":\"%s\"}\n",
+			REST_HOLD, f->expire_s, f->limits.message_max, f->limits.window, f->limits.messages_max, states[rest_session_state(s)]);
+	rest_call_answer(c, c->created ? 201 : 200, json, "");
+}
+
+/* How many messages from there go into one answer. */
+static size_t some(const struct rest_message *m)
+{
+	size_t bytes = 0, n = 0;
+
+	for (; m && (n == 0 || bytes + m->n <= ANSWER_MAX); m = m->next) {
+		bytes += m->n;
+		n++;
+	}
+	return n;
+}
+
+/* What there is for the client, now. */
+static void answer_messages(struct rest_call *c, struct rest_session *s)
+{
+	struct rest_answer a = { .taken = rest_session_taken(s), .first = rest_session_from(s, c->after) };
+
+	a.count = some(a.first);
+	a.seq = a.first ? a.first->number : rest_session_next(s);
+	a.closed = rest_session_is_closed(s) && a.seq + a.count == rest_session_next(s);
+	if (c->method == REST_GET && !a.first && !a.closed) {
+		rest_call_answer(c, 204, "", "");
+		return;
+	}
+	c->octets ? rest_records_write(&c->answer, &a) : rest_json_write(&c->answer, &a);
+	rest_call_answer(c, 200, c->octets ? records : json, "");
+	if (rest_session_is_done(s))
+		rest_session_end(s, "closed, and the client knows");
+}
+
+/* ---- waiting ---- */
+
+static bool has_something(const struct rest_call *c, const struct rest_session *s)
+{
+	return rest_session_from(s, c->after) || rest_session_is_closed(s);
+}
+
+static void wait_or_answer(struct rest_call *c)
+{
+	struct rest_session *s = c->session;
+
+	if (rest_session_state(s) == REST_FAILED) {
+		failed(c, s);
+	} else if (has_something(c, s) || c->until_us <= loop_now(loop_of(c))) {
+		answer_messages(c, s);
+	} else {
+		timer_set(&c->timer, c->until_us);
+		rest_session_wait(s, &c->waiter);
+		rest_call_park(c);
+	}
+}
+
+static void told(void *ctx, enum rest_news news)
+{
+	struct rest_call *c = ctx;
+	struct rest_session *s = c->session;
+
+	if (news == REST_ENDED) {
+		c->session = NULL;
+		gone(c, s);
+	} else if (c->method == REST_PUT) {
+		rest_session_state(s) == REST_FAILED ? failed(c, s) : answer_put(c, s);
+	} else if (news == REST_SUPERSEDED) {
+		answer_messages(c, s);
+	} else {
+		wait_or_answer(c);
+	}
+}
+
+static void on_timer(void *ctx)
+{
+	struct rest_call *c = ctx;
+
+	rest_session_leave(c->session, &c->waiter);
+	c->method == REST_PUT ? answer_put(c, c->session) : answer_messages(c, c->session);
+}
+
+static void waits_at(struct rest_call *c, struct rest_session *s)
+{
+	c->session = s;
+	c->waiter = (struct rest_waiter){ .told = told, .ctx = c };
+	timer_init(&c->timer, loop_of(c), on_timer, c);
+}
+
+/* ---- methods ---- */
+
+/* The session of the call; NULL: answered. */
+static struct rest_session *session_of(struct rest_call *c)
+{
+	struct rest_session *s;
+	void *tenant;
+
+	switch (sessions_find(c->visitor->front->sessions, c->identity, c->visitor->peer, c->request.sid, &tenant)) {
+	case SESSIONS_NONE:
+		rest_problem(c, 404, "session", "no such session was made here, or the server was restarted: begin a new one, and tell the application", "");
+		return NULL;
+	case SESSIONS_ENDED:
+		gone(c, NULL);
+		return NULL;
+	case SESSIONS_OF_HELPER:
+		rest_problem(c, 409, "conflict", "this session is a helper's: choose another sid", "");
+		return NULL;
+	default:
+		s = tenant;
+	}
+	if (strcmp(rest_session_service(s), c->request.service) != 0) {
+		rest_problem(c, 409, "conflict", "this session is for another service: choose another sid for this one", "");
+		return NULL;
+	}
+	rest_session_touch(s);
+	return s;
+}
+
+static struct rest_session *create(struct rest_call *c, const char *protocols)
+{
+	const struct front *f = c->visitor->front;
+	const char *why = "the server is stopping";
+	struct session *session = NULL;
+	struct rest_session *s;
+	char lines[32] = "Retry-After: 10\r\n";
+
+	if (!sessions_closing(f->sessions))
+		session = sessions_create(f->sessions, c->identity, c->visitor->peer, c->request.sid, c->rest->config.expire_s * 1000, &why);
+	if (!session) {
+		rest_problem(c, 503, "busy", why, lines);
+		return NULL;
+	}
+	s = rest_session_new(f->loop, session, &c->rest->config.limits, c->request.service, protocols);
+	sessions_let(session, s, rest_session_gone);
+	c->created = true;
+	return s;
+}
+
+static void do_put(struct rest_call *c)
+{
+	struct rest_session *s;
+	struct rest_body b;
+	const char *why;
+	void *tenant;
+
+	if (c->body.n && !c->typed) {
+		rest_problem(c, 415, "type", "the body of PUT must be application/json", "");
+		return;
+	}
+	if (rest_json_read_put(&b, c->body.p, c->body.n, &why) < 0) {
+		rest_problem(c, 400, "malformed", why, "");
+		return;
+	}
+	if (sessions_find(c->visitor->front->sessions, c->identity, c->visitor->peer, c->request.sid, &tenant) == SESSIONS_NONE)
+		s = create(c, b.protocols);
+	else
+		s = session_of(c);
+	if (!s)
+		return;
+	if (rest_session_state(s) == REST_FAILED) {
+		failed(c, s);
+	} else if (rest_session_state(s) != REST_OPENING) {
+		answer_put(c, s);
+	} else {
+		waits_at(c, s);
+		timer_in(&c->timer, REST_OPEN_WAIT);
+		rest_session_wait_open(s, &c->waiter);
+	}
+}
+
+/* False: answered. */
+static bool take_after(struct rest_call *c, struct rest_session *s, bool given, uint64_t after)
+{
+	c->after = given ? after : 0;
+	if (rest_session_after(s, &c->after) == 0)
+		return true;
+	rest_problem(c, 409, "conflict", "after is the number of a message that was never sent: begin a new session", "");
+	return false;
+}
+
+static void hold(struct rest_call *c, struct rest_session *s, uint32_t wait_ms)
+{
+	if (wait_ms > REST_HOLD * 1000)
+		wait_ms = REST_HOLD * 1000;
+	waits_at(c, s);
+	c->until_us = loop_now(loop_of(c)) + wait_ms * LOOP_MS;
+	wait_or_answer(c);
+}
+
+/* False: answered. */
+static bool take_messages(struct rest_call *c, struct rest_session *s, struct rest_body *b)
+{
+	struct rest_message *messages = b->messages;
+	int error = 0;
+
+	b->messages = NULL;
+	if (messages)
+		error = rest_session_send(s, b->seq, messages);
+	if (error == ERROR_LIMIT)
+		rest_problem(c, 429, "window", "too many messages wait for the target: nothing of this request was taken, send it again later",
+			     "Retry-After: 1\r\n");
+	else if (error < 0)
+		rest_problem(c, 409, "conflict",
+			     "a message with one of these numbers was another one, or comes behind the close: number each message once", "");
+	return error == 0;
+}
+
+static void do_post(struct rest_call *c)
+{
+	struct rest_session *s = session_of(c);
+	struct rest_body b;
+	const char *why;
+	int error;
+
+	if (!s)
+		return;
+	error = (c->octets ? rest_records_read : rest_json_read)(&b, c->body.p, c->body.n, c->rest->config.limits.message_max, &why);
+	if (error < 0) {
+		error == ERROR_LIMIT ? rest_problem(c, 413, "too-big", why, "") : rest_problem(c, 400, "malformed", why, "");
+		return;
+	}
+	if (rest_session_state(s) == REST_FAILED) {
+		rest_message_free(b.messages);
+		failed(c, s);
+		return;
+	}
+	if (take_messages(c, s, &b) && take_after(c, s, b.has_after, b.after))
+		hold(c, s, b.wait_ms);
+}
+
+static void do_get(struct rest_call *c)
+{
+	struct rest_session *s = session_of(c);
+
+	if (s && take_after(c, s, c->request.has_after, c->request.after))
+		hold(c, s, c->request.wait_s * 1000);
+}
+
+static void do_delete(struct rest_call *c)
+{
+	struct rest_session *s;
+	void *tenant;
+
+	if (sessions_find(c->visitor->front->sessions, c->identity, c->visitor->peer, c->request.sid, &tenant) == SESSIONS_ENDED) {
+		rest_call_answer(c, 204, "", "");
+		return;
+	}
+	s = session_of(c);
+	if (!s)
+		return;
+	rest_session_end(s, "the client deleted it");
+	rest_call_answer(c, 204, "", "");
+}
+
+void rest_ready(struct rest_call *c)
+{
+	static void (*const methods[])(struct rest_call *) = { do_put, do_post, do_get, do_delete };
+
+	methods[c->method](c);
+}
+
+/* ---- what the head says ---- */
+
+static enum rest_method method_of(struct span m)
+{
+	static const char *const names[] = { "PUT", "POST", "GET", "DELETE", "OPTIONS" };
+	size_t i = 0;
+
+	while (i < REST_NO_METHOD && (strlen(names[i]) != m.n || memcmp(names[i], m.p, m.n) != 0))
+		i++;
+	return (enum rest_method)i;
+}
+
+/* The media type without its parameters. */
+static bool is_type(struct span value, const char *type)
+{
+	const uint8_t *end = value.n ? memchr(value.p, ';', value.n) : NULL;
+
+	if (end)
+		value.n = (size_t)(end - value.p);
+	while (value.n && value.p[value.n - 1] == ' ')
+		value.n--;
+	return http1_is(value, type);
+}
+
+/* True: the page may ask, if it is one. */
+static bool check_origin(struct rest_call *c, const struct http1_head *head)
+{
+	struct span origin = http1_find(head, "origin");
+
+	if (!origin.p)
+		return true;
+	if (!rest_cors_allows(c->rest->cors, origin)) {
+		rest_problem(c, 403, "origin", "pages of this origin may not use this server: its administrator names those that may (origins)", "");
+		return false;
+	}
+	rest_cors_lines(origin, c->method == REST_OPTIONS, c->cors, sizeof c->cors);
+	return true;
+}
+
+static bool check_identity(struct rest_call *c, const struct http1_head *head)
+{
+	const char *identity = rest_auth(c->visitor->front->credentials, http1_find(head, "authorization"));
+
+	if (identity) {
+		snprintf(c->identity, sizeof c->identity, "%s", identity);
+		return true;
+	}
+	log_limited(LOG_LEVEL_WARN, "auth", c->visitor->peer, "a REST request without a credential, or with a wrong one");
+	rest_problem(c, 401, "credential", "send Authorization: Bearer with the base64url of name:token", "WWW-Authenticate: Bearer\r\n");
+	return false;
+}
+
+static bool check_type(struct rest_call *c, const struct http1_head *head)
+{
+	struct span type = http1_find(head, "content-type");
+
+	c->octets = c->method == REST_POST && is_type(type, records);
+	c->typed = c->octets || is_type(type, json);
+	if (c->typed || (c->method != REST_POST && !type.p) || c->method == REST_GET || c->method == REST_DELETE)
+		return true;
+	rest_problem(c, 415, "type", c->method == REST_PUT ? "the body of PUT must be application/json" :
+		     "the body of POST must be application/json or application/octet-stream", "");
+	return false;
+}
+
+static bool check(struct rest_call *c, const struct http1_head *head, int readable)
+{
+	c->method = method_of(head->method);
+	if (!check_origin(c, head))
+		return false;
+	if (c->method == REST_NO_METHOD) {
+		rest_problem(c, 405, "method", "use PUT, POST, GET, DELETE or OPTIONS", "Allow: PUT, POST, GET, DELETE, OPTIONS\r\n");
+		return false;
+	}
+	if (c->method == REST_OPTIONS) {
+		rest_call_answer(c, 204, "", "Allow: PUT, POST, GET, DELETE, OPTIONS\r\n");
+		return false;
+	}
+	if (!check_identity(c, head))
+		return false;
+	if (readable < 0 || c->request.ticket_wanted) {
+		rest_problem(c, 400, "malformed", "the URL is BASE/v1/SID/signal/SERVICE, with a SID of 22 characters of base64url", "");
+		return false;
+	}
+	if (!check_type(c, head))
+		return false;
+	if (head->length <= REST_BODY_MAX)
+		return true;
+	rest_problem(c, 413, "too-big", "the body is too long: send fewer messages at a time", "");
+	return false;
+}
+
+bool rest_request(struct rest *rest, struct front_visitor *v, struct exchange *x, const struct http1_head *head)
+{
+	struct rest_request request;
+	struct rest_call *c;
+	int readable;
+
+	if (head->method.n == 0)
+		return false;
+	readable = rest_request_parse(&request, v->front->base, head->target);
+	if (readable == ERROR_UNSUPPORTED)
+		return false;
+	c = rest_call_new(rest, v, x);
+	c->request = request;
+	c->request.ticket = (struct span){ NULL, 0 };	/* it points into the head */
+	if (check(c, head, readable) && head->minor > 0 && !head->h2 && http1_has_token(http1_find(head, "expect"), "100-continue"))
+		(void)exchange_send(x, &(struct exchange_head){ .status = 100 }, 0, false);
+	return true;
+}

@@ -1,0 +1,45 @@
+/*
+ * REST: the server for clients that have no helper (REST.md): pages whose WebSocket does not get through, programs that speak HTTP.
+ */
+#ifndef SERVER_REST_H
+#define SERVER_REST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/rest_session.h"
+#include "tunnel/exchange.h"
+
+#define REST_BODY_MAX (2 << 20)		/* bytes of a request's body */
+#define REST_BODIES_MAX (64 << 20)	/* of all that are there at a time */
+#define REST_HOLD 20			/* seconds: the longest wait */
+#define REST_OPEN_WAIT (11 * LOOP_SECOND) /* for the target: a second more than it has */
+
+struct rest;
+struct rest_call;
+struct rest_cors;
+struct front_visitor;
+
+struct rest_config {
+	uint32_t expire_s;	/* without a request */
+	struct rest_limits limits;
+};
+static const struct rest_config rest_config_default = {
+	.expire_s = 330, .limits = { .window = 256 << 10, .messages_max = 1024, .message_max = 1 << 20 },
+};
+
+struct rest *rest_new(const struct rest_config *);
+void rest_free(struct rest *);	/* NULL is fine */
+/* The origins from now on; taken over. */
+void rest_set_cors(struct rest *, struct rest_cors *);
+
+/* Takes the exchange over if the request is for a signalling resource; false: it is not. */
+bool rest_request(struct rest *, struct front_visitor *, struct exchange *, const struct http1_head *);
+
+/* For rest_call.c: the request is there in full; room for bodies is taken and given back. */
+void rest_ready(struct rest_call *);
+bool rest_take_room(struct rest *, size_t n);
+void rest_give_room(struct rest *, size_t n);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * REST call: one request and its answer, on an exchange: the body is collected, the answer goes out in one piece or as there is room.
+ */
+#ifndef SERVER_REST_CALL_H
+#define SERVER_REST_CALL_H
+
+#include "framing/rest_request.h"
+#include "server/front.h"
+#include "server/rest_session.h"
+#include "server/rest_text.h"
+
+#define REST_CALL_LINES 1280	/* bytes of header lines of an answer */
+
+struct rest;
+
+enum rest_method { REST_PUT, REST_POST, REST_GET, REST_DELETE, REST_OPTIONS, REST_NO_METHOD };
+
+struct rest_call {
+	struct rest *rest;
+	struct front_visitor *visitor;
+	struct exchange *x;
+	struct rest_request request;
+	enum rest_method method;
+	bool octets;		/* its body is records, and the answer */
+	bool typed;		/* it has a content type that is one of ours */
+	bool complete;		/* all of the request is there */
+	bool answered;
+	char identity[CREDENTIAL_NAME_MAX + 1];
+	char cors[REST_CALL_LINES / 2]; /* header lines of every answer */
+	struct rest_text body, answer;
+	size_t discarded;
+	/* while the answer goes out */
+	int status;
+	char lines[REST_CALL_LINES];
+	bool begun;
+	size_t sent;
+	/* while it waits */
+	struct rest_session *session;
+	struct rest_waiter waiter;
+	struct timer timer;
+	uint64_t after;
+	int64_t until_us;
+	bool created;
+};
+
+/* For rest.c: takes the exchange over. ready: the request is there in full. */
+struct rest_call *rest_call_new(struct rest *, struct front_visitor *, struct exchange *);
+/* Answers with what is in call->answer (none: no body). type: of it. lines: as in rest_problem. */
+void rest_call_answer(struct rest_call *, int status, const char *type, const char *lines);
+/* It waits with nothing to send: what it needs no more is given back. */
+void rest_call_park(struct rest_call *);
+
+#endif
