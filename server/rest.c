@@ -402,6 +402,7 @@ static bool is_type(struct span value, const char *type)
 static bool check_origin(struct rest_call *c, const struct http1_head *head)
 {
 	struct span origin = http1_find(head, "origin");
+	char lines[REST_CALL_LINES / 2];
 
 	if (!origin.p)
 		return true;
@@ -409,7 +410,10 @@ static bool check_origin(struct rest_call *c, const struct http1_head *head)
 		rest_problem(c, 403, "origin", "pages of this origin may not use this server: its administrator names those that may (origins)", "");
 		return false;
 	}
-	rest_cors_lines(origin, c->method == REST_OPTIONS, c->cors, sizeof c->cors);
+	rest_cors_lines(origin, c->method == REST_OPTIONS, lines, sizeof lines);
+	c->cors = strdup(lines);
+	if (!c->cors)
+		abort();
 	return true;
 }
 

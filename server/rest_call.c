@@ -96,6 +96,8 @@ static void on_closed(void *ctx, int error)
 	timer_stop(&c->timer);
 	forget_body(c);
 	rest_text_fini(&c->answer);
+	free(c->cors);
+	free(c->lines);
 	loop_free_later(c->visitor->front->loop, c);
 }
 
@@ -123,8 +125,11 @@ void rest_call_answer(struct rest_call *c, int status, const char *type, const c
 	c->status = status;
 	timer_stop(&c->timer);
 	forget_body(c);
-	snprintf(c->lines, sizeof c->lines, "%s%s%sCache-Control: no-store\r\n%s%s", c->answer.n ? "Content-Type: " : "", c->answer.n ? type : "",
-		 c->answer.n ? "\r\n" : "", c->cors, lines);
+	c->lines = malloc(REST_CALL_LINES);
+	if (!c->lines)
+		abort();
+	snprintf(c->lines, REST_CALL_LINES, "%s%s%sCache-Control: no-store\r\n%s%s", c->answer.n ? "Content-Type: " : "", c->answer.n ? type : "",
+		 c->answer.n ? "\r\n" : "", c->cors ? c->cors : "", lines);
 	send_on(c);
 }
 

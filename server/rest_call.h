@@ -26,12 +26,12 @@ struct rest_call {
 	bool complete;		/* all of the request is there */
 	bool answered;
 	char identity[CREDENTIAL_NAME_MAX + 1];
-	char cors[REST_CALL_LINES / 2]; /* header lines of every answer */
+	char *cors;		/* header lines of every answer; NULL: none */
 	struct rest_text body, answer;
 	size_t discarded;
 	/* while the answer goes out */
 	int status;
-	char lines[REST_CALL_LINES];
+	char *lines;
 	bool begun;
 	size_t sent;
 	/* while it waits */
