@@ -52,7 +52,7 @@ static void fake_abort(struct exchange *x)
 	fronting.fake.aborted = true;
 }
 
-static const struct exchange_ops ops = { fake_room, fake_send, fake_pause, fake_abort, NULL };
+static const struct exchange_ops ops = { fake_room, fake_send, fake_pause, fake_abort, NULL, NULL };
 
 static int drop_body(void *ctx, const uint8_t *p, size_t n)
 {
