@@ -11,6 +11,7 @@
 
 #include "framing/base64.h"
 #include "framing/error.h"
+#include "framing/target.h"
 
 static const char *const mode_names[] = { "hello", "poll", "up", "down", "duplex", "probe", "seal", "websocket" };
 
@@ -39,36 +40,6 @@ void request_sid(char out[REQUEST_SID_LEN + 1], const uint8_t random[16])
 	base64_encode(out, random, 16, true);
 }
 
-static bool span_is(struct span s, const char *text)
-{
-	return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
-}
-
-/* Takes everything up to the separator off the front of s. */
-static struct span take(struct span *s, uint8_t separator)
-{
-	const uint8_t *at = s->n ? memchr(s->p, separator, s->n) : NULL;
-	struct span head = { s->p, at ? (size_t)(at - s->p) : s->n };
-	size_t used = head.n + (at ? 1 : 0);
-
-	s->p += used;
-	s->n -= used;
-	return head;
-}
-
-static int number(struct span s, uint64_t min, uint64_t max, uint64_t *v)
-{
-	*v = 0;
-	if (s.n < 1 || s.n > 16)
-		return ERROR_MALFORMED;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return ERROR_MALFORMED;
-		*v = *v * 10 + (uint64_t)(s.p[i] - '0');
-	}
-	return *v >= min && *v <= max ? 0 : ERROR_MALFORMED;
-}
-
 static int hex16(struct span s, uint64_t *v)
 {
 	*v = 0;
@@ -92,7 +63,7 @@ static int hex16(struct span s, uint64_t *v)
 static int mode(struct span s, enum request_mode *m)
 {
 	for (size_t i = 0; i < sizeof mode_names / sizeof *mode_names; i++)
-		if (span_is(s, mode_names[i])) {
+		if (target_is(s, mode_names[i])) {
 			*m = (enum request_mode)i;
 			return 0;
 		}
@@ -184,7 +155,7 @@ static int parameter(struct request *r, struct span name, struct span value, uns
 	size_t i;
 
 	for (i = 0; i < PARAMETERS; i++)
-		if (span_is(name, parameters[i].name))
+		if (target_is(name, parameters[i].name))
 			break;
 	if (i == PARAMETERS)
 		return 0;	/* unknown: ignored */
@@ -197,7 +168,7 @@ static int parameter(struct request *r, struct span name, struct span value, uns
 		r->has_epoch = true;
 		return hex16(value, &r->epoch);
 	}
-	if (number(value, parameters[i].min, parameters[i].max, &v) < 0)
+	if (target_number(value, parameters[i].min, parameters[i].max, &v) < 0)
 		return ERROR_MALFORMED;
 	set(r, (enum parameter)i, v);
 	return 0;
@@ -209,7 +180,7 @@ static int query(struct request *r, struct span q)
 
 	r->keep = 1;
 	while (q.n) {
-		struct span value = take(&q, '&'), name = take(&value, '=');
+		struct span value = target_take(&q, '&'), name = target_take(&value, '=');
 
 		if (parameter(r, name, value, &seen) < 0)
 			return ERROR_MALFORMED;
@@ -219,42 +190,19 @@ static int query(struct request *r, struct span q)
 	return r->has_epoch || r->mode == MODE_HELLO || r->mode == MODE_SEAL ? 0 : ERROR_MALFORMED;
 }
 
-/* "https://host/path" to "/path"; origin form stays. */
-static struct span path_of(struct span target)
-{
-	const uint8_t *scheme_end;
-
-	if (target.n == 0 || target.p[0] == '/')
-		return target;
-	scheme_end = memmem(target.p, target.n, "://", 3);
-	if (scheme_end) {
-		size_t skip = (size_t)(scheme_end - target.p) + 3;
-		const uint8_t *slash = memchr(target.p + skip, '/', target.n - skip);
-
-		if (slash)
-			return (struct span){ slash, target.n - (size_t)(slash - target.p) };
-	}
-	return (struct span){ target.p, 0 };
-}
-
 int request_parse(struct request *r, const char *base, struct span target, struct span *path_query)
 {
-	struct span rest = path_of(target), path;
-	size_t base_len = strlen(base);
-	uint8_t sid[16];
+	struct span rest = target_path(target), path;
 
 	memset(r, 0, sizeof *r);
 	*path_query = rest;
 	if (rest.n == 0)
 		return ERROR_UNSUPPORTED;	/* also a target that is not there at all */
-	path = take(&rest, '?');
-	if (path.n < base_len + 4 || memcmp(path.p, base, base_len) != 0 || memcmp(path.p + base_len, "/v1/", 4) != 0)
+	path = target_take(&rest, '?');
+	if (!target_below(&path, base))
 		return ERROR_UNSUPPORTED;
-	path.p += base_len + 4;
-	path.n -= base_len + 4;
-	if (path.n != REQUEST_SID_LEN || base64_decode(sid, sizeof sid, (const char *)path.p, path.n, true) != 16)
+	if (target_sid(path, r->sid) < 0)
 		return ERROR_MALFORMED;
-	memcpy(r->sid, path.p, REQUEST_SID_LEN);
 	return query(r, rest);
 }
 

@@ -11,8 +11,9 @@
 #include <sys/types.h>
 
 #include "framing/cursor.h"
+#include "framing/target.h"
 
-#define REQUEST_SID_LEN 22	/* characters */
+#define REQUEST_SID_LEN TARGET_SID_LEN
 #define REQUEST_HOLD_MAX 60000	/* ms */
 #define REQUEST_KEEP_MAX 16
 #define REQUEST_CARRIER_MAX 65535

@@ -5,38 +5,8 @@
 
 #include <string.h>
 
-#include "framing/base64.h"
 #include "framing/error.h"
-
-static bool span_is(struct span s, const char *text)
-{
-	return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
-}
-
-/* Takes everything up to the separator off the front of s. */
-static struct span take(struct span *s, uint8_t separator)
-{
-	const uint8_t *at = s->n ? memchr(s->p, separator, s->n) : NULL;
-	struct span head = { s->p, at ? (size_t)(at - s->p) : s->n };
-	size_t used = head.n + (at ? 1 : 0);
-
-	s->p += used;
-	s->n -= used;
-	return head;
-}
-
-static int number(struct span s, uint64_t min, uint64_t max, uint64_t *v)
-{
-	*v = 0;
-	if (s.n < 1 || s.n > 16)
-		return ERROR_MALFORMED;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return ERROR_MALFORMED;
-		*v = *v * 10 + (uint64_t)(s.p[i] - '0');
-	}
-	return *v >= min && *v <= max ? 0 : ERROR_MALFORMED;
-}
+#include "framing/target.h"
 
 enum parameter { PARAMETER_AFTER, PARAMETER_WAIT, PARAMETER_STREAM, PARAMETER_KEEPALIVE, PARAMETER_FOR, PARAMETER_TICKET, PARAMETERS };
 
@@ -81,7 +51,7 @@ static int parameter(struct rest_request *r, struct span name, struct span value
 	uint64_t v = 0;
 	size_t i = 0;
 
-	while (i < PARAMETERS && !span_is(name, parameters[i].name))
+	while (i < PARAMETERS && !target_is(name, parameters[i].name))
 		i++;
 	if (i == PARAMETERS)
 		return 0;
@@ -92,22 +62,10 @@ static int parameter(struct rest_request *r, struct span name, struct span value
 		r->ticket = value;
 		return value.n > 0 && value.n <= REST_TICKET_MAX ? 0 : ERROR_MALFORMED;
 	}
-	if (number(value, parameters[i].min, parameters[i].max, &v) < 0)
+	if (target_number(value, parameters[i].min, parameters[i].max, &v) < 0)
 		return ERROR_MALFORMED;
 	set(r, (enum parameter)i, v);
 	return 0;
-}
-
-/* "https://host/path" to "/path"; origin form stays. */
-static struct span path_of(struct span target)
-{
-	const uint8_t *end = target.n ? memmem(target.p, target.n, "://", 3) : NULL, *slash;
-
-	if (target.n == 0 || target.p[0] == '/' || !end)
-		return target;
-	end += 3;
-	slash = memchr(end, '/', (size_t)(target.p + target.n - end));
-	return slash ? (struct span){ slash, (size_t)(target.p + target.n - slash) } : (struct span){ target.p, 0 };
 }
 
 static bool service_ok(struct span s)
@@ -122,39 +80,32 @@ static bool service_ok(struct span s)
 
 static int path(struct rest_request *r, struct span sid, struct span service, struct span rest, bool more)
 {
-	uint8_t octets[16];
-
-	if (sid.n != REQUEST_SID_LEN || base64_decode(octets, sizeof octets, (const char *)sid.p, sid.n, true) != 16)
-		return ERROR_MALFORMED;
-	memcpy(r->sid, sid.p, sid.n);
-	if (!service_ok(service))
+	if (target_sid(sid, r->sid) < 0 || !service_ok(service))
 		return ERROR_MALFORMED;
 	memcpy(r->service, service.p, service.n);
-	r->ticket_wanted = more && span_is(rest, "ticket");
+	r->ticket_wanted = more && target_is(rest, "ticket");
 	return more && !r->ticket_wanted ? ERROR_MALFORMED : 0;
 }
 
 int rest_request_parse(struct rest_request *r, const char *base, struct span target)
 {
-	struct span query = path_of(target), p, sid, service;
-	size_t base_len = strlen(base);
+	struct span query = target_path(target), p, sid, service;
 	unsigned seen = 0;
 	bool more;
 
 	memset(r, 0, sizeof *r);
-	p = take(&query, '?');
-	if (p.n < base_len + 4 || memcmp(p.p, base, base_len) != 0 || memcmp(p.p + base_len, "/v1/", 4) != 0)
+	p = target_take(&query, '?');
+	if (!target_below(&p, base))
 		return ERROR_UNSUPPORTED;
-	p = (struct span){ p.p + base_len + 4, p.n - base_len - 4 };
-	sid = take(&p, '/');
-	if (!span_is(take(&p, '/'), "signal"))
+	sid = target_take(&p, '/');
+	if (!target_is(target_take(&p, '/'), "signal"))
 		return ERROR_UNSUPPORTED;
-	service = take(&p, '/');
+	service = target_take(&p, '/');
 	more = p.p > service.p + service.n;
 	if (path(r, sid, service, p, more) < 0)
 		return ERROR_MALFORMED;
 	while (query.n) {
-		struct span value = take(&query, '&'), name = take(&value, '=');
+		struct span value = target_take(&query, '&'), name = target_take(&value, '=');
 
 		if (parameter(r, name, value, &seen) < 0)
 			return ERROR_MALFORMED;

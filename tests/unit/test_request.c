@@ -1,4 +1,4 @@
-/* links: framing/request.c framing/base64.c */
+/* links: framing/request.c framing/target.c framing/base64.c */
 /* Request targets: what is formatted is parsed again; everything else is refused. */
 #include <setjmp.h>
 #include <stdarg.h>

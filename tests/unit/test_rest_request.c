@@ -1,5 +1,5 @@
 /* Path and query of REST requests: what they may be, and every cut of one. */
-/* links: framing/rest_request.c framing/base64.c framing/error.c */
+/* links: framing/rest_request.c framing/target.c framing/base64.c framing/error.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
