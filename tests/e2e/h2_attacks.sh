@@ -99,6 +99,6 @@ note "memory: $most_before KB before, $(resident_most) KB at most, $(resident) K
 note "late: $attacked_late of $attacked_sent while attacked, $quiet_late of $quiet_sent without"
 # As many exchanges as a connection may have, each with room for an answer, and half a megabyte for everything else.
 ! besieged_measures || check "$(resident_most)" "<=" $((most_before + CONNECTIONS * (100 * 18 + 512))) "KB of memory at most"
-! besieged_measures || check "$attacked_late" "<=" "$(awk -v l=$quiet_late -v q=$quiet_sent -v a=$attacked_sent 'BEGIN { print a * (l / q + 0.03) }')" \
+! besieged_measures || check "$attacked_late" "<=" "$(awk -v l=$quiet_late -v q=$quiet_sent -v a=$attacked_sent 'BEGIN { print a * (l / q + 0.01) }')" \
 	"packets late of $attacked_sent while attacked ($quiet_late of $quiet_sent without)"
 besieged_over
