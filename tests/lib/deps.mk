@@ -9,7 +9,7 @@ DEPS_TEST = cmocka.h=libcmocka-dev bin:clang=clang bin:valgrind=valgrind bin:ip=
 DEPS_REAL = bin:squid=squid-openssl bin:mitmdump=mitmproxy bin:tinyproxy=tinyproxy bin:privoxy=privoxy \
 	bin:apache2=apache2-bin bin:haproxy=haproxy bin:nginx=nginx-light bin:gst-launch-1.0=gstreamer1.0-tools \
 	bin:krb5kdc=krb5-kdc bin:kadmin.local=krb5-admin-server bin:kinit=krb5-user 'file:/usr/lib/*/gssntlmssp/gssntlmssp.so'=gss-ntlmssp \
-	'file:/usr/lib/*/libproxy/*/modules/config_gnome3.so'=libproxy1-plugin-gsettings bin:cntlm=cntlm bin:winbindd=winbind bin:ntlm_auth=winbind bin:smbpasswd=samba-common-bin bin:danted=dante-server bin:microsocks=microsocks bin:nghttp=nghttp2-client bin:h2load=nghttp2-client bin:systemd-socket-activate=systemd bin:nghttpx=nghttp2-proxy py:websockets=python3-websockets py:h2=python3-h2 bin:janus=janus bin:node=nodejs bin:chromium=chromium gst:opusenc=gstreamer1.0-plugins-base gst:rtpopuspay=gstreamer1.0-plugins-good
+	'file:/usr/lib/*/libproxy/*/modules/config_gnome3.so'=libproxy1-plugin-gsettings bin:cntlm=cntlm bin:winbindd=winbind bin:ntlm_auth=winbind bin:smbpasswd=samba-common-bin bin:danted=dante-server bin:microsocks=microsocks bin:nghttp=nghttp2-client bin:h2load=nghttp2-client bin:systemd-socket-activate=systemd bin:nghttpx=nghttp2-proxy py:websockets=python3-websockets py:h2=python3-h2 bin:janus=janus bin:node=nodejs bin:npm=npm bin:kamailio=kamailio 'file:/usr/lib/*/kamailio/modules/websocket.so'=kamailio-websocket-modules py:yaml=python3-yaml py:jsonschema=python3-jsonschema bin:chromium=chromium gst:opusenc=gstreamer1.0-plugins-base gst:rtpopuspay=gstreamer1.0-plugins-good
 
 # What `make zoo` measures beside Culvert.
 DEPS_ZOO = py:engineio=python3-engineio py:aiohttp=python3-aiohttp
