@@ -17,6 +17,7 @@
 #include "server/rest_cors.h"
 #include "server/rest_internal.h"
 #include "server/rest_problem.h"
+#include "server/rest_stream.h"
 
 #define ANSWER_MAX (256 << 10)	/* bytes of messages in one answer, but for one that is longer */
 
@@ -105,7 +106,7 @@ static void answer_put(struct rest_call *c, const struct rest_session *s)
 	rest_text_string(t, (const uint8_t *)protocol, strlen(protocol));
 	rest_text_print(t,
 			",\"hold\":%d,\"expires\":%" PRIu32 ",\"message_max\":%zu,\"window\":%zu,\"messages_max\":%zu,"
-			"\"transports\":[\"poll\"],\"state\":\"%s\"}\n",
+			"\"transports\":[\"stream\",\"sse\",\"poll\"],\"state\":\"%s\"}\n",
 			REST_HOLD, f->expire_s, f->limits.message_max, f->limits.window, f->limits.messages_max, states[rest_session_state(s)]);
 	rest_call_answer(c, c->created ? 201 : 200, REST_JSON, "");
 }
@@ -127,8 +128,10 @@ static void answer_messages(struct rest_call *c, struct rest_session *s)
 {
 	struct rest_answer a = { .taken = rest_session_taken(s), .first = rest_session_from(s, c->after) };
 
+	if (c->quiet)
+		a.first = NULL;
 	a.count = some(a.first);
-	a.seq = a.first ? a.first->number : rest_session_next(s);
+	a.seq = c->quiet ? c->after + 1 : a.first ? a.first->number : rest_session_next(s);
 	a.closed = rest_session_is_closed(s) && a.seq + a.count == rest_session_next(s);
 	if (c->method == REST_GET && !a.first && !a.closed) {
 		rest_call_answer(c, 204, "", "");
@@ -144,7 +147,7 @@ static void answer_messages(struct rest_call *c, struct rest_session *s)
 
 static bool has_something(const struct rest_call *c, const struct rest_session *s)
 {
-	return rest_session_from(s, c->after) || rest_session_is_closed(s);
+	return c->quiet || rest_session_from(s, c->after) || rest_session_is_closed(s);
 }
 
 static void wait_or_answer(struct rest_call *c)
@@ -331,6 +334,7 @@ static void do_post(struct rest_call *c)
 		failed(c, s);
 		return;
 	}
+	c->quiet = b.quiet;
 	if (take_messages(c, s, &b) && take_after(c, s, b.has_after, b.after))
 		hold(c, s, b.wait_ms);
 }
@@ -339,7 +343,11 @@ static void do_get(struct rest_call *c)
 {
 	struct rest_session *s = session_of(c);
 
-	if (s && take_after(c, s, c->request.has_after, c->request.after))
+	if (!s || !take_after(c, s, c->request.has_after, c->request.after))
+		return;
+	if (c->form && rest_session_state(s) != REST_FAILED && !rest_session_is_done(s))
+		rest_stream_begin(c, s);
+	else
 		hold(c, s, c->request.wait_s * 1000);
 }
 

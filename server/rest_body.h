@@ -15,7 +15,7 @@
 struct rest_body {
 	uint64_t seq, after;	/* seq 0: none */
 	uint32_t wait_ms;
-	bool has_after;
+	bool has_after, quiet;
 	char protocols[257];	/* PUT */
 	struct rest_message *messages; /* the caller's */
 };

@@ -10,6 +10,7 @@
 #include "framing/error.h"
 #include "server/rest.h"
 #include "server/rest_problem.h"
+#include "server/rest_stream.h"
 
 #define DISCARD_MAX (256 * 1024)
 
@@ -82,7 +83,9 @@ static void on_writable(void *ctx)
 {
 	struct rest_call *c = ctx;
 
-	if (c->answered)
+	if (c->stream)
+		rest_stream_writable(c->stream);
+	else if (c->answered)
 		send_on(c);
 }
 
@@ -94,6 +97,7 @@ static void on_closed(void *ctx, int error)
 	if (c->session)
 		rest_session_leave(c->session, &c->waiter);
 	timer_stop(&c->timer);
+	rest_stream_free(c->stream);
 	forget_body(c);
 	rest_text_fini(&c->answer);
 	free(c->cors);
@@ -117,10 +121,9 @@ struct rest_call *rest_call_new(struct rest *rest, struct front_visitor *v, stru
 	return c;
 }
 
-void rest_call_answer(struct rest_call *c, int status, const char *type, const char *lines)
+/* Nothing else answers it from now on. */
+static void begin(struct rest_call *c, int status, const char *type, const char *lines)
 {
-	if (c->answered)
-		return;
 	c->answered = true;
 	c->status = status;
 	timer_stop(&c->timer);
@@ -128,13 +131,35 @@ void rest_call_answer(struct rest_call *c, int status, const char *type, const c
 	c->lines = malloc(REST_CALL_LINES);
 	if (!c->lines)
 		abort();
-	snprintf(c->lines, REST_CALL_LINES, "%s%s%sCache-Control: no-store\r\n%s%s", c->answer.n ? "Content-Type: " : "", c->answer.n ? type : "",
-		 c->answer.n ? "\r\n" : "", c->cors ? c->cors : "", lines);
+	snprintf(c->lines, REST_CALL_LINES, "%s%s%s%s%s", *type ? "Content-Type: " : "", type, *type ? "\r\n" : "", c->cors ? c->cors : "", lines);
+}
+
+void rest_call_answer(struct rest_call *c, int status, const char *type, const char *lines)
+{
+	char all[REST_CALL_LINES / 2];
+
+	if (c->answered)
+		return;
+	snprintf(all, sizeof all, "Cache-Control: no-store\r\n%s", lines);
+	begin(c, status, c->answer.n ? type : "", all);
 	send_on(c);
+}
+
+void rest_call_begin(struct rest_call *c, const char *type, const char *lines)
+{
+	begin(c, 200, type, lines);
 }
 
 void rest_call_park(struct rest_call *c)
 {
 	forget_body(c);
 	exchange_rest(c->x);
+}
+
+void rest_call_drop(struct rest_call *c)
+{
+	struct exchange *x = c->x;
+
+	on_closed(c, ERROR_TIMEOUT);
+	exchange_abort(x);
 }

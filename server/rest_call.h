@@ -12,6 +12,8 @@
 #define REST_CALL_LINES 1280	/* bytes of header lines of an answer */
 
 struct rest;
+struct rest_stream;
+struct rest_stream_form;
 
 enum rest_method { REST_PUT, REST_POST, REST_GET, REST_DELETE, REST_OPTIONS, REST_NO_METHOD };
 
@@ -41,13 +43,20 @@ struct rest_call {
 	uint64_t after;
 	int64_t until_us;
 	bool created;
+	bool quiet;		/* it wants no messages */
+	const struct rest_stream_form *form;	/* of the answer that goes on which it asks for; NULL: none */
+	struct rest_stream *stream;		/* that goes on */
 };
 
 /* For rest.c: takes the exchange over. ready: the request is there in full. */
 struct rest_call *rest_call_new(struct rest *, struct front_visitor *, struct exchange *);
 /* Answers with what is in call->answer (none: no body). type: of it. lines: as in rest_problem. */
 void rest_call_answer(struct rest_call *, int status, const char *type, const char *lines);
+/* The answer is what rest_stream.c sends by itself. lines: all but those of CORS. */
+void rest_call_begin(struct rest_call *, const char *type, const char *lines);
 /* It waits with nothing to send: what it needs no more is given back. */
 void rest_call_park(struct rest_call *);
+/* Ends it without a further word, and its exchange. */
+void rest_call_drop(struct rest_call *);
 
 #endif

@@ -13,7 +13,11 @@
 #include "server/rest_cors.h"
 #include "server/rest_internal.h"
 #include "server/rest_problem.h"
+#include "server/rest_stream.h"
 #include "tunnel/log.h"
+
+#define SHOWN_MAX 100	/* characters of an origin */
+#define SHOWN(o) (int)((o).n < SHOWN_MAX ? (o).n : SHOWN_MAX), (const char *)(o).p
 
 static enum rest_method method_of(struct span m)
 {
@@ -46,6 +50,8 @@ static bool check_origin(struct rest_call *c, const struct http1_head *head)
 	if (!origin.p)
 		return true;
 	if (!rest_cors_allows(c->rest->cors, origin)) {
+		log_limited(LOG_LEVEL_WARN, "rest", c->visitor->peer, "refused a page of %.*s: that is none of the configured origins; if it may use "
+			    "this server, add --origins %.*s", SHOWN(origin), SHOWN(origin));
 		rest_problem(c, 403, "origin", "pages of this origin may not use this server: its administrator names those that may (origins)", "");
 		return false;
 	}
@@ -99,6 +105,10 @@ bool rest_check(struct rest_call *c, const struct http1_head *head, int readable
 		return false;
 	if (readable < 0 || c->request.ticket_wanted) {
 		rest_problem(c, 400, "malformed", "the URL is BASE/v1/SID/signal/SERVICE, with a SID of 22 characters of base64url", "");
+		return false;
+	}
+	if (c->method == REST_GET && !rest_stream_ask(c, head)) {
+		rest_problem(c, 400, "malformed", "Last-Event-ID must be the number of the last message received", "");
 		return false;
 	}
 	if (!check_type(c, head))

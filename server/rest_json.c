@@ -107,8 +107,12 @@ static bool number(const json_t *v, uint64_t min, uint64_t *out)
 static int read_numbers(struct rest_body *b, const json_t *o, const char **why)
 {
 	const json_t *seq = json_object_get(o, "seq"), *after = json_object_get(o, "after"), *wait = json_object_get(o, "wait");
+	const json_t *quiet = json_object_get(o, "quiet");
 
 	b->has_after = after;
+	b->quiet = json_is_true(quiet);
+	if (quiet && !json_is_boolean(quiet))
+		return wrong(why, "quiet must be true or false");
 	if (seq && !number(seq, 1, &b->seq))
 		return wrong(why, "seq must be the number of the first message, from 1 on");
 	if (after && !number(after, 0, &b->after))

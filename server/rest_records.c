@@ -1,6 +1,7 @@
 /*
  * REST bodies as records: a type, a length in three octets, a payload (REST.md 3). The first one is the head, which is JSON.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,10 +10,11 @@
 #include "framing/utf8.h"
 #include "framing/websocket.h"
 #include "server/rest_body.h"
+#include "server/rest_stream.h"
 
 #define HEAD_MAX 4096
 
-enum record { RECORD_PADDING = 0, RECORD_PIECE = 3, RECORD_HEAD = 16 };
+enum record { RECORD_PADDING = 0, RECORD_PIECE = 3, RECORD_HEAD = 16, RECORD_MARK = 17 };
 
 struct reading {
 	struct rest_body *body;
@@ -169,9 +171,8 @@ static void one(struct rest_text *t, const struct rest_message *m)
 	rest_text_put(t, m->p, m->n);
 }
 
-void rest_records_write(struct rest_text *t, const struct rest_answer *a)
+static void put_head(struct rest_text *t, const struct rest_answer *a)
 {
-	const struct rest_message *m = a->first;
 	size_t at = t->n;
 
 	(void)rest_text_room(t, 4);
@@ -179,6 +180,45 @@ void rest_records_write(struct rest_text *t, const struct rest_answer *a)
 	rest_json_head(t, a);
 	rest_text_put(t, "}", 1);
 	head(t->p + at, RECORD_HEAD, t->n - at - 4);
+}
+
+void rest_records_write(struct rest_text *t, const struct rest_answer *a)
+{
+	const struct rest_message *m = a->first;
+
+	put_head(t, a);
 	for (size_t i = 0; i < a->count; i++, m = m->next)
 		one(t, m);
 }
+
+/* ---- answers that go on ---- */
+
+static void padding(struct rest_text *t, size_t n)
+{
+	uint8_t *p = rest_text_room(t, 4 + n);
+
+	memset(p, 0, 4 + n);
+	head(p, RECORD_PADDING, n);
+}
+
+static void begin(struct rest_text *t, const struct rest_answer *a)
+{
+	put_head(t, a);
+	padding(t, REST_STREAM_PRELUDE);
+}
+
+static void mark(struct rest_text *t, unsigned n, int64_t ms)
+{
+	size_t at = t->n;
+
+	(void)rest_text_room(t, 4);
+	rest_text_print(t, "{\"n\":%u,\"ms\":%" PRId64 "}", n, ms);
+	head(t->p + at, RECORD_MARK, t->n - at - 4);
+}
+
+static void keepalive(struct rest_text *t)
+{
+	padding(t, 0);
+}
+
+const struct rest_stream_form rest_records_form = { "stream", "application/octet-stream", begin, put_head, mark, one, keepalive, NULL };

@@ -217,8 +217,7 @@ static void x_pause(struct exchange *x, bool on)
 
 static void x_abort(struct exchange *x)
 {
-	(void)x;
-	fail();
+	call_of(x)->aborted = true;
 }
 
 static const struct exchange_ops exchange_ops = { x_room, x_send, x_pause, x_abort, NULL, NULL };
@@ -267,9 +266,17 @@ struct rig_call *rig_ask(struct rig *r, const char *method, const char *target, 
 	return c;
 }
 
+void rig_unstick(struct rig_call *c)
+{
+	c->stuck = false;
+	c->x.events->writable(c->x.ctx);
+	rig_run(c->rig, 0);
+}
+
 void rig_drop(struct rig_call *c)
 {
-	c->x.events->closed(c->x.ctx, c->answered ? 0 : ERROR_RESET);
+	if (!c->aborted)
+		c->x.events->closed(c->x.ctx, c->answered ? 0 : ERROR_RESET);
 	rig_run(c->rig, 0);
 	rest_text_fini(&c->answer);
 	free(c);

@@ -49,7 +49,7 @@ struct rig_call {
 	int status;
 	char lines[2048];
 	struct rest_text answer;
-	bool answered, closed, stuck;
+	bool answered, closed, stuck, aborted;
 };
 
 void rig_init(struct rig *, const struct rest_config *, size_t max_sessions);
@@ -61,6 +61,8 @@ void rig_send_close(struct rig *, unsigned code, const char *reason);
 
 /* Sends a request: lines are "Name: value\n" each; NULL authorization line: the rig's bearer is added. body may be NULL. */
 struct rig_call *rig_ask(struct rig *, const char *method, const char *target, const char *lines, const void *body, size_t n);
+/* There is room again. */
+void rig_unstick(struct rig_call *);
 /* The client is gone, or has its answer: frees the call. */
 void rig_drop(struct rig_call *);
 
