@@ -301,6 +301,23 @@ static void the_newer_wins(void **state)
 	alive(true);
 }
 
+static void who_has_a_stream_can_send_quietly(void **state)
+{
+	struct rig_call *c = marked(""), *p;
+
+	(void)state;
+	text("one");
+	text("two");
+	news(c);
+	p = rig_ask(&rig, "POST", AT, "Content-Type: application/json\n", "{\"after\":1,\"wait\":9,\"quiet\":true}", 33);
+	assert_true(p->answered && !c->answered);
+	says(p, "{\"taken\":0,\"seq\":2,\"state\":\"open\",\"messages\":[]}\n");
+	rig_drop(p);
+	text("three");
+	says(c, "id: 3\nevent: text\ndata: three\n\n");
+	rig_drop(c);
+}
+
 static void the_end_of_the_session_ends_it(void **state)
 {
 	struct rig_call *c = marked(""), *d = rig_ask(&rig, "DELETE", AT, NULL, NULL, 0);
@@ -389,6 +406,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(records_that_jump_say_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(it_ends_in_time_and_goes_on_elsewhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_newer_wins, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_has_a_stream_can_send_quietly, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_end_of_the_session_ends_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(while_it_is_read_nothing_expires, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reader_who_takes_nothing_is_left, setup, teardown),
