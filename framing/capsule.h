@@ -50,6 +50,7 @@ enum capsule_type {
 /* Bits of features in HELLO and WELCOME. */
 #define FEATURE_PROBES UINT64_C(1)	/* mode probe, capsule PROBED */
 #define FEATURE_ANSWERS UINT64_C(2)	/* capsule ANSWERS */
+#define FEATURE_TARGETS UINT64_C(4)	/* OPEN may name an address */
 
 /* Codes of GONE, BYE, GOAWAY, REFUSED, RESET and CLOSE. */
 enum capsule_code {

@@ -16,11 +16,13 @@
 
 #define MESSAGE_TEXT_MAX 256	/* octets of any text block */
 #define MESSAGE_NAME_MAX 64	/* octets of a service name */
+#define MESSAGE_TARGET_MAX 255	/* octets of an address in OPEN */
 #define MESSAGE_DATAGRAM_MAX 65507
 #define MESSAGE_TYPES_MAX 32	/* RTP payload types of one class */
 #define MESSAGE_PROTOCOLS_MAX 256 /* octets of a list of subprotocols */
 
 enum message_kind { KIND_DATAGRAM = 0, KIND_STREAM = 1, KIND_MESSAGE = 2 };
+enum message_form { FORM_SERVICE = 0, FORM_ADDRESS = 1 };
 enum message_redundancy { REDUNDANCY_AUTO = 0, REDUNDANCY_ALWAYS = 1, REDUNDANCY_NEVER = 2 };
 enum message_class { CLASS_AUTO = 0, CLASS_AUDIO = 1, CLASS_VIDEO = 2, CLASS_CONTROL = 3, CLASS_BULK = 4 };
 
@@ -75,7 +77,7 @@ struct message_receipt {
 struct message_open {
 	uint64_t channel;
 	uint8_t kind, form;
-	struct span target;
+	struct span target;	/* FORM_SERVICE: its name; FORM_ADDRESS: "HOST:PORT" */
 	struct message_params params;
 };
 struct message_opened {

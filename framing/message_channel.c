@@ -33,6 +33,28 @@ static bool is_name(struct span s)
 	return true;
 }
 
+/* HOST:PORT, not looked at closely here: printable, and a colon within. */
+static bool is_address(struct span s)
+{
+	bool colon = false;
+
+	if (s.n < 1 || s.n > MESSAGE_TARGET_MAX)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] <= ' ' || s.p[i] > '~')
+			return false;
+		colon |= s.p[i] == ':';
+	}
+	return colon;
+}
+
+static bool is_target(uint8_t kind, uint8_t form, struct span target)
+{
+	if (form == FORM_ADDRESS)
+		return kind != KIND_MESSAGE && is_address(target);
+	return form == FORM_SERVICE && kind <= KIND_MESSAGE && is_name(target);
+}
+
 int message_open_get(struct span value, struct message_open *m)
 {
 	struct cursor c;
@@ -41,8 +63,8 @@ int message_open_get(struct span value, struct message_open *m)
 	m->channel = cursor_varint(&c);
 	m->kind = cursor_u8(&c);
 	m->form = cursor_u8(&c);
-	m->target = cursor_block(&c, MESSAGE_NAME_MAX);
-	if (c.bad || m->kind > KIND_MESSAGE || m->form != 0 || !is_name(m->target))
+	m->target = cursor_block(&c, MESSAGE_TARGET_MAX);
+	if (c.bad || !is_target(m->kind, m->form, m->target))
 		return ERROR_MALFORMED;
 	return message_params_get(&c, IN_OPEN, &m->params);
 }
@@ -52,13 +74,13 @@ bool message_open_put(struct writer *w, const struct message_open *m)
 	uint8_t scratch[MESSAGE_SCRATCH_MAX];
 	struct writer f;
 
-	if (m->kind > KIND_MESSAGE || m->form != 0 || !is_name(m->target))
+	if (!is_target(m->kind, m->form, m->target))
 		return false;
 	writer_init(&f, scratch, sizeof scratch);
 	writer_varint(&f, m->channel);
 	writer_u8(&f, m->kind);
 	writer_u8(&f, m->form);
-	message_text_put(&f, m->target, MESSAGE_NAME_MAX);
+	message_text_put(&f, m->target, MESSAGE_TARGET_MAX);
 	message_params_put(&f, IN_OPEN, &m->params);
 	return message_emit(w, CAPSULE_OPEN, &f, message_nothing);
 }

@@ -136,6 +136,8 @@ static void on_connected(void *ctx, struct stream *stream)
 	e->stream = stream;
 	stream_attach(stream, &stream_events, e);
 	e->state = EGRESS_OPEN;
+	if (channel_params(e->channel)->pending)
+		channel_accept(e->channel, NULL);
 	if (e->finish)
 		stream_tcp_finish(e->stream);
 	resume(e);

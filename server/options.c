@@ -29,6 +29,11 @@ static const struct config_option service_table[] = {
 	{ .name = NULL },
 };
 
+static const struct config_option identity_table[] = {
+	{ .name = "targets", .type = CONFIG_LIST },
+	{ .name = NULL },
+};
+
 const struct config_option options_table[] = {
 	{ .name = "listen", .letter = 'l', .type = CONFIG_LIST, .metavar = "ADDRESS:PORT",
 	  .help = "listen there; may be repeated (*:443: all addresses)" },
@@ -45,6 +50,8 @@ const struct config_option options_table[] = {
 	{ .name = "token-file", .type = CONFIG_STRING, .metavar = "FILE", .help = "name:token lines of those who may connect" },
 	{ .name = "service", .letter = 's', .type = CONFIG_LIST, .only_command_line = true, .metavar = "NAME=URL",
 	  .help = "offer udp://HOST:PORT[-LAST], tcp://HOST:PORT[-LAST] or ws://HOST:PORT/PATH; may be repeated" },
+	{ .name = "targets", .type = CONFIG_LIST, .metavar = "RULE",
+	  .help = "addresses that helpers may name themselves: +*.example.org:443, -10.0.0.0/8 ...; may be repeated (none)" },
 	{ .name = "base", .type = CONFIG_STRING, .value = "/culvert", .metavar = "PATH",
 	  .help = "path below which helpers are served (/culvert)" },
 	{ .name = "cover", .type = CONFIG_STRING, .value = "404", .metavar = "WHAT",
@@ -94,6 +101,7 @@ const struct config_option options_table[] = {
 	{ .name = "help", .letter = 'h', .type = CONFIG_FLAG, .help = "show this" },
 	{ .name = "version", .letter = 'V', .type = CONFIG_FLAG, .help = "show the version" },
 	{ .name = "service", .type = CONFIG_SECTIONS, .options = service_table },
+	{ .name = "identity", .type = CONFIG_SECTIONS, .options = identity_table },
 	{ .name = NULL },
 };
 
@@ -198,7 +206,7 @@ static int read_services(struct options *o, char *error, size_t size)
 	for (size_t i = 0; i < config_sections(o->config, "service"); i++)
 		if (read_section(o, config_section(o->config, "service", i), error, size) < 0)
 			return ERROR_CONFIG;
-	if (!services_count(o->services))
+	if (!services_count(o->services) && !config_list_size(o->config, "targets") && !config_sections(o->config, "identity"))
 		return options_wrong(error, size, "--service",
 			     "no service is offered: give NAME=URL, such as rtp=udp://127.0.0.1:5004-5013");
 	if (config_bool(o->config, "echo"))
@@ -310,7 +318,7 @@ int options_read(struct options *o, int argc, char **argv, char *error, size_t s
 	if (!strcmp(o->admin, "none"))
 		o->admin = NULL;
 	if (read_log(o, error, size) < 0 || options_read_trusted(o, error, size) < 0 || options_read_listens(o, error, size) < 0 ||
-	    read_files(o, error, size) < 0 || read_services(o, error, size) < 0 || read_tuning(o, error, size) < 0 ||
+	    read_files(o, error, size) < 0 || read_services(o, error, size) < 0 || options_read_policies(o, error, size) < 0 || read_tuning(o, error, size) < 0 ||
 	    read_fallback(o, error, size) < 0 || read_rest(o, error, size) < 0 || read_base(o, error, size) < 0)
 		goto failed;
 	return 0;
@@ -322,6 +330,7 @@ failed:
 void options_fini(struct options *o)
 {
 	services_free(o->services);
+	policies_free(o->policies);
 	trusted_free(o->trusted);
 	rest_cors_free(o->cors);
 	config_free(o->config);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "server/listener.h"
+#include "server/policies.h"
 #include "server/rest_cors.h"
 #include "server/service.h"
 #include "server/trusted.h"
@@ -29,6 +30,7 @@ struct options {
 	const char *admin;	/* NULL: none */
 	bool admin_given;
 	struct services *services;
+	struct policies *policies;
 	const char *congestion;	/* "auto" or what the kernel takes */
 	bool sparse_tuning;
 	enum log_level log_level;

@@ -112,8 +112,11 @@ static uint64_t on_open(void *ctx, struct channel *channel, const struct message
 	struct address to[RESOLVE_MAX];
 	const struct egress_kind *kind;
 	size_t n = 0;
-	uint64_t code = services_choose(s->services, open, params, &kind, to, &n, sentence);
+	uint64_t code;
 
+	if (open->form == FORM_ADDRESS)
+		return destination_open(&s->destinations, channel, open, params, ops, endpoint, sentence);
+	code = services_choose(s->services, open, params, &kind, to, &n, sentence);
 	if (code == CODE_NONE) {
 		*endpoint = kind->open(&s->egress, channel, to, n, &code, sentence);
 		*ops = kind->ops;
@@ -323,6 +326,14 @@ static void adopt_cors(struct server *s, struct options *o)
 	o->cors = NULL;
 }
 
+static void adopt_policies(struct server *s, struct options *o)
+{
+	policies_free(s->policies);
+	s->policies = o->policies;
+	s->destinations.policies = s->policies;
+	o->policies = NULL;
+}
+
 static void adopt_services(struct server *s, struct options *o)
 {
 	services_inherit(o->services, s->services);
@@ -362,10 +373,11 @@ static void on_reload(void *ctx)
 		adopt(s, &l);
 		adopt_trusted(s, &fresh);
 		adopt_cors(s, &fresh);
+		adopt_policies(s, &fresh);
 		adopt_services(s, &fresh);
 		log_setup(fresh.log_level, fresh.log_json);
 		log_info("reload", "",
-			 "certificate, key, %zu tokens, cover, fallback, trusted proxies and %zu services were read again; listen, base, admin and limits "
+			 "certificate, key, %zu tokens, cover, fallback, trusted proxies, targets and %zu services were read again; listen, base, admin and limits "
 			 "stay as they were at start",
 			 credentials_count(s->credentials), services_count(s->services));
 		options_fini(&fresh);
@@ -428,6 +440,7 @@ static void server_fini(struct server *s)
 	seals_free(s->seals);
 	control_free(s->admin);
 	services_free(s->services);
+	policies_free(s->policies);
 	resolver_free(s->resolver);
 	credentials_free(s->credentials);
 	cover_free(s->cover);
@@ -442,11 +455,14 @@ static void server_init(struct server *s, const struct options *o)
 	s->options = *o;
 	s->services = o->services;
 	s->options.services = NULL;
+	s->policies = o->policies;
+	s->options.policies = NULL;
 	s->loop = loop_new();
 	s->began_us = loop_now(s->loop);
 	s->pool = packet_pool_new(PACKETS_SMALL, PACKETS_LARGE);
 	s->resolver = resolver_new(s->loop);
 	s->egress = (struct egress_env){ s->loop, s->pool, udp_sender_new(s->loop), sessions_share };
+	s->destinations = (struct destinations){ &s->egress, s->resolver, s->policies, sessions_identity };
 	make_sessions(s);
 	make_seals(s);
 	make_rest(s);

@@ -6,6 +6,7 @@
 #define SERVER_SERVER_H
 
 #include "server/activation.h"
+#include "server/destination.h"
 #include "server/egress.h"
 #include "server/front.h"
 #include "server/listener.h"
@@ -30,6 +31,8 @@ struct server {
 	struct resolver *resolver;
 	struct egress_env egress;
 	struct services *services;
+	struct policies *policies;
+	struct destinations destinations;
 	struct credentials *credentials;
 	struct cover *cover;
 	struct trusted *trusted;

@@ -409,6 +409,13 @@ struct egress_share *sessions_share(const struct session *s)
 	return &e->share;
 }
 
+const char *sessions_identity(const struct session *s)
+{
+	const struct entry *e = session_owner(s);
+
+	return e->holder->name;
+}
+
 size_t sessions_count(const struct sessions *t)
 {
 	return t->count;

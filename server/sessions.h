@@ -54,6 +54,8 @@ void sessions_bye(struct sessions *, uint64_t code, const char *reason);
 
 /* What a session of this table has had of the server's own services. */
 struct egress_share *sessions_share(const struct session *);
+/* Whose one of this table is. */
+const char *sessions_identity(const struct session *);
 
 size_t sessions_count(const struct sessions *);
 size_t sessions_tombstones(const struct sessions *);

@@ -118,12 +118,19 @@ void channel_due(struct channel *ch, unsigned due)
 
 /* ---- the helper opens ---- */
 
+/* No service's name has a colon. */
+static enum message_form form_of(const char *service)
+{
+	return strchr(service, ':') ? FORM_ADDRESS : FORM_SERVICE;
+}
+
 struct channel *channel_open(struct session *s, const struct channel_params *params, const struct endpoint_ops *ops,
 			     void *ctx)
 {
 	struct channel *ch;
 
-	if (!session_is_open(s) || s->opened >= s->open_limit || strlen(params->service) > MESSAGE_NAME_MAX ||
+	if (!session_is_open(s) || s->opened >= s->open_limit || strlen(params->service) > MESSAGE_TARGET_MAX ||
+	    (form_of(params->service) == FORM_ADDRESS && !(s->features & FEATURE_TARGETS)) ||
 	    (params->protocols && strlen(params->protocols) > MESSAGE_PROTOCOLS_MAX))
 		return NULL;
 	ch = channel_new(s, s->next_id, params);
@@ -220,7 +227,7 @@ int channel_on_open(struct session *s, const struct message_open *m)
 {
 	struct channel_params params = { .kind = m->kind, .port_index = (uint32_t)m->params.port_index };
 	struct channel *ch = channel_find(s, m->channel);
-	char name[MESSAGE_NAME_MAX + 1], protocols[MESSAGE_PROTOCOLS_MAX + 1];
+	char name[MESSAGE_TARGET_MAX + 1], protocols[MESSAGE_PROTOCOLS_MAX + 1];
 	const char *sentence = NULL;
 	uint64_t code, window;
 
@@ -253,10 +260,6 @@ int channel_on_open(struct session *s, const struct message_open *m)
 		refuse(ch, CODE_LIMIT, "too many channels in this session");
 		return 0;
 	}
-	if (m->form != 0) {
-		refuse(ch, CODE_WRONG_KIND, "this server knows no such kind of channel or target");
-		return 0;
-	}
 	code = s->events->open(s->ctx, ch, m, &ch->params, &ch->ops, &ch->ctx, &sentence);
 	ch->params.service = ch->service;
 	ch->params.rules.class = (uint8_t)ch->params.class;
@@ -272,6 +275,13 @@ int channel_on_open(struct session *s, const struct message_open *m)
 		timer_sooner(&s->idle, loop_now(s->loop) + (ch->params.idle_ms + IDLE_GRACE) * LOOP_MS);
 	early_replay(s, m->channel);
 	return 0;
+}
+
+void channel_hand_over(struct channel *ch, const struct endpoint_ops *ops, void *ctx)
+{
+	ch->ops = ops;
+	ch->ctx = ctx;
+	channel_resume(ch);
 }
 
 /* ---- ends ---- */
@@ -390,7 +400,7 @@ static bool put_one(struct channel *ch, unsigned due, struct writer *w)
 		p.has |= ch->params.protocols ? 1U << PARAM_PROTOCOLS : 0;
 		p.protocols = span_of(ch->params.protocols);
 		return message_open_put(w, &(struct message_open){ .channel = ch->id, .kind = (uint8_t)ch->params.kind,
-			.target = { (const uint8_t *)ch->service, strlen(ch->service) }, .params = p });
+			.form = (uint8_t)form_of(ch->service), .target = { (const uint8_t *)ch->service, strlen(ch->service) }, .params = p });
 	case DUE_OPENED:
 		p.has |= 1U << PARAM_IDLE;
 		p.idle_ms = ch->params.idle_ms;

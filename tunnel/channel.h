@@ -31,7 +31,7 @@ struct channel_traffic {
 /* What the helper asks for, and what the server decides. */
 struct channel_params {
 	enum message_kind kind;
-	const char *service;
+	const char *service;	/* its name; or an address, "HOST:PORT" (IPv6 in brackets), which the server may allow */
 	uint32_t port_index;
 	enum message_class class;
 	struct traffic_rules rules; /* of datagrams; its class is the one above */
@@ -56,6 +56,9 @@ struct channel *channel_open(struct session *, const struct channel_params *, co
 
 /* Server: a channel that was pending is open; protocol: the subprotocol chosen, or NULL. */
 void channel_accept(struct channel *, const char *protocol);
+
+/* Server: the endpoint is another one from now on, which will be given what the one before did not take. */
+void channel_hand_over(struct channel *, const struct endpoint_ops *, void *ctx);
 
 /* Datagram channels: sends the packet's bytes (its data and len); takes the packet in any case. */
 void channel_send(struct channel *, struct packet *);

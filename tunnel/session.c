@@ -470,6 +470,11 @@ bool session_has_probes(const struct session *s)
 	return s->features & FEATURE_PROBES;
 }
 
+bool session_has_targets(const struct session *s)
+{
+	return s->features & FEATURE_TARGETS;
+}
+
 void session_each_channel(const struct session *s, void (*fn)(void *arg, const struct channel *), void *arg)
 {
 	for (const struct link *l = s->channels.next; l != &s->channels; l = l->next)

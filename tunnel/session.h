@@ -70,6 +70,7 @@ const char *session_tag(const struct session *);	/* its first 6, for logs */
 bool session_is_open(const struct session *);	/* WELCOME was exchanged, not ended, no GOAWAY */
 bool session_is_ended(const struct session *);
 bool session_has_probes(const struct session *);	/* both ends know the mode probe */
+bool session_has_targets(const struct session *);	/* channels may name an address */
 /* Server: epoch and node for WELCOME. */
 void session_identify(struct session *, uint64_t node, uint64_t epoch);
 

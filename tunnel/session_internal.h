@@ -21,7 +21,7 @@
 #include "tunnel/steer.h"
 
 #define CHANNEL_BUCKETS 256
-#define SESSION_FEATURES (FEATURE_PROBES | FEATURE_ANSWERS) /* that we have */
+#define SESSION_FEATURES (FEATURE_PROBES | FEATURE_ANSWERS | FEATURE_TARGETS) /* that we have */
 #define PONGS_MAX 8
 #define SEENS_MAX 32
 #define PROBED_MAX 32
@@ -74,7 +74,7 @@ struct channel {
 	struct channel *hash_next;
 	struct link all, control, ready; /* ready: in session->streams */
 	struct channel_params params;
-	char service[MESSAGE_NAME_MAX + 1];
+	char service[MESSAGE_TARGET_MAX + 1];
 	const struct endpoint_ops *ops;	/* NULL: the endpoint left */
 	void *ctx;
 	unsigned due;		/* enum channel_due */

@@ -128,6 +128,22 @@ static void kinds_and_forms_are_checked(void **state)
 	assert_int_equal(message_open_get((struct span){ BYTES(2, 2, 0, 1, 'a') }, &m), 0);
 	assert_int_equal(message_open_get((struct span){ BYTES(2, 3, 0, 1, 'a') }, &m), ERROR_MALFORMED);
 	assert_int_equal(message_open_get((struct span){ BYTES(2, 0, 1, 1, 'a') }, &m), ERROR_MALFORMED);
+	assert_int_equal(message_open_get((struct span){ BYTES(2, 0, 2, 3, 'a', ':', '1') }, &m), ERROR_MALFORMED);
+}
+
+static void addresses_are_told_from_names(void **state)
+{
+	struct message_open m;
+
+	(void)state;
+	assert_int_equal(message_open_get((struct span){ BYTES(2, 1, 1, 3, 'a', ':', '1') }, &m), 0);
+	assert_int_equal(m.form, FORM_ADDRESS);
+	assert_int_equal(m.target.n, 3);
+	assert_int_equal(message_open_get((struct span){ BYTES(2, 0, 1, 3, 'A', ':', '1') }, &m), 0);
+	assert_int_equal(message_open_get((struct span){ BYTES(2, 2, 1, 3, 'a', ':', '1') }, &m), ERROR_MALFORMED);	/* no messages */
+	assert_int_equal(message_open_get((struct span){ BYTES(2, 1, 0, 3, 'a', ':', '1') }, &m), ERROR_MALFORMED);	/* a name has none */
+	assert_int_equal(message_open_get((struct span){ BYTES(2, 1, 1, 3, 'a', ' ', ':') }, &m), ERROR_MALFORMED);
+	assert_int_equal(message_open_get((struct span){ BYTES(2, 1, 1, 0) }, &m), ERROR_MALFORMED);
 }
 
 static int opened_with(const uint8_t *params, size_t n)
@@ -314,6 +330,7 @@ int main(void)
 		cmocka_unit_test(vectors_hold),
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(kinds_and_forms_are_checked),
+		cmocka_unit_test(addresses_are_told_from_names),
 		cmocka_unit_test(parameters_are_checked),
 		cmocka_unit_test(subprotocols_are_checked),
 		cmocka_unit_test(payload_types_are_checked),

@@ -1,4 +1,4 @@
-/* links: server/trusted.c framing/forwarded.c framing/http1_head.c tunnel/address.c tunnel/log.c framing/error.c */
+/* links: server/trusted.c framing/forwarded.c framing/http1_head.c tunnel/address.c tunnel/cidr.c tunnel/log.c framing/error.c */
 /* Trusted proxies: networks of every prefix, and who asked according to them. */
 #include <setjmp.h>
 #include <stdarg.h>

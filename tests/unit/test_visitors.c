@@ -1,4 +1,4 @@
-/* links: server/visitors.c server/origins.c server/trusted.c framing/forwarded.c framing/http1_head.c tunnel/address.c tunnel/log.c framing/error.c */
+/* links: server/visitors.c server/origins.c server/trusted.c framing/forwarded.c framing/http1_head.c tunnel/address.c tunnel/cidr.c tunnel/log.c framing/error.c */
 /* Visitors: who asks by each exchange, and how many at a time a client behind proxies has. */
 #include <setjmp.h>
 #include <stdarg.h>
