@@ -1,7 +1,6 @@
 /*
- * Credentials. Of a token only a keyed HMAC state is kept: the key of PROTOCOL.md
- * section 2.2 is derived while the file is read, and the text is wiped. Each
- * check copies that state, so nothing is shared between checks.
+ * Credentials. Of a token only keyed HMAC states are kept (mac.c): of itself, and of the key of PROTOCOL.md
+ * section 2.2 that is derived while the file is read; the text is wiped.
  */
 #include "tunnel/credential.h"
 
@@ -17,19 +16,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
-
 #include "framing/base64.h"
 #include "framing/error.h"
 #include "tunnel/daemon.h"
 #include "tunnel/log.h"
+#include "tunnel/mac.h"
 
 #define FILE_MAX (1024 * 1024)
 #define TOKEN_MIN 16
 #define TOKEN_MAX 256
-#define MAC_BYTES 32
 #define MAC_TEXT 43
 #define BINDING_BYTES 32
 #define BINDING_TEXT 43
@@ -39,11 +34,10 @@
 struct entry {
 	const char *name;	/* of the first entry of the identity: canonical */
 	char text[CREDENTIAL_NAME_MAX + 1];
-	EVP_MAC_CTX *keyed;
+	struct mac_key *token, *request; /* the token itself as a key, and that of section 2.2 */
 };
 
 struct credentials {
-	EVP_MAC *hmac;
 	struct entry **entry;
 	size_t count;
 };
@@ -63,6 +57,11 @@ static bool name_char(char c)
 	       c == '-';
 }
 
+static bool is_name(const struct entry *e, struct span name)
+{
+	return strlen(e->name) == name.n && memcmp(e->name, name.p, name.n) == 0;
+}
+
 static bool name_valid(const char *s, size_t n)
 {
 	if (n == 0 || n > CREDENTIAL_NAME_MAX)
@@ -75,29 +74,9 @@ static bool name_valid(const char *s, size_t n)
 
 /* MACs */
 
-static EVP_MAC_CTX *keyed_new(EVP_MAC *hmac, const void *key, size_t n)
+static struct span span_of(const char *s)
 {
-	char digest[] = "SHA256";
-	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string("digest", digest, 0), OSSL_PARAM_construct_end() };
-	EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(hmac);
-
-	if (!ctx || !EVP_MAC_init(ctx, key, n, params))
-		abort();
-	return ctx;
-}
-
-static void mac_part(EVP_MAC_CTX *ctx, const void *p, size_t n)
-{
-	if (!EVP_MAC_update(ctx, p, n))
-		abort();
-}
-
-static void mac_end(EVP_MAC_CTX *ctx, uint8_t *out)
-{
-	size_t n;
-
-	if (!EVP_MAC_final(ctx, out, &n, MAC_BYTES) || n != MAC_BYTES)
-		abort();
+	return (struct span){ (const uint8_t *)s, strlen(s) };
 }
 
 /* Path and query of a request target, which may be in absolute form. */
@@ -125,55 +104,43 @@ static void target_split(struct span target, struct span *path, struct span *que
 static void request_mac(const struct entry *e, struct span method, struct span target, struct span binding, int64_t seconds,
 			uint8_t *out)
 {
-	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(e->keyed);
-	struct span path, query;
-	char text[24];
-	int n = snprintf(text, sizeof text, "%lld", (long long)seconds);
+	const struct span newline = span_of("\n");
+	char bound[BINDING_TEXT + 1], text[24];
+	struct span parts[] = { method, newline, { 0 }, newline, { 0 }, newline, { 0 }, newline, { (const uint8_t *)bound, BINDING_TEXT } };
 
 	assert(binding.n == 0 || binding.n == BINDING_BYTES);
-	if (!ctx)
-		abort();
-	target_split(target, &path, &query);
-	mac_part(ctx, method.p, method.n);
-	mac_part(ctx, "\n", 1);
-	mac_part(ctx, path.p, path.n);
-	mac_part(ctx, "\n", 1);
-	mac_part(ctx, query.p, query.n);
-	mac_part(ctx, "\n", 1);
-	mac_part(ctx, text, (size_t)n);
-	if (binding.n > 0) {
-		char line[1 + BINDING_TEXT + 1] = "\n";
-
-		base64_encode(line + 1, binding.p, BINDING_BYTES, true);
-		mac_part(ctx, line, sizeof line - 1);
-	}
-	mac_end(ctx, out);
-	EVP_MAC_CTX_free(ctx);
+	snprintf(text, sizeof text, "%lld", (long long)seconds);
+	target_split(target, &parts[2], &parts[4]);
+	parts[6] = span_of(text);
+	if (binding.n)
+		base64_encode(bound, binding.p, BINDING_BYTES, true);
+	mac_sum(e->request, parts, binding.n ? 9 : 7, out);
 }
 
 /* The token file */
 
-/* The key of section 2.2. */
-static void derive(EVP_MAC *hmac, const void *token, size_t n, uint8_t key[MAC_BYTES])
+/* The key of section 2.2, from one that is the token itself. */
+static struct mac_key *derive(const struct mac_key *token)
 {
-	EVP_MAC_CTX *ctx = keyed_new(hmac, token, n);
+	const struct span label = span_of(LABEL);
+	uint8_t key[MAC_BYTES];
+	struct mac_key *k;
 
-	mac_part(ctx, LABEL, strlen(LABEL));
-	mac_end(ctx, key);
-	EVP_MAC_CTX_free(ctx);
+	mac_sum(token, &label, 1, key);
+	k = mac_key_new(key, sizeof key);
+	daemon_wipe(key, sizeof key);
+	return k;
 }
 
 static void add(struct credentials *c, const char *name, size_t n, const char *token, size_t token_n)
 {
 	struct entry *e = calloc(1, sizeof *e);
-	uint8_t key[MAC_BYTES];
 
 	c->entry = reallocarray(c->entry, c->count + 1, sizeof *c->entry);
 	if (!e || !c->entry)
 		abort();
-	derive(c->hmac, token, token_n, key);
-	e->keyed = keyed_new(c->hmac, key, sizeof key);
-	daemon_wipe(key, sizeof key);
+	e->token = mac_key_new(token, token_n);
+	e->request = derive(e->token);
 	memcpy(e->text, name, n);
 	e->name = e->text;
 	for (size_t i = 0; i < c->count; i++) {
@@ -285,9 +252,6 @@ struct credentials *credentials_load(const char *file, char *error, size_t size)
 	if (n < 0)
 		goto unreadable;
 	warn_if_open(fd, file);
-	c->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	if (!c->hmac)
-		abort();
 	if (parse_file(c, file, text, (size_t)n, error, size) == 0)
 		goto out;
 	goto failed;
@@ -315,11 +279,11 @@ void credentials_free(struct credentials *c)
 	if (!c)
 		return;
 	for (size_t i = 0; i < c->count; i++) {
-		EVP_MAC_CTX_free(c->entry[i]->keyed);	/* wipes the key */
+		mac_key_free(c->entry[i]->token);
+		mac_key_free(c->entry[i]->request);
 		free(c->entry[i]);
 	}
 	free(c->entry);
-	EVP_MAC_free(c->hmac);
 	free(c);
 }
 
@@ -454,11 +418,11 @@ const char *credentials_verify(const struct credentials *c, struct span value, s
 	for (size_t i = 0; i < c->count; i++) {
 		const struct entry *e = c->entry[i];
 
-		if (strlen(e->name) != claim.id.n || memcmp(e->name, claim.id.p, claim.id.n) != 0)
+		if (!is_name(e, claim.id))
 			continue;
 		known = true;
 		request_mac(e, method, target, binding, claim.seconds, mac);
-		if (CRYPTO_memcmp(mac, claim.mac, MAC_BYTES) == 0)
+		if (mac_equal(mac, claim.mac))
 			name = e->name;
 	}
 	if (!known)	/* takes as long as a known name */
@@ -484,39 +448,61 @@ int credentials_generate(const char *name, char *out, size_t cap)
 	return n > 0 && (size_t)n < cap ? 0 : ERROR_LIMIT;
 }
 
-/* Bearers */
+/* The token itself as a key */
 
-/* A MAC that says which key it was made with. */
-static void mark(EVP_MAC_CTX *keyed, uint8_t out[MAC_BYTES])
+const char *credentials_signed(const struct credentials *c, struct span name, struct span text, const uint8_t mac[MAC_BYTES])
 {
-	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(keyed);
+	const char *found = NULL;
+	uint8_t ours[MAC_BYTES];
+	bool known = false;
 
-	if (!ctx)
-		abort();
-	mac_part(ctx, "bearer", 6);
-	mac_end(ctx, out);
-	EVP_MAC_CTX_free(ctx);
+	for (size_t i = 0; i < c->count; i++) {
+		if (!is_name(c->entry[i], name))
+			continue;
+		known = true;
+		mac_sum(c->entry[i]->token, &text, 1, ours);
+		if (mac_equal(ours, mac))
+			found = c->entry[i]->name;
+	}
+	if (!known)	/* takes as long as a known name */
+		mac_sum(c->entry[0]->token, &text, 1, ours);
+	daemon_wipe(ours, sizeof ours);
+	return found;
 }
 
+bool credentials_sum(const struct credentials *c, const char *name, struct span text, uint8_t mac[MAC_BYTES])
+{
+	for (size_t i = 0; i < c->count; i++) {
+		if (strcmp(c->entry[i]->name, name) == 0) {
+			mac_sum(c->entry[i]->token, &text, 1, mac);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A MAC under both tells that they are the same, in a time that says nothing of them. */
 const char *credentials_bearer(const struct credentials *c, struct span name, struct span token)
 {
-	uint8_t key[MAC_BYTES], theirs[MAC_BYTES], ours[MAC_BYTES];
-	const char *found = NULL;
-	EVP_MAC_CTX *keyed;
+	const struct span text = span_of("bearer");
+	const char *found;
+	uint8_t mac[MAC_BYTES];
+	struct mac_key *k;
 
 	if (token.n < TOKEN_MIN || token.n > TOKEN_MAX)
 		return NULL;
-	derive(c->hmac, token.p, token.n, key);
-	keyed = keyed_new(c->hmac, key, sizeof key);
-	daemon_wipe(key, sizeof key);
-	mark(keyed, theirs);
-	EVP_MAC_CTX_free(keyed);
-	for (size_t i = 0; i < c->count; i++) {
-		if (strlen(c->entry[i]->name) != name.n || memcmp(c->entry[i]->name, name.p, name.n) != 0)
-			continue;
-		mark(c->entry[i]->keyed, ours);
-		if (CRYPTO_memcmp(ours, theirs, sizeof ours) == 0)
-			found = c->entry[i]->name;
-	}
+	k = mac_key_new(token.p, token.n);
+	mac_sum(k, &text, 1, mac);
+	mac_key_free(k);
+	found = credentials_signed(c, name, text, mac);
+	daemon_wipe(mac, sizeof mac);
 	return found;
+}
+
+const char *credentials_named(const struct credentials *c, struct span name)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (is_name(c->entry[i], name))
+			return c->entry[i]->name;
+	return NULL;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "framing/cursor.h"
+#include "tunnel/mac.h"
 
 #define CREDENTIAL_NAME_MAX 64
 #define CREDENTIAL_HEADER_MAX 192	/* bytes of the header's value with its NUL */
@@ -36,6 +37,13 @@ const char *credentials_verify(const struct credentials *, struct span value, st
 			       struct span binding, int64_t unix_seconds, int64_t *skew);
 /* Checks a name with its token, as a bearer has it: the canonical name, or NULL. Constant time over the token. */
 const char *credentials_bearer(const struct credentials *, struct span name, struct span token);
+/* Is mac the HMAC-SHA256 of text under a token of that name, the token itself being the key (a JWT's HS256)? The canonical name, or NULL. Constant
+ * time over the MAC; a name that is not known takes as long. */
+const char *credentials_signed(const struct credentials *, struct span name, struct span text, const uint8_t mac[MAC_BYTES]);
+/* Makes one, with the first token of that name; false: there is none. */
+bool credentials_sum(const struct credentials *, const char *name, struct span text, uint8_t mac[MAC_BYTES]);
+/* The canonical name, or NULL: nobody is called that (any more). */
+const char *credentials_named(const struct credentials *, struct span name);
 /* A fresh "name:token" line (token: 32 random bytes, base64url); 0 or ERROR_CONFIG for a bad name. */
 int credentials_generate(const char *name, char *out, size_t cap);
 

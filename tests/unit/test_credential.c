@@ -1,4 +1,4 @@
-/* links: tunnel/credential.c tunnel/log.c tunnel/daemon.c framing/base64.c */
+/* links: tunnel/credential.c tunnel/mac.c tunnel/log.c tunnel/daemon.c framing/base64.c */
 /* libs: -lcrypto */
 /* Token files and the Authorization header: golden MACs made with another implementation of
  * HMAC, every truncation and every bit of a header, files that are wrong. */
