@@ -344,12 +344,12 @@ void front_request(struct front_visitor *v, struct exchange *x, const struct htt
 		cover_send_text(x, loop_wall(f->loop), 200, "ok\n", with_body(head));
 		return;
 	}
+	if (f->rest && !v->plain && rest_request(f->rest, v, x, head))
+		return;
 	if (v->crowd == FRONT_CROWD_ALL) {
 		turn_away(v, x, head);
 		return;
 	}
-	if (f->rest && !v->plain && rest_request(f->rest, v, x, head))
-		return;
 	error = request_parse(&request, f->base, head->target, &path_query);
 	if (head->method.n == 0) {
 		log_limited(LOG_LEVEL_INFO, "front", v->peer, "sent something that is not an HTTP/1.1 request");

@@ -18,16 +18,24 @@
 #include "server/rest_internal.h"
 #include "server/rest_problem.h"
 #include "server/rest_stream.h"
+#include "server/rest_ticket.h"
+#include "tunnel/daemon.h"
 
 #define ANSWER_MAX (256 << 10)	/* bytes of messages in one answer, but for one that is longer */
 
-struct rest *rest_new(const struct rest_config *config)
+struct rest *rest_new(struct loop *loop, const struct rest_config *config)
 {
 	struct rest *r = calloc(1, sizeof *r);
+	uint64_t seed[4];
 
 	if (!r)
 		abort();
 	r->config = *config;
+	for (size_t i = 0; i < sizeof seed / sizeof *seed; i++)
+		seed[i] = loop_random_u64(loop);
+	r->ticket_key = mac_key_new(seed, sizeof seed);
+	r->failures = rest_rate_new(loop_random_u64(loop));
+	daemon_wipe(seed, sizeof seed);
 	return r;
 }
 
@@ -36,6 +44,8 @@ void rest_free(struct rest *r)
 	if (!r)
 		return;
 	rest_cors_free(r->cors);
+	mac_key_free(r->ticket_key);
+	rest_rate_free(r->failures);
 	free(r);
 }
 
@@ -367,11 +377,23 @@ static void do_delete(struct rest_call *c)
 	rest_call_answer(c, 204, "", "");
 }
 
+static void do_ticket(struct rest_call *c)
+{
+	const struct rest_ticket t = { c->request.sid, c->request.service, { (const uint8_t *)c->origin, c->origin ? strlen(c->origin) : 0 } };
+	char text[REST_TICKET_TEXT];
+
+	if (!session_of(c))
+		return;
+	rest_ticket_write(text, c->rest->ticket_key, &t, c->identity, loop_now(loop_of(c)) + REST_TICKET_SECONDS * LOOP_SECOND);
+	rest_text_print(&c->answer, "{\"ticket\":\"%s\",\"expires\":%d}\n", text, REST_TICKET_SECONDS);
+	rest_call_answer(c, 200, REST_JSON, "");
+}
+
 void rest_ready(struct rest_call *c)
 {
 	static void (*const methods[])(struct rest_call *) = { do_put, do_post, do_get, do_delete };
 
-	methods[c->method](c);
+	c->request.ticket_wanted ? do_ticket(c) : methods[c->method](c);
 }
 
 bool rest_request(struct rest *rest, struct front_visitor *v, struct exchange *x, const struct http1_head *head)
@@ -379,6 +401,7 @@ bool rest_request(struct rest *rest, struct front_visitor *v, struct exchange *x
 	struct rest_request request;
 	struct rest_call *c;
 	int readable;
+	bool wanted;
 
 	if (head->method.n == 0)
 		return false;
@@ -387,8 +410,9 @@ bool rest_request(struct rest *rest, struct front_visitor *v, struct exchange *x
 		return false;
 	c = rest_call_new(rest, v, x);
 	c->request = request;
+	wanted = rest_check(c, head, readable);
 	c->request.ticket = (struct span){ NULL, 0 };	/* it points into the head */
-	if (rest_check(c, head, readable) && head->minor > 0 && !head->h2 && http1_has_token(http1_find(head, "expect"), "100-continue"))
+	if (wanted && head->minor > 0 && !head->h2 && http1_has_token(http1_find(head, "expect"), "100-continue"))
 		(void)exchange_send(x, &(struct exchange_head){ .status = 100 }, 0, false);
 	return true;
 }

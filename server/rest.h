@@ -29,7 +29,7 @@ static const struct rest_config rest_config_default = {
 	.expire_s = 330, .limits = { .window = 256 << 10, .messages_max = 1024, .message_max = 1 << 20 },
 };
 
-struct rest *rest_new(const struct rest_config *);
+struct rest *rest_new(struct loop *, const struct rest_config *);
 void rest_free(struct rest *);	/* NULL is fine */
 /* The origins from now on; taken over. */
 void rest_set_cors(struct rest *, struct rest_cors *);

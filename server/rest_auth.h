@@ -1,11 +1,20 @@
-/* REST authentication: who asks (REST.md 6). */
+/* REST authentication: who asks, by the Authorization header (REST.md 6). */
 #ifndef SERVER_REST_AUTH_H
 #define SERVER_REST_AUTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "framing/cursor.h"
 #include "tunnel/credential.h"
 
-/* The identity of the bearer that the Authorization header names, which lives as long as the credentials; or NULL. */
-const char *rest_auth(const struct credentials *, struct span authorization);
+struct rest_asker {
+	const char *identity;	/* canonical; lives as long as the credentials. NULL: nobody who is known */
+	bool allowed;		/* the credential is good for the service */
+	const char *why;	/* nobody: what is wrong, for the answer */
+};
+
+/* authorization: p = NULL: none. service: "" for one that could not be read, for which nobody is allowed who is not for all. */
+struct rest_asker rest_auth(const struct credentials *, struct span authorization, const char *service, int64_t unix_seconds);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "framing/error.h"
 #include "server/rest.h"
+#include "server/rest_cors.h"
 #include "server/rest_problem.h"
 #include "server/rest_stream.h"
 
@@ -100,7 +101,7 @@ static void on_closed(void *ctx, int error)
 	rest_stream_free(c->stream);
 	forget_body(c);
 	rest_text_fini(&c->answer);
-	free(c->cors);
+	free(c->origin);
 	free(c->lines);
 	loop_free_later(c->visitor->front->loop, c);
 }
@@ -124,14 +125,18 @@ struct rest_call *rest_call_new(struct rest *rest, struct front_visitor *v, stru
 /* Nothing else answers it from now on. */
 static void begin(struct rest_call *c, int status, const char *type, const char *lines)
 {
+	char cors[REST_CORS_LINES] = "";
+
 	c->answered = true;
 	c->status = status;
 	timer_stop(&c->timer);
 	forget_body(c);
+	if (c->origin)
+		rest_cors_lines(c->origin, c->method == REST_OPTIONS, c->private_network, cors);
 	c->lines = malloc(REST_CALL_LINES);
 	if (!c->lines)
 		abort();
-	snprintf(c->lines, REST_CALL_LINES, "%s%s%s%s%s", *type ? "Content-Type: " : "", type, *type ? "\r\n" : "", c->cors ? c->cors : "", lines);
+	snprintf(c->lines, REST_CALL_LINES, "%s%s%sVary: Origin\r\n%s%s", *type ? "Content-Type: " : "", type, *type ? "\r\n" : "", cors, lines);
 }
 
 void rest_call_answer(struct rest_call *c, int status, const char *type, const char *lines)

@@ -28,7 +28,8 @@ struct rest_call {
 	bool complete;		/* all of the request is there */
 	bool answered;
 	char identity[CREDENTIAL_NAME_MAX + 1];
-	char *cors;		/* header lines of every answer; NULL: none */
+	char *origin;		/* of the page that asks, which may; NULL: it is none */
+	bool private_network;	/* a preflight that asks for that, too */
 	struct rest_text body, answer;
 	size_t discarded;
 	/* while the answer goes out */

@@ -14,8 +14,11 @@
 #include "server/rest_internal.h"
 #include "server/rest_problem.h"
 #include "server/rest_stream.h"
+#include "server/rest_ticket.h"
+#include "tunnel/counters.h"
 #include "tunnel/log.h"
 
+#define ORIGIN_MAX 300	/* bytes of one made of a Host header */
 #define SHOWN_MAX 100	/* characters of an origin */
 #define SHOWN(o) (int)((o).n < SHOWN_MAX ? (o).n : SHOWN_MAX), (const char *)(o).p
 
@@ -45,7 +48,6 @@ static bool is_type(struct span value, const char *type)
 static bool check_origin(struct rest_call *c, const struct http1_head *head)
 {
 	struct span origin = http1_find(head, "origin");
-	char lines[REST_CALL_LINES / 2];
 
 	if (!origin.p)
 		return true;
@@ -55,24 +57,85 @@ static bool check_origin(struct rest_call *c, const struct http1_head *head)
 		rest_problem(c, 403, "origin", "pages of this origin may not use this server: its administrator names those that may (origins)", "");
 		return false;
 	}
-	rest_cors_lines(origin, c->method == REST_OPTIONS, lines, sizeof lines);
-	c->cors = strdup(lines);
-	if (!c->cors)
+	c->origin = strndup((const char *)origin.p, origin.n);
+	if (!c->origin)
 		abort();
+	c->private_network = http1_is(http1_find(head, "access-control-request-private-network"), "true");
 	return true;
+}
+
+/* Nobody who may: said as often as somebody may be expected to try. */
+static void refuse(struct rest_call *c, const char *why)
+{
+	unsigned wait_s = rest_rate_count(c->rest->failures, c->visitor->origin, loop_now(c->visitor->front->loop));
+	char lines[32];
+
+	count(auth_failed);
+	log_limited(LOG_LEVEL_WARN, "auth", c->visitor->peer, "refused a REST request: %s", why);
+	if (!wait_s) {
+		rest_problem(c, 401, "credential", why, "WWW-Authenticate: Bearer\r\n");
+		return;
+	}
+	snprintf(lines, sizeof lines, "Retry-After: %u\r\n", wait_s);
+	rest_problem(c, 429, "rate", "too many wrong credentials came from this address: try less often, and with a right one", lines);
+}
+
+/* Pages send no Origin when they GET from where they are themselves, but say that (Fetch Metadata); what they could say is in origins. */
+static bool read_ticket(struct rest_call *c, const struct http1_head *head, char *identity)
+{
+	static const char *const schemes[] = { "https://", "http://" };
+	struct rest_ticket t = { c->request.sid, c->request.service, http1_find(head, "origin") };
+	struct span host = http1_find(head, "host"), site = http1_find(head, "sec-fetch-site");
+	int64_t now = loop_now(c->visitor->front->loop);
+	char own[ORIGIN_MAX];
+
+	if (t.origin.p || !http1_is(site, "same-origin"))
+		return rest_ticket_read(identity, c->rest->ticket_key, &t, c->request.ticket, now);
+	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+		int n = snprintf(own, sizeof own, "%s%.*s", schemes[i], (int)host.n, (const char *)host.p);
+
+		t.origin = (struct span){ (const uint8_t *)own, (size_t)n };
+		if (n > 0 && (size_t)n < sizeof own && rest_ticket_read(identity, c->rest->ticket_key, &t, c->request.ticket, now))
+			return true;
+	}
+	return false;
+}
+
+static bool check_ticket(struct rest_call *c, const struct http1_head *head)
+{
+	char name[CREDENTIAL_NAME_MAX + 1];
+
+	if (c->method != REST_GET) {
+		refuse(c, "a ticket is good for GET only: send Authorization");
+		return false;
+	}
+	if (read_ticket(c, head, name) &&
+	    credentials_named(c->visitor->front->credentials, (struct span){ (const uint8_t *)name, strlen(name) })) {
+		memcpy(c->identity, name, sizeof name);
+		return true;
+	}
+	refuse(c, "the ticket is not good (any more): one is for GET of one session from the origin that asked for it, for a minute: POST to .../ticket "
+		  "for another");
+	return false;
 }
 
 static bool check_identity(struct rest_call *c, const struct http1_head *head)
 {
-	const char *identity = rest_auth(c->visitor->front->credentials, http1_find(head, "authorization"));
+	const struct front *f = c->visitor->front;
+	struct span authorization = http1_find(head, "authorization");
+	struct rest_asker a;
 
-	if (identity) {
-		snprintf(c->identity, sizeof c->identity, "%s", identity);
-		return true;
+	if (!authorization.p && c->request.ticket.n)
+		return check_ticket(c, head);
+	a = rest_auth(f->credentials, authorization, c->request.service, loop_wall(f->loop));
+	if (!a.identity) {
+		refuse(c, a.why);
+		return false;
 	}
-	log_limited(LOG_LEVEL_WARN, "auth", c->visitor->peer, "a REST request without a credential, or with a wrong one");
-	rest_problem(c, 401, "credential", "send Authorization: Bearer with the base64url of name:token", "WWW-Authenticate: Bearer\r\n");
-	return false;
+	snprintf(c->identity, sizeof c->identity, "%s", a.identity);
+	if (!a.allowed && *c->request.service)
+		rest_problem(c, 403, "service", "the credential does not allow this service (svc of the JWT)", "");
+	return a.allowed || !*c->request.service;
 }
 
 static bool check_type(struct rest_call *c, const struct http1_head *head)
@@ -81,10 +144,31 @@ static bool check_type(struct rest_call *c, const struct http1_head *head)
 
 	c->octets = c->method == REST_POST && is_type(type, REST_RECORDS);
 	c->typed = c->octets || is_type(type, REST_JSON);
-	if (c->typed || (c->method != REST_POST && !type.p) || c->method == REST_GET || c->method == REST_DELETE)
+	if (c->typed || ((c->method != REST_POST || c->request.ticket_wanted) && !type.p) || c->method == REST_GET || c->method == REST_DELETE)
 		return true;
 	rest_problem(c, 415, "type", c->method == REST_PUT ? "the body of PUT must be application/json" :
 		     "the body of POST must be application/json or application/octet-stream", "");
+	return false;
+}
+
+/* 405, when it is none of this resource. */
+static bool check_method(struct rest_call *c)
+{
+	if (c->method != REST_NO_METHOD && (!c->request.ticket_wanted || c->method == REST_POST))
+		return true;
+	if (c->request.ticket_wanted)
+		rest_problem(c, 405, "method", "use POST: its answer is a ticket for GET", "Allow: POST, OPTIONS\r\n");
+	else
+		rest_problem(c, 405, "method", "use PUT, POST, GET, DELETE or OPTIONS", "Allow: PUT, POST, GET, DELETE, OPTIONS\r\n");
+	return false;
+}
+
+static bool check_crowd(struct rest_call *c)
+{
+	if (c->visitor->crowd != FRONT_CROWD_ALL)
+		return true;
+	count(clients_refused);
+	rest_problem(c, 503, "busy", "this client has as many requests at a time as it may have: wait for answers", "Retry-After: 2\r\n");
 	return false;
 }
 
@@ -93,17 +177,13 @@ bool rest_check(struct rest_call *c, const struct http1_head *head, int readable
 	c->method = method_of(head->method);
 	if (!check_origin(c, head))
 		return false;
-	if (c->method == REST_NO_METHOD) {
-		rest_problem(c, 405, "method", "use PUT, POST, GET, DELETE or OPTIONS", "Allow: PUT, POST, GET, DELETE, OPTIONS\r\n");
-		return false;
-	}
 	if (c->method == REST_OPTIONS) {
 		rest_call_answer(c, 204, "", "Allow: PUT, POST, GET, DELETE, OPTIONS\r\n");
 		return false;
 	}
-	if (!check_identity(c, head))
+	if (!check_method(c) || !check_crowd(c) || !check_identity(c, head))
 		return false;
-	if (readable < 0 || c->request.ticket_wanted) {
+	if (readable < 0) {
 		rest_problem(c, 400, "malformed", "the URL is BASE/v1/SID/signal/SERVICE, with a SID of 22 characters of base64url", "");
 		return false;
 	}

@@ -3,6 +3,8 @@
 #define SERVER_REST_INTERNAL_H
 
 #include "server/rest.h"
+#include "server/rest_rate.h"
+#include "tunnel/mac.h"
 
 #define REST_JSON "application/json"
 #define REST_RECORDS "application/octet-stream"
@@ -11,6 +13,8 @@ struct rest {
 	struct rest_config config;
 	struct rest_cors *cors;
 	size_t bodies;		/* bytes that are there */
+	struct mac_key *ticket_key; /* of this process */
+	struct rest_rate *failures; /* of credentials */
 };
 
 #endif

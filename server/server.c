@@ -188,7 +188,7 @@ static void make_rest(struct server *s)
 	if (!s->options.rest)
 		return;
 	config.expire_s = (uint32_t)config_int(s->options.config, "rest-expire");
-	s->rest = rest_new(&config);
+	s->rest = rest_new(s->loop, &config);
 }
 
 static bool make_listeners(struct server *s)

@@ -36,5 +36,5 @@ only pacparser.h client/pac.c
 only proxy.h client/system_proxy.c
 only seccomp.h client/sandbox_linux.c
 only curl/curl.h client/fetch.c
-only jansson.h client/memory_file.c client/status_json.c server/rest_json.c
+only jansson.h client/memory_file.c client/status_json.c server/rest_json.c server/rest_jwt.c
 exit $bad

@@ -155,7 +155,7 @@ void rig_init(struct rig *r, const struct rest_config *config, size_t max_sessio
 	r->loop = loop_new_virtual(LOOP_SECOND, 1700000000);
 	r->pool = packet_pool_new(64, 4);
 	r->sessions = sessions_new(r->loop, &sessions, r->pool, on_open, r);
-	r->rest = rest_new(config);
+	r->rest = rest_new(r->loop, config);
 	r->front = (struct front){ .loop = r->loop, .base = RIG_BASE, .credentials = r->credentials, .sessions = r->sessions, .rest = r->rest };
 	r->target.appetite = SIZE_MAX;
 	r->target.reader = websocket_reader_new(false, 1 << 20, &frames, &r->target);
