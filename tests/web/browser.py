@@ -133,12 +133,13 @@ class Page(Target):
 
 
 class Chromium:
-    """args: more of its options. trust: PEM files whose keys are trusted. third_party: false blocks their cookies. log: a file for its stderr."""
+    """args: more of its options. trust: PEM files whose keys are trusted. third_party: false blocks their cookies. log: a file for its stderr. bypass: what is
+    reached without the proxy."""
 
-    def __init__(self, profile, args=(), proxy=None, trust=(), insecure=False, third_party=True, log=None):
+    def __init__(self, profile, args=(), proxy=None, trust=(), insecure=False, third_party=True, log=None, bypass=()):
         self.profile, self.log = str(profile), log
         self.args = [*ALWAYS, *args, "--user-data-dir=" + self.profile]
-        self.args += ["--proxy-server=" + proxy, "--proxy-bypass-list=<-loopback>"] if proxy else ["--no-proxy-server"]
+        self.args += ["--proxy-server=" + proxy, "--proxy-bypass-list=" + ";".join(["<-loopback>", *bypass])] if proxy else ["--no-proxy-server"]
         if trust:
             self.args.append("--ignore-certificate-errors-spki-list=" + ",".join(spki(c) for c in trust))
         if insecure:
