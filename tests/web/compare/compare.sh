@@ -18,7 +18,7 @@ RESULT=
 [ "${1:-}" != -o ] || { RESULT=$(realpath -m "$2"); shift 2; }
 PATHS=("$@")
 [ $# -gt 0 ] || PATHS=(none squid squid-bump storefwd mitmproxy nginx-reverse storefwd+25)
-work_begin
+work_begin ${WEB_DIR:-}
 compare_ends
 
 # Through one path; $W/KIND.result

@@ -82,6 +82,7 @@ compare_proxy() { # KIND [DELAY]
 		;;
 	*)
 		BETWEEN=("proxy$2")
+		STOREFWD_OPTIONS="--per-client 8" # with two a browser's own habits are refused, whatever the page does
 		[ -z "$2" ] || PROXY_LISTEN=$LINK_HERE:0
 		proxy_start "proxy$2" "$1" "$(printf '%s ' "${PORTS[@]}")" "$W/server.crt"
 		PROXY=http://${PROXY_HOST:-127.0.0.1}:${PROXY_PORT[proxy$2]}
@@ -95,6 +96,6 @@ compare_proxies_stop() {
 	local name
 	for name in "${BETWEEN[@]}"; do
 		proxy_stop "$name"
-		rm -rf "${W:?}/$name" "$W/$name.out"
+		: # rm -rf "${W:?}/$name" "$W/$name.out"
 	done
 }

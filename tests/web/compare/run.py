@@ -22,6 +22,7 @@ from website import Site  # noqa: E402
 
 WEB = os.path.join(HERE, "..", "..", "..", "client", "web")
 ALL = ["engine.io", "sockjs-polling", "sockjs-streaming", "culvert-poll", "culvert-sse", "culvert-stream", "culvert", "janus-rest", "janus-culvert"]
+QUIET = ["--disable-features=OptimizationHints,OptimizationGuideModelDownloading,MediaRouter,Translate"]  # connections of its own
 MESSAGE, LARGE = 200, 1024  # bytes: as signalling has them, and those of which many are sent
 
 
@@ -67,7 +68,7 @@ async def main(options):
     result = {"path": options.name, "exchange": [], "systems": {name: [] for name in options.systems}}
     async with contextlib.AsyncExitStack() as stack:
         site = await stack.enter_async_context(Site([("", HERE), ("dist", os.path.join(WEB, "dist"))], port=options.site_port, name="127.0.0.1"))
-        browser = await stack.enter_async_context(Chromium(os.path.join(options.dir, "profile"), proxy=options.proxy, insecure=True,
+        browser = await stack.enter_async_context(Chromium(os.path.join(options.dir, "profile"), QUIET, options.proxy, insecure=True,
                                                            log=os.path.join(options.dir, "chromium.log"), bypass=["127.0.0.1:%d" % site.port]))
         run = Run(options, browser, site)
         for repeat in range(options.repeats):
