@@ -1,0 +1,107 @@
+#!/usr/bin/python3
+"""The cases of tests/web/cases with the browser's WebSocket and the library's in each transport, in one Chromium; what they see must be the same.
+
+    cases.py --profile DIR --at ws://ADDR:PORT [--base URL --token TEXT --trust PEM --library DIR] [--transports LIST] [--only WORD] [--json FILE]
+
+Without --base only native is tried. Prints a table; exit status 0 when nothing differs.
+"""
+import argparse
+import asyncio
+import json
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from browser import Chromium  # noqa: E402
+from website import Site  # noqa: E402
+
+
+async def run(browser, site, asked, transport):
+    page = await browser.page(site.url + "/cases/index.html")
+    if transport:
+        await page.eval("await new Promise((yes, no) => { const s = document.createElement('script'); s.src = '/dist/culvert-web.umd.js'; s.onload = yes; s.onerror = no;"
+                        " document.head.append(s); })")
+    options = {"base": asked.base, "token": asked.token}
+    results = await page.eval("await runCases(worldOf(%s, %s, %s), %s, %s)" % tuple(
+        map(json.dumps, (transport, asked.at, options, asked.only or "", asked.lanes))), timeout=300)
+    errors = [e for e in page.errors if "RangeError: from m" not in e]
+    await page.close()
+    return results, errors
+
+
+def short(seen):
+    text = json.dumps(seen, ensure_ascii=False)
+    return text if len(text) < 1500 else text[:1500] + "..."
+
+
+def compare(all_results, transports):
+    native = all_results["native"]
+    wrong = 0
+    for name, reference in native.items():
+        for transport in transports:
+            got = all_results[transport].get(name)
+            if got["seen"] != reference["seen"]:
+                wrong += 1
+                print("DIFFERS %s, %s\n  native %s\n  %s %s" % (transport, name, short(reference["seen"]), transport, short(got["seen"])))
+    return wrong
+
+
+def table(all_results, columns):
+    suites = {}
+    for name in all_results["native"]:
+        suites.setdefault(name.split(":")[0], []).append(name)
+    print("%-14s %6s" % ("", "cases") + "".join("%16s" % c for c in columns))
+    for suite, names in list(suites.items()) + [("all", list(all_results["native"]))]:
+        cells = ""
+        for c in columns:
+            same = sum(all_results[c][n]["seen"] == all_results["native"][n]["seen"] for n in names)
+            cells += "%16s" % ("%d  %.1f s" % (same, sum(all_results[c][n]["ms"] for n in names) / 1000))
+        print("%-14s %6d" % (suite, len(names)) + cells)
+
+
+def hung(results):
+    """Cases that the reference itself did not end."""
+    return [n for n, r in results.items() if r["seen"] and isinstance(r["seen"][-1], str) and r["seen"][-1].startswith(("not within", "threw"))]
+
+
+async def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--profile", required=True)
+    parser.add_argument("--at", required=True)
+    parser.add_argument("--base")
+    parser.add_argument("--token", default="")
+    parser.add_argument("--trust", action="append", default=[])
+    parser.add_argument("--library", default=os.path.join(HERE, "../../client/web/dist"))
+    parser.add_argument("--transports", default="native,stream,sse,poll")
+    parser.add_argument("--only")
+    parser.add_argument("--lanes", type=int, default=4)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--json")
+    asked = parser.parse_args()
+    transports = asked.transports.split(",") if asked.base else []
+    async with Site([("cases", os.path.join(HERE, "cases")), ("dist", asked.library)], port=asked.port) as site, \
+            Chromium(asked.profile, trust=asked.trust, args=["--js-flags=--expose-gc"]) as browser:
+        all_results, errors = {}, []
+        all_results["native"], errors = await run(browser, site, asked, None)
+        for transport in transports:
+            name = "ours-native" if transport == "native" else transport
+            all_results[name], more = await run(browser, site, asked, transport)
+            errors += ["%s: %s" % (transport, e) for e in more]
+    columns = ["native"] + ["ours-native" if t == "native" else t for t in transports]
+    if asked.json:
+        with open(asked.json, "w", encoding="utf-8") as f:
+            json.dump(all_results, f, indent=1, ensure_ascii=False)
+    wrong = compare(all_results, columns[1:])
+    for name in hung(all_results["native"]):
+        wrong += 1
+        print("NATIVE %s: %s" % (name, short(all_results["native"][name]["seen"])))
+    for error in errors:
+        wrong += 1
+        print("ERROR %s" % error)
+    table(all_results, columns)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
