@@ -29,9 +29,9 @@ check: check-includes unit fuzz-replay
 
 # Everything that a change must pass; real programs included. Sums up in the last line.
 test: deps-real
-	@tests/run.sh $(or $(STAGES),includes gcc sanitizers clang fuzz programs peer e2e)
+	@tests/run.sh $(or $(STAGES),includes gcc sanitizers clang fuzz programs web peer e2e)
 # What takes longer: valgrind, sanitizers end to end, install, the matrix of calls, the whole zoo.
 test-all: deps-zoo
-	@tests/run.sh includes gcc sanitizers clang-unit fuzz programs peer-all e2e-all e2e-sanitizers valgrind install matrix zoo
+	@tests/run.sh includes gcc sanitizers clang-unit fuzz programs web peer-all e2e-all e2e-sanitizers valgrind install matrix zoo
 
 .PHONY: unit unit-build check check-includes test test-all

@@ -1,0 +1,48 @@
+/*
+ * Puts CulvertSockets in the place of WebSockets to certain URLs, for applications that make theirs themselves. All others, and all that
+ * is read from WebSocket, stay as they are.
+ */
+import type { CulvertOptions } from "./options.js";
+
+/** The options for a URL; nothing: a native WebSocket. */
+export type Matcher = (url: string) => CulvertOptions | null | undefined | false;
+
+/* A rule that ends in "*" is for all URLs that begin so; a URL is compared as the platform writes it. */
+function matcher(rules: Record<string, CulvertOptions>): Matcher {
+	const written = (url: string) => {
+		try {
+			return new URL(url, (globalThis as any).location?.href).href.replace(/^http/, "ws");
+		} catch {
+			return url;
+		}
+	};
+	const exact = new Map<string, CulvertOptions>();
+	const prefixes: [string, CulvertOptions][] = [];
+	for (const [rule, options] of Object.entries(rules))
+		rule.endsWith("*") ? prefixes.push([rule.slice(0, -1), options]) : exact.set(written(rule), options);
+	return (url) => {
+		const it = written(url);
+		return exact.get(it) || prefixes.find(([prefix]) => it.startsWith(prefix))?.[1];
+	};
+}
+
+export function install(
+	Socket: new (url: string, protocols: any, options: CulvertOptions) => object,
+	rules: Record<string, CulvertOptions> | Matcher,
+): () => void {
+	const global = globalThis as any;
+	const before = global.WebSocket;
+	const match = typeof rules === "function" ? rules : matcher(rules);
+	const construct = (target: any, args: any[], made: any): object => {
+		const options = match(String(args[0]));
+		if (options)
+			return new Socket(args[0], args[1], options);
+		return Reflect.construct(target, args, made === replaced ? target : made);
+	};
+	const replaced: any = new Proxy(before || Socket, { construct });
+	global.WebSocket = replaced;
+	return () => {
+		if (global.WebSocket === replaced)
+			global.WebSocket = before;
+	};
+}

@@ -1,0 +1,80 @@
+/*
+ * Slots for held requests. A browser has six connections to a host without HTTP/2, which the page needs as well: so one socket of a tab
+ * holds a request, the first one, and four of an origin's tabs, by Web Locks. Who has no slot waits for one here.
+ */
+import type { Environment } from "./environment.js";
+
+const SLOTS = 4;
+const turns = new Map<string, Slot[]>(); /* of this tab, by gateway */
+
+function gateway(base: string): string {
+	try {
+		return new URL(base, (globalThis as any).location?.href).origin;
+	} catch {
+		return base;
+	}
+}
+
+export class Slot {
+	held = false;
+	private _wanted = false;
+	private _key: string;
+	private _free = () => {};
+
+	constructor(
+		private _env: Environment,
+		base: string,
+		private _granted: () => void,
+	) {
+		this._key = gateway(base);
+	}
+
+	want(): void {
+		if (this._wanted)
+			return;
+		this._wanted = true;
+		const turn = turns.get(this._key) || [];
+		turns.set(this._key, turn);
+		if (turn.push(this) === 1)
+			this._first();
+	}
+
+	release(): void {
+		if (!this._wanted)
+			return;
+		const turn = turns.get(this._key)!;
+		const first = turn[0] === this;
+		turn.splice(turn.indexOf(this), 1);
+		this._wanted = this.held = false;
+		this._free();
+		if (first && turn.length)
+			turn[0]._first();
+	}
+
+	/* It is this one's turn in the tab: the first of the four locks that is free will do. */
+	private _first(): void {
+		const { locks } = this._env;
+		if (!locks)
+			return this._take();
+		const stop = new AbortController();
+		const granted = () => {
+			if (this.held || !this._wanted || stop.signal.aborted)
+				return undefined;
+			const freed = new Promise<void>((resolve) => (this._free = resolve));
+			this._take();
+			stop.abort();
+			return freed;
+		};
+		this._free = () => stop.abort();
+		for (let i = 0; i < SLOTS; i++)
+			locks.request(`culvert ${this._key} ${i}`, { signal: stop.signal }, granted).catch((error) => {
+				if (error.name !== "AbortError" && this._wanted && !this.held)
+					this._take(); /* there are no locks for this page */
+			});
+	}
+
+	private _take(): void {
+		this.held = true;
+		this._granted();
+	}
+}

@@ -1,0 +1,29 @@
+/*
+ * Whether something on the way holds bodies back, by the two marks that the server sends 200 ms apart (REST.md 5): when they come
+ * together, or one comes late, a message would come late as well.
+ */
+const APART = 200; /* ms */
+
+export class Marks {
+	/** Undefined: not known yet. */
+	good?: boolean;
+	private _first = 0;
+
+	/** slack: ms that an answer may take on this way. */
+	constructor(
+		private _began: number,
+		private _slack: number,
+	) {}
+
+	/** When it is not known by then, something is held back. */
+	get due(): number {
+		return this._first ? this._first + APART + this._slack : this._began + this._slack;
+	}
+
+	mark(n: number, now: number): void {
+		if (n === 1)
+			this._first = now;
+		else if (n === 2 && this.good === undefined)
+			this.good = this._first > 0 && now - this._first >= APART / 2 && now <= this.due;
+	}
+}

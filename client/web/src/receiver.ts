@@ -1,0 +1,150 @@
+/*
+ * Brings messages of the other end here, by the best transport that works on this way; which one that is it finds out, and when the way
+ * changes it finds out again. A held request needs a slot (locks.ts); without one it asks now and then. Transports follow one another
+ * only: the next one begins behind the last message that was received, so that none is lost or taken twice.
+ */
+import { Slot } from "./locks.js";
+import { Memory } from "./memory.js";
+import type { TransportName } from "./options.js";
+import type { Session } from "./session.js";
+import { ask, poll } from "./transport_poll.js";
+import { sse } from "./transport_sse.js";
+import { stream } from "./transport_stream.js";
+
+/** A transport brings what comes until its answer ends, or throws. */
+export type Transport = (session: Session, receiver: Receiver, signal: AbortSignal) => Promise<void>;
+
+/** Thrown by a transport that does not work on this way. */
+export class Unfit extends Error {}
+
+const TRANSPORTS: Record<string, Transport> = { stream, sse, poll };
+const QUICK = 1000; /* ms: an answer that ended before and brought nothing was no held one */
+const BAD_FOR = 600000; /* ms until a transport that failed is tried again */
+const FAILURES = 3; /* in a row, of a transport that never worked */
+const GAP_FIRST = 100; /* ms between two questions without a slot, growing to ... */
+const GAP_LAST = 2000;
+
+export class Receiver {
+	transport: "" | TransportName = "";
+	/** Milliseconds that a poll may be held on this way. */
+	hold = 0;
+	private _cut = new AbortController();
+	private _slot: Slot;
+	private _memory: Memory;
+	private _bad = new Map<string, number>();
+	private _suspect = "";
+	private _gap = GAP_FIRST;
+	private _nudge = () => {};
+	private _resting = false;
+
+	constructor(private _session: Session) {
+		const { env, options } = _session;
+		this._memory = new Memory(env, options.base);
+		this._slot = new Slot(env, options.base, () => this._nudge());
+	}
+
+	async run(): Promise<void> {
+		const session = this._session;
+		let failures = 0;
+		this.hold = session.terms.hold * 1000;
+		this._slot.want();
+		await this._nap(50); /* most often there is one at once */
+		while (!session.over) {
+			if (this._resting) {
+				await this._nap(BAD_FOR);
+				continue;
+			}
+			const { signal } = (this._cut = new AbortController());
+			const began = session.env.now();
+			const before = session.after;
+			this.transport = this._slot.held ? this._choose() : "poll";
+			try {
+				this._slot.held ? await TRANSPORTS[this.transport](session, this, signal) : await this._ask(signal);
+				if (session.env.now() - began < QUICK && session.after === before && this._slot.held)
+					throw new Error("an answer without anything");
+				failures = 0;
+			} catch (error) {
+				if (signal.aborted || session.over)
+					failures = 0;
+				else if (!this._unfit(error, failures))
+					await session.troubled(error, failures++);
+			}
+		}
+	}
+
+	/** The transport in use has shown that it works; one that was given up before was unfit indeed, not the way dead. */
+	proven(): void {
+		if (this._suspect && this.transport !== this._suspect)
+			this._memory.bad(this._suspect);
+		this._suspect = "";
+	}
+
+	/** The network is another one, or was away: all is tried again. */
+	again(): void {
+		this._resting = false;
+		this._slot.want();
+		this._bad.clear();
+		this.hold = this._session.terms ? this._session.terms.hold * 1000 : 0;
+		this._cut.abort();
+		this._nudge();
+	}
+
+	/** Until again(). */
+	rest(): void {
+		this._resting = true;
+		this._slot.release();
+		this._cut.abort();
+	}
+
+	hurry(): void {
+		if (this._slot.held)
+			return;
+		this._gap = GAP_FIRST;
+		this._nudge();
+	}
+
+	stop(): void {
+		this._cut.abort();
+		this._slot.release();
+		this._nudge();
+	}
+
+	private _choose(): TransportName {
+		const { env, options, terms } = this._session;
+		const fit = (name: string) =>
+			TRANSPORTS[name] &&
+			terms.transports.includes(name) &&
+			(name !== "sse" || env.EventSource) &&
+			!((this._bad.get(name) || 0) > env.now()) &&
+			!this._memory.isBad(name);
+		return (options.transports || ["stream", "sse"]).find(fit) || "poll";
+	}
+
+	/* True: another transport is next, at once. */
+	private _unfit(error: unknown, failures: number): boolean {
+		const name = this.transport;
+		if (name === "poll" || !(error instanceof Unfit || failures >= FAILURES))
+			return false;
+		this._bad.set(name, this._session.env.now() + BAD_FOR);
+		if (error instanceof Unfit)
+			this._suspect = name;
+		return true;
+	}
+
+	/* Without a slot: asks, and pauses the longer the less comes. */
+	private async _ask(signal: AbortSignal): Promise<void> {
+		const before = this._session.after;
+		await ask(this._session, 0, signal);
+		this._gap = this._session.after === before ? Math.min(this._gap * 1.4, GAP_LAST) : GAP_FIRST;
+		await this._nap(this._gap);
+	}
+
+	private _nap(ms: number): Promise<void> {
+		return new Promise((resolve) => {
+			this._nudge = resolve;
+			if (this._slot.held && ms === 50)
+				resolve();
+			void this._session.waits.sleep(ms).then(resolve);
+		});
+	}
+}

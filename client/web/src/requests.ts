@@ -1,0 +1,145 @@
+/*
+ * Requests of one session, with its credential and a deadline each. What an answer means is said here once, as a Refusal: whether the
+ * server meant it, so that trying again is useless, or the way did, and when to try again.
+ */
+import type { Environment } from "./environment.js";
+import type { CulvertOptions } from "./options.js";
+
+export const OCTETS = "application/octet-stream";
+
+export class Refusal extends Error {
+	constructor(
+		readonly status: number,
+		/** Nothing will change it. */
+		readonly fatal: boolean,
+		/** Milliseconds that the server asks to wait; 0: it did not say. */
+		readonly after: number,
+		message: string,
+	) {
+		super(message);
+	}
+}
+
+export interface Asking {
+	suffix?: string;
+	type?: string;
+	accept?: string;
+	headers?: Record<string, string>;
+	body?: Uint8Array | string;
+	/** Milliseconds until the answer must be there. */
+	within: number;
+	signal?: AbortSignal;
+	keepalive?: boolean;
+}
+
+/* Seconds or a date, as milliseconds from now; a minute at most. */
+function retryAfter(value: string | null, now: number): number {
+	if (!value)
+		return 0;
+	const ms = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - now;
+	return ms > 0 ? Math.min(ms, 60000) : 0;
+}
+
+/*
+ * 404 and 410 always end the session. Of the other errors only those are the server's word that come as a problem of its own and are no
+ * plea for time: a proxy's pages and what a gateway says in between are of the way.
+ */
+async function refusal(answer: Response, now: number): Promise<Refusal> {
+	const { status, headers } = answer;
+	const problem = /problem\+json/.test(headers.get("Content-Type") || "");
+	let detail = `HTTP status ${status}`;
+	try {
+		if (problem)
+			detail = (await answer.json()).detail || detail;
+	} catch {
+		/* the status says enough */
+	}
+	const fatal = status === 404 || status === 410 || (problem && status !== 401 && status !== 408 && status !== 429 && status !== 503);
+	return new Refusal(status, fatal, retryAfter(headers.get("Retry-After"), now), detail);
+}
+
+export class Requests {
+	private _token?: Promise<string>;
+
+	constructor(
+		readonly env: Environment,
+		private _options: CulvertOptions,
+		readonly url: string,
+	) {}
+
+	/** The answer's head, in time; its body is the caller's. `signal` cuts both. */
+	ask(method: string, asking: Asking): Promise<Response> {
+		return this._cut(asking, (signal) => this._authorised(method, asking, signal));
+	}
+
+	/** The whole answer, in time. */
+	exchange(method: string, asking: Asking): Promise<Uint8Array> {
+		return this._cut(asking, async (signal) => {
+			const answer = await this._authorised(method, asking, signal);
+			return new Uint8Array(await answer.arrayBuffer());
+		});
+	}
+
+	private async _cut<T>({ within, signal }: Asking, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+		const stop = new AbortController();
+		const cut = () => stop.abort();
+		const timer = this.env.setTimeout(cut, within);
+		if (signal)
+			signal.aborted ? cut() : signal.addEventListener("abort", cut);
+		try {
+			return await work(stop.signal);
+		} finally {
+			this.env.clearTimeout(timer);
+		}
+	}
+
+	/* A credential that is refused is asked for again once: it may have run out. */
+	private async _authorised(method: string, asking: Asking, signal: AbortSignal): Promise<Response> {
+		const used = this._ask();
+		let answer = await this._fetch(method, asking, signal, await used);
+		if (answer.status === 401) {
+			if (this._token === used)
+				this._token = undefined;
+			answer = await this._fetch(method, asking, signal, await this._ask());
+			if (answer.status === 401)
+				throw new Refusal(401, true, 0, "the credential was refused");
+		}
+		if (!answer.ok)
+			throw await refusal(answer, this.env.now());
+		return answer;
+	}
+
+	/* One question at a time, and none while the answer is good. */
+	private _ask(): Promise<string> {
+		if (!this._token) {
+			const { token } = this._options;
+			const asked: Promise<string> = Promise.resolve(typeof token === "function" ? token() : token || "");
+			this._token = asked;
+			asked.catch(() => {
+				if (this._token === asked)
+					this._token = undefined;
+			});
+		}
+		return this._token;
+	}
+
+	private _fetch(method: string, asking: Asking, signal: AbortSignal, token: string): Promise<Response> {
+		const headers: Record<string, string> = { ...asking.headers };
+		if (token)
+			headers.Authorization = `Bearer ${token}`;
+		if (asking.type)
+			headers["Content-Type"] = asking.type;
+		if (asking.accept)
+			headers.Accept = asking.accept;
+		return this.env.fetch(this.url + (asking.suffix || ""), {
+			method,
+			headers,
+			body: asking.body as BodyInit | undefined,
+			signal,
+			cache: "no-store",
+			credentials: "omit",
+			redirect: "error",
+			keepalive: asking.keepalive,
+		});
+	}
+}

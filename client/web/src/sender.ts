@@ -1,0 +1,155 @@
+/*
+ * Brings messages to the server: all that wait go in one POST, and while it is under way a second one may follow. Each is repeated, with
+ * the same numbers, until it was answered; so nothing is lost, and the server takes nothing twice. A POST never waits for an answer of
+ * the application; that is the Receiver's part.
+ */
+import type { Session } from "./session.js";
+import { head, join } from "./records.js";
+import { OCTETS } from "./requests.js";
+
+const FLIGHTS = 2;
+const BATCH = 1 << 20; /* octets in one POST: the server takes no longer ones */
+const OVERHEAD = 64; /* octets that a message counts beside its own, at the server */
+const WITHIN = 20000; /* ms for a POST ... */
+const SLOWEST = 4; /* ... and one more for so many octets */
+
+interface Entry {
+	/** Undefined while a Blob is read. */
+	record?: Uint8Array;
+	size: number;
+	taken: boolean;
+}
+
+export class Sender {
+	private _queue: Entry[] = [];
+	private _first = 1; /* number of the first in the queue */
+	private _next = 0; /* index of the first that never went */
+	private _flights = 0;
+	private _weight = 0; /* of what is under way */
+	private _count = 0;
+	private _unsaid = 0; /* weight of what was received and not acknowledged */
+	private _started = false;
+	private _pumping = false;
+	private _cut = new AbortController();
+
+	constructor(private _session: Session) {}
+
+	put(record: Uint8Array | Promise<Uint8Array>, size: number): void {
+		const entry: Entry = { size, taken: false };
+		this._queue.push(entry);
+		if (record instanceof Uint8Array) {
+			entry.record = record;
+			this._soon();
+			return;
+		}
+		record.then(
+			(octets) => {
+				entry.record = octets;
+				this._soon();
+			},
+			() => this._session.fail("a Blob could not be read"),
+		);
+	}
+
+	start(): void {
+		this._started = true;
+		this._soon();
+	}
+
+	/** What is under way may be dead: it goes again. */
+	again(): void {
+		this._cut.abort();
+		this._cut = new AbortController();
+	}
+
+	/** A message came; when much did, the server must know before it stops. */
+	took(octets: number): void {
+		const { window, messages_max } = this._session.terms;
+		this._unsaid += Math.max(octets + OVERHEAD, window / messages_max);
+		if (this._unsaid > window / 4)
+			this._soon();
+	}
+
+	acknowledged(): void {
+		this._unsaid = 0;
+	}
+
+	/* In a microtask: what the application sends in one go, goes together. */
+	private _soon(): void {
+		if (this._pumping)
+			return;
+		this._pumping = true;
+		void Promise.resolve().then(() => {
+			this._pumping = false;
+			this._pump();
+		});
+	}
+
+	private _pump(): void {
+		while (this._started && !this._session.over && this._flights < FLIGHTS) {
+			const batch = this._batch();
+			if (!batch.length && (this._flights || this._unsaid <= this._session.terms.window / 4))
+				return;
+			void this._fly(this._first + this._next - batch.length, batch);
+		}
+	}
+
+	/* What may go now: the server's window limits it, but one message alone may be longer. */
+	private _batch(): Entry[] {
+		const { window, messages_max } = this._session.terms;
+		const batch: Entry[] = [];
+		for (let size = 0; this._next < this._queue.length; this._next++) {
+			const entry = this._queue[this._next];
+			if (!entry.record)
+				break;
+			const n = entry.record.length + OVERHEAD;
+			if (this._count && (this._weight + n > window || this._count >= messages_max || (size && size + n > BATCH)))
+				break;
+			batch.push(entry);
+			size += n;
+			this._weight += n;
+			this._count++;
+		}
+		return batch;
+	}
+
+	private async _fly(seq: number, batch: Entry[]): Promise<void> {
+		const session = this._session;
+		const records = batch.map((entry) => entry.record!);
+		this._flights++;
+		for (let failures = 0; !session.over; failures++) {
+			const fields = { seq, after: session.after, wait: 0 };
+			const body = join([head(fields), ...records]);
+			this.acknowledged();
+			try {
+				const within = WITHIN + body.length / SLOWEST;
+				session.answer(await session.requests.exchange("POST", { type: OCTETS, body, within, signal: this._cut.signal }));
+				break;
+			} catch (error) {
+				await session.troubled(error, failures);
+			}
+		}
+		this._flights--;
+		if (!session.over)
+			this._landed(batch);
+	}
+
+	private _landed(batch: Entry[]): void {
+		for (const entry of batch) {
+			entry.taken = true;
+			this._weight -= entry.record!.length + OVERHEAD;
+			this._count--;
+		}
+		let gone = 0;
+		let octets = 0;
+		while (gone < this._queue.length && this._queue[gone].taken)
+			octets += this._queue[gone++].size;
+		this._queue.splice(0, gone);
+		this._first += gone;
+		this._next -= gone;
+		this._session.events.sent(octets);
+		if (batch.length)
+			this._session.hurry();
+		this._pump();
+	}
+}

@@ -1,0 +1,31 @@
+/*
+ * Long poll: a POST that is answered when there is a message, at the latest after `wait`. It has one constant URL, so that the one CORS
+ * preflight serves all. Where the way does not hold an answer as long as the server would, the wait becomes shorter.
+ */
+import { head } from "./records.js";
+import { OCTETS } from "./requests.js";
+import type { Transport } from "./receiver.js";
+import type { Session } from "./session.js";
+
+const GRACE = 15000; /* ms for the answer, beside the wait */
+const SHORTEST = 2000; /* ms */
+
+export async function ask(session: Session, ms: number, signal: AbortSignal): Promise<void> {
+	const body = head({ after: session.after, wait: ms / 1000 });
+	session.acknowledged();
+	session.answer(await session.requests.exchange("POST", { type: OCTETS, body, within: ms + GRACE, signal }));
+}
+
+export const poll: Transport = async (session, receiver, signal) => {
+	const began = session.env.now();
+	try {
+		await ask(session, receiver.hold, signal);
+		receiver.hold = Math.min(receiver.hold * 1.5, session.terms.hold * 1000);
+		receiver.proven();
+	} catch (error) {
+		const lasted = session.env.now() - began;
+		if (lasted > SHORTEST && !signal.aborted)
+			receiver.hold = Math.max(SHORTEST, Math.min(lasted, receiver.hold) * 0.6);
+		throw error;
+	}
+};

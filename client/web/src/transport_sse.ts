@@ -1,0 +1,62 @@
+/*
+ * Server-sent events by the browser's own EventSource, for browsers whose fetch has no streams. It has no headers, so a ticket lets it
+ * in; and it hides keepalives, so that a question now and then shows whether something is held back.
+ */
+import { Marks } from "./marks.js";
+import { BINARY, CLOSE, TEXT, closing, text, utf8 } from "./records.js";
+import { type Transport, Unfit } from "./receiver.js";
+import { ask } from "./transport_poll.js";
+
+const LOOK = 25000; /* ms between two questions */
+
+function octets(base64: string): Uint8Array {
+	return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+}
+
+export const sse: Transport = async (session, receiver, signal) => {
+	const { env, requests } = session;
+	const answer = await requests.exchange("POST", { suffix: "/ticket", type: "application/json", body: "{}", within: 20000, signal });
+	const ticket = encodeURIComponent(JSON.parse(text(answer)).ticket);
+	const marks = new Marks(env.now(), Math.min(1000 + 3 * session.rtt, 5000));
+	session.acknowledged();
+	const source = new env.EventSource!(`${requests.url}?ticket=${ticket}&after=${session.after}`);
+	let timer: unknown;
+	await new Promise<void>((resolve, reject) => {
+		const on = (name: string, f: (data: string, id: number) => void) =>
+			source.addEventListener(name, (event) => {
+				const { data, lastEventId } = event as MessageEvent;
+				session.heard();
+				f(data, Number(lastEventId));
+			});
+		const message = (name: string, type: number, decode: (data: string) => Uint8Array) =>
+			on(name, (data, id) => session.take(id, type, decode(data)));
+		const judge = () => {
+			if (!marks.good)
+				return reject(new Unfit("answers are held back"));
+			timer = env.setTimeout(look, LOOK);
+		};
+		const look = () => {
+			const before = session.after;
+			ask(session, 0, signal).then(() => (session.after === before ? judge() : reject(new Unfit("an answer was held back"))), reject);
+		};
+		message("text", TEXT, utf8);
+		message("binary", BINARY, octets);
+		message("close", CLOSE, (data) => {
+			const [code, reason] = JSON.parse(data);
+			return closing(code === 1005 ? undefined : code, reason);
+		});
+		on("mark", (data) => {
+			marks.mark(JSON.parse(data).n, env.now());
+			env.clearTimeout(timer);
+			if (marks.good)
+				receiver.proven();
+			timer = env.setTimeout(judge, marks.good === false ? 0 : marks.good ? LOOK : marks.due - env.now());
+		});
+		source.onerror = () => reject(new Error("the answer ended"));
+		signal.addEventListener("abort", () => resolve());
+		timer = env.setTimeout(judge, marks.due - env.now());
+	}).finally(() => {
+		env.clearTimeout(timer);
+		source.close();
+	});
+};

@@ -1,0 +1,62 @@
+/* Streaming fetch: one answer that goes on, as records. It serves only where what is sent arrives at once, which marks show. */
+import { Marks } from "./marks.js";
+import { HEAD, MARK, Records, text } from "./records.js";
+import { type Transport, Unfit } from "./receiver.js";
+import { OCTETS } from "./requests.js";
+
+const SILENCE = 25000; /* ms: the server sends something every 8 s */
+
+export const stream: Transport = async (session, receiver, signal) => {
+	const { env } = session;
+	const stop = new AbortController();
+	const began = env.now();
+	const marks = new Marks(began, Math.min(1000 + 3 * session.rtt, 5000));
+	let number = 0;
+	let timer: unknown;
+	const watch = () => {
+		env.clearTimeout(timer);
+		timer = env.setTimeout(() => stop.abort(), marks.good ? SILENCE : marks.due - env.now());
+	};
+	const records = new Records((type, payload) => {
+		if (type === HEAD) {
+			number = JSON.parse(text(payload)).seq;
+		} else if (type === MARK) {
+			marks.mark(JSON.parse(text(payload)).n, env.now());
+			if (marks.good)
+				receiver.proven();
+		} else if (type !== 0) {
+			session.take(number++, type, payload);
+		}
+	});
+	signal.addEventListener("abort", () => stop.abort());
+	watch();
+	try {
+		session.acknowledged();
+		const answer = await session.requests.ask("GET", {
+			suffix: "?stream=1",
+			accept: OCTETS,
+			headers: { "Last-Event-ID": String(session.after) },
+			within: 60000,
+			signal: stop.signal,
+		});
+		if (!answer.body || !/octet-stream/.test(answer.headers.get("Content-Type") || ""))
+			throw new Unfit("answers that go on are not there");
+		const reader = answer.body.getReader();
+		for (;;) {
+			const { done, value } = await reader.read();
+			if (done)
+				return;
+			session.heard();
+			records.feed(value);
+			if (marks.good === false)
+				throw new Unfit("answers are held back");
+			watch();
+		}
+	} catch (error) {
+		const late = stop.signal.aborted && !signal.aborted && !marks.good;
+		throw late ? new Unfit("answers are held back") : error;
+	} finally {
+		env.clearTimeout(timer);
+		stop.abort();
+	}
+};

@@ -1,0 +1,84 @@
+/*
+ * Pauses that end early when the network or the machine comes back. A machine that slept is noticed by a timer that is late: then what
+ * was under way is dead most likely, and nobody else will tell.
+ */
+import type { Environment } from "./environment.js";
+
+const TICK = 5000; /* ms */
+const LATE = 15000; /* ms between two ticks: this was no delay but sleep */
+const NEWS = ["online", "pageshow", "change", "resume", "visibilitychange"];
+
+export class Waits {
+	private _waiting = new Set<() => void>();
+	private _ticked: number;
+	private _timer: unknown;
+	private _stopped = false;
+
+	/** `woken` is called when all may be different: by an event, or after sleep. */
+	constructor(
+		private _env: Environment,
+		private _woken: () => void,
+	) {
+		this._ticked = _env.now();
+		this._tick();
+		for (const target of _env.events)
+			for (const name of NEWS)
+				target.addEventListener(name, this._news);
+	}
+
+	sleep(ms: number): Promise<void> {
+		return new Promise((resolve) => {
+			if (this._stopped)
+				return resolve();
+			const wake = () => {
+				this._env.clearTimeout(timer);
+				this._waiting.delete(wake);
+				resolve();
+			};
+			const timer = this._env.setTimeout(wake, ms);
+			this._waiting.add(wake);
+		});
+	}
+
+	wake(): void {
+		for (const wake of [...this._waiting])
+			wake();
+	}
+
+	/** Nobody sleeps any more. */
+	stop(): void {
+		this._stopped = true;
+		this.wake();
+		this._env.clearTimeout(this._timer);
+		for (const target of this._env.events)
+			for (const name of NEWS)
+				target.removeEventListener(name, this._news);
+	}
+
+	private _tick = (): void => {
+		this._look();
+		this._timer = this._env.setTimeout(this._tick, TICK);
+	};
+
+	private _look(): void {
+		const now = this._env.now();
+		const late = now - this._ticked > LATE;
+		this._ticked = now;
+		if (late)
+			this._all();
+	}
+
+	/* A page that is seen again tries again; but only what slept, or has another network, drops what is under way. */
+	private _news = (event: Event): void => {
+		this._look();
+		if (event.type === "visibilitychange" || event.type === "resume")
+			this.wake();
+		else
+			this._all();
+	};
+
+	private _all(): void {
+		this.wake();
+		this._woken();
+	}
+}
