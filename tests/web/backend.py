@@ -17,6 +17,7 @@ What a connection does is said by its path:
 import argparse
 import asyncio
 import base64
+import contextlib
 import json
 import ssl
 
@@ -106,7 +107,9 @@ async def record(s):
         while True:
             message = await s.recv()
             kept.append(message if isinstance(message, str) else {"binary": base64.b64encode(message).decode()})
-            await s.send(message)
+            # It may be closing already; what has come is read nevertheless.
+            with contextlib.suppress(websockets.ConnectionClosed):
+                await s.send(message)
     except websockets.ConnectionClosed:
         pass
     got = s.close_rcvd
