@@ -59,7 +59,7 @@ class Proxy:
         self.slots = Slots(self.switches)
         self.log_file = open(os.path.join(options.dir, "exchanges.log"), "a", buffering=1)
         self.upstream = ssl.create_default_context(cafile=options.upstream_ca)
-        self.faces, self.cache, self.numbers = {}, {}, {}
+        self.faces, self.cache, self.numbers, self.late = {}, {}, {}, set()
 
     def log(self, client, kind, method, url, status=0, up=0, down=0, began=None):
         took = (time.monotonic() - began) * 1000 if began is not None else 0

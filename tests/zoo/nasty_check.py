@@ -253,6 +253,26 @@ def duplicated(check):
     assert Client(check).ask("POST", "/count", b"x")[2] == b"%d" % (before + 2)
 
 
+def late(check):
+    before = check.server.count
+    client = Client(check)
+    assert client.ask("POST", "/count", b"x")[2] == b"%d" % (before + 1)
+    time.sleep(1.3)
+    assert check.server.count == before + 2, "no copy came"
+
+
+def lost(reaches):
+    def lost_way(check):
+        before = check.server.count
+        try:
+            Client(check).ask("POST", "/count", b"x")
+            raise AssertionError("it was answered")
+        except Broken:
+            pass
+        assert check.server.count == before + reaches, "%d reached the server" % (check.server.count - before)
+    return lost_way
+
+
 def password(check):
     assert Client(check).connected == 407
 
@@ -319,6 +339,7 @@ CHECKS = (
     (("chunked=411",), lambda c: status("411", body=None)(c)), (("chunked=501",), lambda c: status("501", body=None)(c)),
     (("max_body=100",), status("413", body=b"x" * 200)), (("max_body=100", "large=rst"), reset),
     (("rewrite=down",), rewritten), (("rewrite=up",), rewritten), (("replay=1",), replayed), (("duplicate=1",), duplicated),
+    (("late=1",), late), (("lose_up=1",), lost(0)), (("lose_down=1",), lost(1)),
     (("auth=1",), password), (("auth=1",), password_inside), (("html200=1",), page), (("strip=x-test",), stripped), (("close=1",), ends), (("http10=1",), old),
     (("interim=1",), interim),
 )

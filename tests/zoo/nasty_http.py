@@ -7,6 +7,7 @@ from wire import header, host_port, response
 
 LIMIT = 1 << 17
 HELD_MAX = 64 << 20
+LATE = 1.0  # seconds by which a late copy of a request is
 HOP = {"connection", "proxy-connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect",
        "proxy-authorization"}
 PAGE = "<html><head><title>Notice</title></head><body>Your session is being checked. Please try again.</body></html>\n"
@@ -81,6 +82,10 @@ async def pieces(reader, headers, answer=False):
             yield data
 
 
+async def whole(reader, headers, answer=False):
+    return b"".join([data async for data in pieces(reader, headers, answer)])
+
+
 async def line(reader):
     try:
         return (await reader.readuntil(b"\r\n"))[:-2]
@@ -146,6 +151,7 @@ class Exchanges:
         self.host, self.port = host, port  # of an intercepted tunnel; None: each request says it
         self.server = None                 # (reader, writer, host, port), kept between exchanges
         self.up = self.down = 0
+        self.lost = False                  # the answer that comes goes nowhere
 
     async def run(self, first=None):
         keep = True
@@ -185,8 +191,15 @@ class Exchanges:
             return await self.page()
         if self.s.replay and url in self.proxy.cache:
             return await self.again(url, headers)
-        if method == "POST" and header(headers, "content-length") and self.proxy.every("duplicate", self.s.duplicate):
-            return await self.twice(method, path, headers, host, port)
+        if self.proxy.every("lose_up", self.s.lose_up):
+            await whole(self.c.reader, headers)
+            raise Broken("a request was lost")
+        if method == "POST" and header(headers, "content-length"):
+            if self.proxy.every("duplicate", self.s.duplicate):
+                return await self.twice(method, path, headers, host, port, False)
+            if self.proxy.every("late", self.s.late):
+                return await self.twice(method, path, headers, host, port, True)
+        self.lost = self.proxy.every("lose_down", self.s.lose_down)
         reader, writer = await self.reach(host, port)
         if header(headers, "upgrade"):
             return await self.upgrade(reader, writer, method, path, headers)
@@ -317,6 +330,9 @@ class Exchanges:
             version, status, headers = await self.answer_head(reader)
             if not status.startswith("1"):
                 break
+        if self.lost:
+            self.shut()
+            raise Broken("an answer was lost")
         if self.s.interim:
             self.c.writer.write(HINTS)
         bodyless = status in ("204", "304")
@@ -371,8 +387,7 @@ class Exchanges:
         return 200, False
 
     async def again(self, url, headers):
-        async for _ in pieces(self.c.reader, headers):
-            pass
+        await whole(self.c.reader, headers)
         body = self.proxy.cache[url]
         self.c.writer.write(b"HTTP/1.1 200 OK\r\nAge: 1\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n"
                             b"Connection: close\r\n\r\n" % len(body) + body)
@@ -380,22 +395,31 @@ class Exchanges:
         self.down += len(body)
         return 200, False
 
-    async def twice(self, method, path, headers, host, port):
-        """The whole request goes to the server, its answer away, and all that once more."""
-        body = b""
-        async for data in pieces(self.c.reader, headers):
-            body += data
-        reader, writer = await self.reach(host, port)
-        lines = ["%s %s HTTP/1.1" % (method, path)] + self.passed_on(headers)
-        writer.write("\r\n".join(lines).encode("latin-1") + body)
-        await writer.drain()
-        _, _, answer = await self.answer_head(reader)
-        async for _ in pieces(reader, answer, True):
-            pass
-        self.shut()
+    async def twice(self, method, path, headers, host, port, late):
+        """The whole request goes to the server twice; the answer to the earlier one, or, if the other is late, to that one, away."""
+        body = await whole(self.c.reader, headers)
+        data = "\r\n".join(["%s %s HTTP/1.1" % (method, path)] + self.passed_on(headers)).encode("latin-1") + body
+        copy = self.copy(data, host, port, LATE if late else 0)
+        if late:
+            task = asyncio.create_task(copy)
+            self.proxy.late.add(task)
+            task.add_done_callback(self.proxy.late.discard)
+        else:
+            await copy
         reader, writer = await self.reach(host, port)
         self.done = asyncio.Event()
         self.done.set()
-        writer.write("\r\n".join(lines).encode("latin-1") + body)
+        writer.write(data)
         self.count_up(len(body))
         return await self.unless_gone(self.relay_down(reader, ""))
+
+    async def copy(self, data, host, port, after):
+        await asyncio.sleep(after)
+        try:
+            reader, writer = await asyncio.open_connection(host, port, limit=LIMIT, ssl=self.proxy.upstream if self.host else None)
+            writer.write(data)
+            _, _, answer = await head(reader)
+            await whole(reader, answer, True)
+            writer.close()
+        except (Broken, OSError) as e:
+            sys.stderr.write("a copy: %s\n" % e)
