@@ -4,6 +4,7 @@
     park PORT CERT BEARER COUNT PID SERVICE   parks a poll for each; then prints JSON: kib_each (growth of the resident memory of PID
                                               for each), cpu_percent (of PID, over 5 s in which nothing happens), woken (of COUNT
                                               messages to their targets, how many came back by the parked polls)
+    park ... SERVICE stream                   the same with answers that go on, as events
 """
 import asyncio
 import base64
@@ -28,7 +29,8 @@ def cpu(pid):
 
 
 class Client:
-    def __init__(self, number, bearer, service):
+    def __init__(self, number, bearer, service, stream=False):
+        self.stream = stream
         sid = base64.urlsafe_b64encode(number.to_bytes(16, "big")).decode().rstrip("=")
         self.path = "/culvert/v1/%s/signal/%s" % (sid, service)
         self.bearer = bearer
@@ -36,8 +38,9 @@ class Client:
     async def connect(self, port, context):
         self.reader, self.writer = await asyncio.open_connection("localhost", port, ssl=context)
 
-    def write(self, method, query="", body=None):
-        head = "%s %s%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n" % (method, self.path, query, self.bearer)
+    def write(self, method, query="", body=None, accept="*/*"):
+        head = "%s %s%s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nAccept: %s\r\n" % (
+            method, self.path, query, self.bearer, accept)
         if body is not None:
             head += "Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
         self.writer.write((head + "\r\n" + (body or "")).encode())
@@ -54,14 +57,27 @@ class Client:
             self.write("PUT")
             status, body = await self.answer()
             assert status == 201, (status, body)
-            self.write("GET", "?after=0&wait=20")
+            if self.stream:
+                self.write("GET", "?after=0", accept="text/event-stream")
+                head = await self.reader.readuntil(b"\r\n\r\n")
+                assert b" 200 " in head, head
+                await self.reader.readuntil(b'"n":2')
+            else:
+                self.write("GET", "?after=0&wait=20")
+
+    async def is_woken(self):
+        if self.stream:
+            await self.reader.readuntil(b"id: 1\nevent: text\ndata: wake\n\n")
+            return True
+        status, body = await self.answer()
+        return status == 200 and json.loads(body)["messages"] == ["wake"]
 
 
-async def park(port, cert, bearer, count, pid, service):
+async def park(port, cert, bearer, count, pid, service, stream=False):
     context = ssl.create_default_context(cafile=cert)
     context.set_alpn_protocols(["http/1.1"])
     limit = asyncio.Semaphore(50)
-    clients = [Client(i + 1, bearer, service) for i in range(count)]
+    clients = [Client(i + 1, bearer, service, stream) for i in range(count)]
     before = resident(pid)
     await asyncio.gather(*(c.open(port, context, limit) for c in clients))
     await asyncio.sleep(1)
@@ -76,13 +92,12 @@ async def park(port, cert, bearer, count, pid, service):
         last.write("POST", "", '{"seq":1,"messages":["wake"]}')
         status, body = await last.answer()
         assert status == 200, (status, body)
-        status, body = await asyncio.wait_for(c.answer(), 10)
-        woken += status == 200 and json.loads(body)["messages"] == ["wake"]
+        woken += await asyncio.wait_for(c.is_woken(), 10)
     print(json.dumps({"kib_each": (after - before) / count, "cpu_percent": used / 5 * 100, "woken": woken}), flush=True)
     os._exit(0)
 
 
-if len(sys.argv) == 8 and sys.argv[1] == "park":
-    asyncio.run(park(int(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5]), int(sys.argv[6]), sys.argv[7]))
+if len(sys.argv) in (8, 9) and sys.argv[1] == "park":
+    asyncio.run(park(int(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5]), int(sys.argv[6]), sys.argv[7], sys.argv[8:] == ["stream"]))
 else:
     sys.exit(__doc__)
