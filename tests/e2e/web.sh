@@ -20,4 +20,6 @@ library() { # TRANSPORT COUNT
 		fail "$1: $(cat "$W/$1.out")"
 	note "$(tail -n 1 "$W/$1.out")"
 }
-library poll 5000
+for transport in poll stream sse; do
+	library $transport 5000
+done

@@ -1,6 +1,7 @@
 // The browser library in node, against a culvertd: webclient.mjs BASE SERVICE BEARER TRANSPORT COUNT
 // Sends COUNT messages of all kinds to an echo, and says what came back; NODE_EXTRA_CA_CERTS: whom to trust.
 import { CulvertSocket } from "../../client/web/dist/culvert-web.js";
+import { eventSource } from "../../client/web/test/eventsource.mjs";
 
 const [base, service, token, transport, count] = process.argv.slice(2);
 const n = Number(count);
@@ -12,7 +13,13 @@ function check(what, ok, detail) {
 	process.exit(1);
 }
 
-const socket = new CulvertSocket("wss://app.example/janus", ["janus-protocol"], { base, service, token, transports: [transport] });
+const socket = new CulvertSocket("wss://app.example/janus", ["janus-protocol"], {
+	base,
+	service,
+	token,
+	transports: [transport],
+	environment: { EventSource: eventSource(fetch) },
+});
 socket.binaryType = "arraybuffer";
 const order = [];
 let got = 0;

@@ -43,6 +43,10 @@ export class Receiver {
 		this._slot = new Slot(env, options.base, () => this._nudge());
 	}
 
+	get listens(): boolean {
+		return this._slot.held;
+	}
+
 	async run(): Promise<void> {
 		const session = this._session;
 		let failures = 0;

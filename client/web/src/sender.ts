@@ -118,7 +118,7 @@ export class Sender {
 		const records = batch.map((entry) => entry.record!);
 		this._flights++;
 		for (let failures = 0; !session.over; failures++) {
-			const fields = { seq, after: session.after, wait: 0 };
+			const fields = { seq, after: session.after, wait: 0, quiet: session.listens };
 			const body = join([head(fields), ...records]);
 			this.acknowledged();
 			try {

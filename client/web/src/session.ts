@@ -67,6 +67,11 @@ export class Session implements Line {
 		return this._receiver.transport;
 	}
 
+	/** A held request brings what comes, so that other answers need not. */
+	get listens(): boolean {
+		return this._receiver.listens;
+	}
+
 	/* ---- opening ---- */
 
 	/** Tells opened(), or closed() when the target or the way does not let it. */

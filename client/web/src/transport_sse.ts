@@ -40,6 +40,7 @@ export const sse: Transport = async (session, receiver, signal) => {
 			ask(session, 0, signal).then(() => (session.after === before ? judge() : reject(new Unfit("an answer was held back"))), reject);
 		};
 		message("text", TEXT, utf8);
+		message("json", TEXT, (data) => utf8(JSON.parse(data)));
 		message("binary", BINARY, octets);
 		message("close", CLOSE, (data) => {
 			const [code, reason] = JSON.parse(data);
@@ -52,6 +53,7 @@ export const sse: Transport = async (session, receiver, signal) => {
 				receiver.proven();
 			timer = env.setTimeout(judge, marks.good === false ? 0 : marks.good ? LOOK : marks.due - env.now());
 		});
+		on("end", () => resolve());
 		source.onerror = () => reject(new Error("the answer ended"));
 		signal.addEventListener("abort", () => resolve());
 		timer = env.setTimeout(judge, marks.due - env.now());

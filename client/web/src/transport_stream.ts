@@ -48,6 +48,8 @@ export const stream: Transport = async (session, receiver, signal) => {
 				return;
 			session.heard();
 			records.feed(value);
+			if (signal.aborted)
+				return;
 			if (marks.good === false)
 				throw new Unfit("answers are held back");
 			watch();
