@@ -131,12 +131,12 @@ export class Requests {
 			headers["Content-Type"] = asking.type;
 		if (asking.accept)
 			headers.Accept = asking.accept;
+		/* No cache mode: with any but the default one Chromium asks for leave (CORS) before each request. The answers say no-store. */
 		return this.env.fetch(this.url + (asking.suffix || ""), {
 			method,
 			headers,
 			body: asking.body as BodyInit | undefined,
 			signal,
-			cache: "no-store",
 			credentials: "omit",
 			redirect: "error",
 			keepalive: asking.keepalive,
