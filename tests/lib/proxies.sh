@@ -5,7 +5,7 @@
 #   proxy_stop NAME
 #   proxy_mark NAME                     count from here on
 #   proxy_count NAME                    prints "CONNECTS TUNNELS EXCHANGES" since the mark, from the proxy's own log
-#   proxy_mode KIND                     prints connect, intercepted, absolute or reverse: how it takes part
+#   proxy_mode KIND                     prints connect, intercepted, absolute, reverse or transparent: how it takes part
 #
 # KIND: see tests/zoo/README.md. Each family of kinds is a file in tests/zoo/kinds with
 #   _start_FAMILY NAME KIND PORTS CA DIR PORT   writes the configuration, launches, sets PROXY_LOG and PROXY_CA
@@ -24,6 +24,7 @@ _family_of() { # KIND
 	*-front | *-front-*) echo front ;;
 	squid*) echo squid ;;
 	apache*) echo apache ;;
+	privoxy*) echo privoxy ;;
 	nasty*) echo nasty ;;
 	nginx-* | haproxy-*) echo "${1%%-*}" ;;
 	*) echo "${1%-abs}" ;;
@@ -33,8 +34,9 @@ _family_of() { # KIND
 proxy_mode() { # KIND
 	case $1 in
 	*-abs) echo absolute ;;
+	*-transparent) echo transparent ;;
 	*-front | *-front-* | *-reverse | *-nodelay | *-tuned) echo reverse ;;
-	squid-bump | squid-hasty | mitmproxy | storefwd) echo intercepted ;;
+	squid-bump | squid-hasty | privoxy-inspect | mitmproxy | storefwd) echo intercepted ;;
 	nasty*) nasty_mode "$1" ;;
 	*) echo connect ;;
 	esac
