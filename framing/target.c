@@ -57,6 +57,21 @@ bool target_below(struct span *path, const char *base)
 	return true;
 }
 
+void target_shown(struct span target, char *out, size_t cap)
+{
+	static const char ticket[] = "ticket=";
+	size_t n = 0, len = sizeof ticket - 1;
+
+	for (size_t i = 0; i < target.n && n + 1 < cap; i++) {
+		out[n++] = (char)target.p[i];
+		if (i < len || memcmp(target.p + i + 1 - len, ticket, len) != 0 || !memchr("?&;", target.p[i - len], 3))
+			continue;
+		while (i + 1 < target.n && target.p[i + 1] != '&')
+			i++;
+	}
+	out[n] = 0;
+}
+
 int target_sid(struct span s, char out[TARGET_SID_LEN + 1])
 {
 	uint8_t octets[16];

@@ -22,6 +22,8 @@ int target_number(struct span, uint64_t min, uint64_t max, uint64_t *);
 struct span target_path(struct span target);
 /* Takes {base}/v1/ off the front of a path; false: it is not below that. */
 bool target_below(struct span *path, const char *base);
+/* For logs: as much of it as fits into cap bytes with its NUL; of a ticket the value is left out. */
+void target_shown(struct span target, char *out, size_t cap);
 /* A sid, with its NUL: 0 or ERROR_MALFORMED. */
 int target_sid(struct span, char out[TARGET_SID_LEN + 1]);
 

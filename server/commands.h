@@ -5,6 +5,7 @@
 
 int command_gen_token(int argc, char **argv);
 int command_gen_cert(int argc, char **argv);
+int command_jwt(int argc, char **argv);
 int command_status(int argc, char **argv);
 
 #endif

@@ -13,6 +13,7 @@
 #include "framing/capsule.h"
 #include "framing/error.h"
 #include "framing/request.h"
+#include "framing/target.h"
 #include "server/rest.h"
 #include "tunnel/counters.h"
 #include "tunnel/leg.h"
@@ -312,10 +313,10 @@ static bool is_health(const struct front_visitor *v, const struct http1_head *he
 static void log_other(const struct front_visitor *v, const struct http1_head *head, const char *what)
 {
 	int method = head->method.n < 16 ? (int)head->method.n : 16;
-	int target = head->target.n < SHOWN ? (int)head->target.n : SHOWN;
+	char target[SHOWN + 1];
 
-	log_limited(LOG_LEVEL_INFO, "front", v->peer, "%.*s %.*s: %s", method, (const char *)head->method.p, target,
-		    (const char *)head->target.p, what);
+	target_shown(head->target, target, sizeof target);
+	log_limited(LOG_LEVEL_INFO, "front", v->peer, "%.*s %s: %s", method, (const char *)head->method.p, target, what);
 }
 
 static bool is_text(struct span s, const char *text)

@@ -18,6 +18,7 @@ static const struct {
 } commands[] = {
 	{ "gen-token", command_gen_token },
 	{ "gen-cert", command_gen_cert },
+	{ "jwt", command_jwt },
 	{ "status", command_status },
 };
 
@@ -28,6 +29,7 @@ static int help(void)
 	     "usage: culvertd [OPTIONS]            serve\n"
 	     "       culvertd gen-token NAME       print a line for the token files of both ends\n"
 	     "       culvertd gen-cert OPTIONS     make a certificate for development\n"
+	     "       culvertd jwt OPTIONS          print a JSON Web Token, to try REST by hand\n"
 	     "       culvertd status [--json]      show what the running server does\n"
 	     "\n"
 	     "options:");
@@ -84,6 +86,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		if (!strcmp(commands[i].name, argv[1]))
 			return commands[i].run(argc - 1, argv + 1);
-	fprintf(stderr, "culvertd: %s: unknown command; there are gen-token, gen-cert and status, see --help\n", argv[1]);
+	fprintf(stderr, "culvertd: %s: unknown command; there are gen-token, gen-cert, jwt and status, see --help\n", argv[1]);
 	return SERVER_USAGE;
 }

@@ -32,10 +32,10 @@ static bool is_origin(const char *s)
 		return false;
 	host = n + 3;
 	if (s[host] == '[')
-		n = host + strspn(s + host, "[0123456789abcdef:.") + 1;
+		n = host + strspn(s + host, "[0123456789abcdef:.") + 1; /* with its bracket */
 	else
 		n = host + strspn(s + host, LETTERS DIGITS "-._");
-	if (n == host || (s[host] == '[' && s[n - 1] != ']'))
+	if (n == host || (s[host] == '[' && (s[n - 1] != ']' || n < host + 4)))
 		return false;
 	return !s[n] || (s[n] == ':' && is_port(s + n + 1, !strncmp(s, "https:", 6) ? "443" : !strncmp(s, "http:", 5) ? "80" : ""));
 }

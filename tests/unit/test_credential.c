@@ -301,6 +301,38 @@ static void test_generate(void **state)
 	assert_int_equal(credentials_generate("a", line, 10), ERROR_LIMIT);
 }
 
+/* The token itself as a key: what another implementation of HMAC makes of it. */
+static void test_signed(void **state)
+{
+	static const uint8_t first[MAC_BYTES] = { 0x64, 0x88, 0xf5, 0x66, 0x0b, 0xfb, 0xba, 0x86, 0x2b, 0xf4, 0x30, 0x7b, 0xf7, 0xd8, 0x6b, 0xea, 0x14, 0x9d, 0x96, 0x9e, 0xf0, 0x5d, 0x2a, 0xb0, 0x24, 0x87, 0xf7, 0x7e, 0x4e, 0x9b, 0x43, 0xd3 },
+			     rotated[MAC_BYTES] = { 0x29, 0x00, 0xa7, 0x62, 0x0c, 0x82, 0x6c, 0xaf, 0x64, 0xea, 0xe6, 0x94, 0xa8, 0x66, 0x42, 0xe0, 0x33, 0x3d, 0x8b, 0x58, 0xc4, 0xee, 0xe1, 0x22, 0xfa, 0xdd, 0x3c, 0x4e, 0x54, 0x5c, 0xad, 0x5b };
+	const struct span text = span("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm5hIn0");
+	struct credentials *c = load(TOKENS);
+	uint8_t mac[MAC_BYTES];
+
+	(void)state;
+	assert_true(credentials_sum(c, "anna", text, mac));
+	assert_memory_equal(mac, first, MAC_BYTES);
+	assert_false(credentials_sum(c, "ann", text, mac));
+	assert_string_equal(credentials_signed(c, span("anna"), text, first), "anna");
+	assert_string_equal(credentials_signed(c, span("anna"), text, rotated), "anna");
+	assert_null(credentials_signed(c, span("bob"), text, first));
+	assert_null(credentials_signed(c, span("nobody"), text, first));
+	assert_null(credentials_signed(c, span("ann"), text, first));
+	assert_null(credentials_signed(c, span("anna"), span("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm5hIn1"), first));
+	for (size_t i = 0; i < 8 * MAC_BYTES; i++) {
+		memcpy(mac, first, sizeof mac);
+		mac[i / 8] ^= (uint8_t)(1 << i % 8);
+		assert_null(credentials_signed(c, span("anna"), text, mac));
+	}
+	assert_string_equal(credentials_bearer(c, span("anna"), span("rotated-token-of-anna")), "anna");
+	assert_null(credentials_bearer(c, span("anna"), span("another-token-of-bob")));
+	assert_null(credentials_bearer(c, span("anna"), span("")));
+	assert_string_equal(credentials_named(c, span("bob")), "bob");
+	assert_null(credentials_named(c, span("bo")));
+	credentials_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -313,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_mutations),
 		cmocka_unit_test(test_bad_files),
 		cmocka_unit_test(test_generate),
+		cmocka_unit_test(test_signed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

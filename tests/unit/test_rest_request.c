@@ -10,6 +10,7 @@
 
 #include "framing/error.h"
 #include "framing/rest_request.h"
+#include "framing/target.h"
 
 #define AT "/culvert/v1/AAAAAAAAAAAAAAAAAAAAAA/signal/sig"
 
@@ -85,9 +86,33 @@ static void cuts(void **state)
 	}
 }
 
+static void shown(const char *target, size_t cap, const char *expected)
+{
+	char *out = malloc(cap);
+
+	assert_non_null(out);
+	target_shown((struct span){ (const uint8_t *)target, strlen(target) }, out, cap);
+	assert_string_equal(out, expected);
+	free(out);
+}
+
+static void logs_show_no_tickets(void **state)
+{
+	(void)state;
+	shown("/a?ticket=secret", 101, "/a?ticket=");
+	shown("/a?after=1&ticket=secret&wait=2&ticket=more", 101, "/a?after=1&ticket=&wait=2&ticket=");
+	shown("https://h/a?ticket=secret&b", 101, "https://h/a?ticket=&b");
+	shown("/a?ticket=secret", 11, "/a?ticket=");
+	shown("/a?ticket=secret", 8, "/a?tick");
+	shown("/a?my-ticket=x&ticke=y", 101, "/a?my-ticket=x&ticke=y");
+	shown("ticket=x", 101, "ticket=x");
+	shown("", 1, "");
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(paths), cmocka_unit_test(queries), cmocka_unit_test(cuts) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(paths), cmocka_unit_test(queries), cmocka_unit_test(cuts),
+					   cmocka_unit_test(logs_show_no_tickets) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
