@@ -125,7 +125,7 @@ struct rest_call *rest_call_new(struct rest *rest, struct front_visitor *v, stru
 /* Nothing else answers it from now on. */
 static void begin(struct rest_call *c, int status, const char *type, const char *lines)
 {
-	char cors[REST_CORS_LINES] = "";
+	char all[REST_CALL_LINES], cors[REST_CORS_LINES] = "";
 
 	c->answered = true;
 	c->status = status;
@@ -133,10 +133,10 @@ static void begin(struct rest_call *c, int status, const char *type, const char 
 	forget_body(c);
 	if (c->origin)
 		rest_cors_lines(c->origin, c->method == REST_OPTIONS, c->private_network, cors);
-	c->lines = malloc(REST_CALL_LINES);
+	snprintf(all, sizeof all, "%s%s%sVary: Origin\r\n%s%s", *type ? "Content-Type: " : "", type, *type ? "\r\n" : "", cors, lines);
+	c->lines = strdup(all);	/* it may stay for long */
 	if (!c->lines)
 		abort();
-	snprintf(c->lines, REST_CALL_LINES, "%s%s%sVary: Origin\r\n%s%s", *type ? "Content-Type: " : "", type, *type ? "\r\n" : "", cors, lines);
 }
 
 void rest_call_answer(struct rest_call *c, int status, const char *type, const char *lines)
