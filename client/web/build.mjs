@@ -13,16 +13,18 @@ const common = {
 	bundle: true,
 	minify: true,
 	mangleProps: /^_[a-z]/,
-	target: "es2018",
+	target: "es2020",
 	sourcemap: true,
 	legalComments: "none",
 };
 await build({ ...common, format: "esm", outfile: "dist/culvert-web.js" });
-// CommonJS inside, whatever the page has outside.
+// What is exported is put into `umd`, an object of the wrapper's.
 await build({
 	...common,
-	format: "cjs",
+	entryPoints: undefined,
+	stdin: { contents: 'import { CulvertSocket } from "./src/index.ts"; umd.CulvertSocket = CulvertSocket;', resolveDir: "." },
+	format: "esm",
 	outfile: "dist/culvert-web.umd.js",
-	banner: { js: "(function(root,make){var m={exports:{}};make(m,m.exports);if(typeof module==='object'&&module.exports)module.exports=m.exports;else if(typeof define==='function'&&define.amd)define(function(){return m.exports});else root.CulvertWeb=m.exports})(typeof globalThis==='object'?globalThis:self,function(module,exports){" },
+	banner: { js: "(function(root,umd,make){make(umd);if(typeof module==='object'&&module.exports)module.exports=umd;else if(typeof define==='function'&&define.amd)define(function(){return umd});else root.CulvertWeb=umd})(typeof globalThis==='object'?globalThis:self,{},function(umd){\"use strict\";" },
 	footer: { js: "});" },
 });

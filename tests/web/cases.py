@@ -35,15 +35,21 @@ def short(seen):
     return text if len(text) < 1500 else text[:1500] + "..."
 
 
-def compare(all_results, transports):
+def compare(all_results, columns):
+    """Says where one of the others saw something else; how often."""
     native = all_results["native"]
     wrong = 0
     for name, reference in native.items():
-        for transport in transports:
-            got = all_results[transport].get(name)
-            if got["seen"] != reference["seen"]:
+        others = {}
+        for column in columns:
+            seen = all_results[column][name]["seen"]
+            if seen != reference["seen"]:
+                others.setdefault(short(seen), []).append(column)
                 wrong += 1
-                print("DIFFERS %s, %s\n  native %s\n  %s %s" % (transport, name, short(reference["seen"]), transport, short(got["seen"])))
+        if others:
+            print("DIFFERS %s\n  native: %s" % (name, short(reference["seen"])))
+        for seen, whose in others.items():
+            print("  %s: %s" % (", ".join(whose), seen))
     return wrong
 
 

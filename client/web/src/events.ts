@@ -17,28 +17,30 @@ export const CloseEventHere: typeof CloseEvent = typeof CloseEvent === "function
 
 type Handler = ((this: any, event: any) => any) | null;
 
+/** Those of one object, by name. */
+export type Handlers = Record<string, { value: Handler; listener: (event: Event) => void } | undefined>;
+
 /**
  * Gives a prototype the event handler attributes of these names. As in the HTML standard, a handler has its place among the listeners
- * from the time when it was set first; what is no object counts as null.
+ * from the time when it was set first; what is no object counts as null. slots: where an object has its own.
  */
-export function handlers(prototype: EventTarget, names: string[]): void {
+export function handlers(prototype: EventTarget, names: string[], slots: (target: any) => Handlers): void {
 	for (const name of names) {
-		const slots = new WeakMap<object, { value: Handler; listener: (event: Event) => void }>();
 		Object.defineProperty(prototype, `on${name}`, {
 			configurable: true,
 			enumerable: true,
 			get(this: EventTarget): Handler {
-				const slot = slots.get(this);
+				const slot = slots(this)[name];
 				return slot ? slot.value : null;
 			},
 			set(this: EventTarget, value: unknown) {
 				const handler = (typeof value === "object" || typeof value === "function" ? value : null) as Handler;
-				const slot = slots.get(this);
+				const slot = slots(this)[name];
 				if (slot && handler) {
 					slot.value = handler;
 				} else if (slot) {
 					this.removeEventListener(name, slot.listener);
-					slots.delete(this);
+					slots(this)[name] = undefined;
 				} else if (handler) {
 					const made = {
 						value: handler,
@@ -47,7 +49,7 @@ export function handlers(prototype: EventTarget, names: string[]): void {
 								made.value!.call(this, event);
 						},
 					};
-					slots.set(this, made);
+					slots(this)[name] = made;
 					this.addEventListener(name, made.listener);
 				}
 			},

@@ -207,7 +207,9 @@ export class Session implements Line {
 		if (!this._finish())
 			return;
 		this._delete();
-		this.events.closed(code, reason, code !== 1006, "");
+		/* With 1006 the reason is for people. A mere cut is no error to a WebSocket, only an end that is not clean. */
+		const lost = code === 1006;
+		this.events.closed(code, lost ? "" : reason, !lost, lost && !/cut$/.test(reason) ? reason : "");
 	}
 
 	/** The session is lost, or never was. */

@@ -4,7 +4,7 @@
  */
 import { connect } from "./connect.js";
 import { type Environment, Native, environment } from "./environment.js";
-import { CloseEventHere, handlers } from "./events.js";
+import { CloseEventHere, type Handlers, handlers } from "./events.js";
 import { type Matcher, install } from "./install.js";
 import type { Line, LineEvents } from "./line.js";
 import type { CulvertOptions } from "./options.js";
@@ -17,11 +17,11 @@ const CLOSED = 3;
 const REASON_MAX = 123; /* octets */
 
 /* As it stands after parsing, with ws for http; throws as the standard says. */
-function parse(url: string | URL): URL {
+function parse(url: string): URL {
 	const base = (globalThis as any).location?.href;
 	let parsed: URL;
 	try {
-		parsed = new URL(String(url), /^(https?|wss?):/.test(base) ? base : undefined);
+		parsed = new URL(url, /^(https?|wss?):/.test(base) ? base : undefined);
 	} catch {
 		throw new DOMException(`The URL '${url}' is invalid.`, "SyntaxError");
 	}
@@ -34,15 +34,19 @@ function parse(url: string | URL): URL {
 	return parsed;
 }
 
-function list(protocols: string | Iterable<string> | undefined): string[] {
-	if (protocols === undefined)
-		return [];
-	const given: unknown = protocols;
-	const names = typeof given === "object" && given !== null && Symbol.iterator in given ? [...(given as Iterable<string>)].map(String) : [String(given)];
+/* As WebIDL does it; not as String does, which takes symbols. */
+function string(value: unknown): string {
+	return `${value as any}`;
+}
+
+function list(given: unknown): string[] {
+	return typeof given === "object" && given !== null && Symbol.iterator in given ? Array.from(given as Iterable<unknown>, string) : [string(given)];
+}
+
+function check(names: string[]): void {
 	for (const name of names)
 		if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) || names.indexOf(name) !== names.lastIndexOf(name))
 			throw new DOMException(`The subprotocol '${name}' is invalid or there twice.`, "SyntaxError");
-	return names;
 }
 
 /* WebIDL's [Clamp] unsigned short. */
@@ -78,6 +82,18 @@ export interface CulvertSocket {
 	onclose: ((this: CulvertSocket, event: CloseEvent) => any) | null;
 }
 
+interface Own {
+	_env: Environment;
+	_line: Line;
+	_url: URL;
+	_state: number;
+	_protocol: string;
+	_extensions: string;
+	_buffered: number;
+	_binaryType: BinaryType;
+	_handlers: Handlers;
+}
+
 export class CulvertSocket extends EventTarget {
 	declare static readonly CONNECTING: 0;
 	declare static readonly OPEN: 1;
@@ -93,131 +109,138 @@ export class CulvertSocket extends EventTarget {
 		return install(CulvertSocket, rules);
 	}
 
-	private _env: Environment;
-	private _line: Line;
-	private _url: URL;
-	private _state = CONNECTING;
-	private _protocol = "";
-	private _extensions = "";
-	private _buffered = 0;
-	private _binaryType: BinaryType = "blob";
+	/* All in one place, which is not seen, and without which nothing works on what is no socket. */
+	private declare _own: Own;
 
-	constructor(url: string | URL, protocols?: string | Iterable<string> | null, options?: CulvertOptions) {
+	constructor(url: string | URL, protocols: string | Iterable<string> | null = [], options?: CulvertOptions) {
 		super();
-		const parsed = parse(url);
-		const names = list(protocols as string | undefined);
+		const address = string(url);
+		const names = list(protocols);
+		const parsed = parse(address);
+		check(names);
 		if (!options || !options.base || !options.service)
 			throw new TypeError("a CulvertSocket needs the options base and service");
-		this._url = parsed;
-		this._env = environment(options.environment);
-		this._line = connect(this._env, parsed.href, names, options, this._events());
+		const own = { _url: parsed, _state: CONNECTING, _protocol: "", _extensions: "", _buffered: 0, _binaryType: "blob", _handlers: {} } as Own;
+		Object.defineProperty(this, /* @__KEY__ */ "_own", { value: own });
+		own._env = environment(options.environment);
+		own._line = connect(own._env, parsed.href, names, options, this._events());
 	}
 
 	get url(): string {
-		return this._url.href;
+		return this._own._url.href;
 	}
 
 	get readyState(): number {
-		return this._state;
+		return this._own._state;
 	}
 
 	get bufferedAmount(): number {
-		return this._buffered;
+		return this._own._buffered;
 	}
 
 	get extensions(): string {
-		return this._extensions;
+		return this._own._extensions;
 	}
 
 	get protocol(): string {
-		return this._protocol;
+		return this._own._protocol;
 	}
 
 	get binaryType(): BinaryType {
-		return this._binaryType;
+		return this._own._binaryType;
 	}
 
 	set binaryType(type: BinaryType) {
-		if (type === "blob" || type === "arraybuffer")
-			this._binaryType = type;
+		const name = string(type) as BinaryType;
+		if (name === "blob" || name === "arraybuffer")
+			this._own._binaryType = name;
 	}
 
 	/** What carries the messages now: "native", "stream", "sse" or "poll"; "" before that is known. */
 	get transport(): string {
-		return this._line.transport;
+		return this._own._line.transport;
 	}
 
 	send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void {
-		if (arguments.length === 0)
+		const own = this._own;
+		if (!arguments.length)
 			throw new TypeError("send needs an argument");
-		if (this._state === CONNECTING)
-			throw new DOMException("Still in CONNECTING state.", "InvalidStateError");
 		let octets: Uint8Array | Blob;
-		const binary = typeof data === "object" && data !== null;
-		if (binary && data instanceof Blob)
-			octets = data;
-		else if (binary && ArrayBuffer.isView(data))
-			octets = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-		else if (binary && data instanceof ArrayBuffer)
-			octets = new Uint8Array(data);
-		else
-			octets = utf8(String(data));
-		this._buffered += octets instanceof Blob ? octets.size : octets.length;
-		if (this._state === OPEN)
-			this._line.send(octets, octets instanceof Blob || ArrayBuffer.isView(data) || (data as unknown) instanceof ArrayBuffer);
+		let binary = true;
+		const given: unknown = data;
+		if (given instanceof Blob) {
+			octets = given;
+		} else if (given instanceof ArrayBuffer || ArrayBuffer.isView(given)) {
+			const { buffer, byteOffset } = ArrayBuffer.isView(given) ? given : { buffer: given, byteOffset: 0 };
+			/* One whose octets were given away has none. */
+			octets = given.byteLength ? new Uint8Array(buffer, byteOffset, given.byteLength) : new Uint8Array();
+		} else {
+			octets = utf8(string(given));
+			binary = false;
+		}
+		if (own._state === CONNECTING)
+			throw new DOMException("Still in CONNECTING state.", "InvalidStateError");
+		own._buffered += octets instanceof Blob ? octets.size : octets.length;
+		if (own._state === OPEN)
+			own._line.send(octets, binary);
 	}
 
-	close(code?: number, reason?: string): void {
-		const number = code === undefined ? undefined : clamp(code);
-		const text = reason === undefined ? "" : String(reason);
+	close(code: number | undefined = undefined, reason: string | undefined = undefined): void {
+		const own = this._own;
+		const state = own._state;
+		const number = code === undefined ? code : clamp(code);
+		const text = reason === undefined ? "" : string(reason);
 		if (number !== undefined && number !== 1000 && (number < 3000 || number > 4999))
 			throw new DOMException(`The close code must be either 1000, or between 3000 and 4999. ${number} is neither.`, "InvalidAccessError");
 		if (utf8(text).length > REASON_MAX)
 			throw new DOMException(`The close reason must not be greater than ${REASON_MAX} UTF-8 bytes.`, "SyntaxError");
-		if (this._state === CONNECTING) {
-			this._state = CLOSING;
-			this._line.abandon();
-			this._env.task(() => this._closed(1006, "", false, "closed before it was open"));
-		} else if (this._state === OPEN) {
-			this._state = CLOSING;
-			this._line.close(number === undefined && text ? 1000 : number, text);
+		if (state > OPEN)
+			return;
+		own._state = CLOSING;
+		if (state === CONNECTING) {
+			own._line.abandon();
+			own._env.task(() => this._closed(1006, "", false, "closed before it was open"));
+		} else {
+			own._line.close(number === undefined && text ? 1000 : number, text);
 		}
 	}
 
 	/* ---- what the line tells; each event is a task of its own ---- */
 
 	private _events(): LineEvents {
-		const { task } = this._env;
+		const { task } = this._own._env;
 		return {
 			opened: (protocol, extensions) =>
 				task(() => {
-					if (this._state !== CONNECTING)
+					if (this._own._state !== CONNECTING)
 						return;
-					this._state = OPEN;
-					this._protocol = protocol;
-					this._extensions = extensions || "";
+					this._own._state = OPEN;
+					this._own._protocol = protocol;
+					this._own._extensions = extensions || "";
 					this.dispatchEvent(new Event("open"));
 				}),
 			message: (data) => task(() => this._message(data)),
-			sent: (octets) => (this._buffered -= octets),
+			sent: (octets) => (this._own._buffered -= octets),
 			closed: (code, reason, clean, why) => task(() => this._closed(code, reason, clean, why)),
 		};
 	}
 
 	private _message(data: string | Uint8Array): void {
-		if (this._state !== OPEN)
+		if (this._own._state !== OPEN)
 			return;
-		const shown = typeof data === "string" ? data : this._binaryType === "blob" ? new Blob([data as BlobPart]) : whole(data);
-		this.dispatchEvent(new MessageEvent("message", { data: shown, origin: this._url.origin }));
+		const shown = typeof data === "string" ? data : this._own._binaryType === "blob" ? new Blob([data as BlobPart]) : whole(data);
+		this.dispatchEvent(new MessageEvent("message", { data: shown, origin: this._own._url.origin }));
 	}
 
 	private _closed(code: number, reason: string, wasClean: boolean, why: string): void {
-		if (this._state === CLOSED)
+		if (this._own._state === CLOSED)
 			return;
-		this._state = CLOSED;
-		if (why)
-			this.dispatchEvent(new Event("error"));
-		this.dispatchEvent(new CloseEventHere("close", { code, reason, wasClean }));
+		this._own._state = CLOSED;
+		const close = () => void this.dispatchEvent(new CloseEventHere("close", { code, reason, wasClean }));
+		if (!why)
+			return close();
+		this._own._env.task(close);
+		this.dispatchEvent(new Event("error"));
 	}
 }
 
@@ -228,7 +251,9 @@ function whole(data: Uint8Array): ArrayBuffer {
 
 for (const target of [CulvertSocket, CulvertSocket.prototype])
 	["CONNECTING", "OPEN", "CLOSING", "CLOSED"].forEach((name, value) => Object.defineProperty(target, name, { value, enumerable: true }));
-handlers(CulvertSocket.prototype, ["open", "message", "error", "close"]);
+for (const name of ["url", "readyState", "bufferedAmount", "extensions", "protocol", "binaryType", "send", "close"])
+	Object.defineProperty(CulvertSocket.prototype, name, { enumerable: true });
+handlers(CulvertSocket.prototype, ["open", "message", "error", "close"], (socket) => socket._own._handlers);
 Object.defineProperty(CulvertSocket.prototype, Symbol.toStringTag, { value: "WebSocket", configurable: true });
 /* So that `instanceof WebSocket` is true. */
 if (Native)

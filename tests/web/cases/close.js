@@ -21,10 +21,6 @@
 			s.close();
 			t.log(told(await t.event(s, "close")), await t.record(s));
 		};
-	list["a reason alone"] = async t => {
-		const s = await t.open();
-		t.log(attempt(() => s.close(undefined, "why")), s.readyState);
-	};
 	const given = { "without arguments": [], "undefined": [undefined], "1000": [1000], "1000 and a reason": [1000, "done"], "3000": [3000], "4999": [4999, "\u00fc"],
 		"as a string": ["3001", "x"], "rounded": [3000.4] };
 	for (const name in given)
