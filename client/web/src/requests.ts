@@ -69,18 +69,18 @@ export class Requests {
 
 	/** The answer's head, in time; its body is the caller's. `signal` cuts both. */
 	ask(method: string, asking: Asking): Promise<Response> {
-		return this._cut(asking, (signal) => this._authorised(method, asking, signal));
+		return this._cut(asking, true, (signal) => this._authorised(method, asking, signal));
 	}
 
 	/** The whole answer, in time. */
 	exchange(method: string, asking: Asking): Promise<Uint8Array> {
-		return this._cut(asking, async (signal) => {
+		return this._cut(asking, false, async (signal) => {
 			const answer = await this._authorised(method, asking, signal);
 			return new Uint8Array(await answer.arrayBuffer());
 		});
 	}
 
-	private async _cut<T>({ within, signal }: Asking, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+	private async _cut<T>({ within, signal }: Asking, goes_on: boolean, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
 		const stop = new AbortController();
 		const cut = () => stop.abort();
 		const timer = this.env.setTimeout(cut, within);
@@ -90,6 +90,8 @@ export class Requests {
 			return await work(stop.signal);
 		} finally {
 			this.env.clearTimeout(timer);
+			if (signal && !goes_on)
+				signal.removeEventListener("abort", cut);
 		}
 	}
 
