@@ -45,7 +45,10 @@ struct rest_session {
 	struct rest_messages in;
 	uint8_t *frame;		/* the one that is being written */
 	size_t frame_n, frame_at;
-	bool in_closed;
+	bool in_closed;		/* the client's close is behind what was taken */
+	bool to_answer;		/* the target's close waits for ours */
+	bool finished;		/* nothing goes to the target any more */
+	unsigned answer;	/* code of ours */
 };
 
 /* ---- who waits ---- */
@@ -178,9 +181,17 @@ static int on_ping(void *ctx, struct span payload)
 	return 0;	/* each end of a WebSocket answers its own */
 }
 
+static void write_on(struct rest_session *s);
+
+/* As browsers do, it is answered here, with the same code; what the client still sends is not for the target any more. */
 static int on_close(void *ctx, unsigned code, struct span reason)
 {
-	close_out(ctx, code, reason.p, reason.n);
+	struct rest_session *s = ctx;
+
+	close_out(s, code, reason.p, reason.n);
+	s->to_answer = !s->finished && !s->in_closed;
+	s->answer = code;
+	write_on(s);
 	return 0;
 }
 
@@ -213,29 +224,53 @@ static size_t on_bytes(void *ctx, const uint8_t *p, size_t n)
 
 /* ---- for the target ---- */
 
-/* The next message as a frame; false: none has come. */
-static bool next_frame(struct rest_session *s)
+static uint8_t *frame_room(struct rest_session *s, size_t n)
 {
-	struct rest_message *m = rest_messages_take(&s->in);
-	ssize_t n;
-
-	if (!m)
-		return false;
-	s->frame = malloc(m->n + WEBSOCKET_HEAD_MAX + WEBSOCKET_CONTROL_MAX);
+	s->frame = malloc(n + WEBSOCKET_HEAD_MAX + WEBSOCKET_CONTROL_MAX);
 	if (!s->frame)
 		abort();
-	if (m->type == REST_CLOSE) {
-		char reason[REASON_MAX + 1];
+	s->frame_at = 0;
+	return s->frame;
+}
 
+static void close_frame(struct rest_session *s, unsigned code, const char *reason)
+{
+	ssize_t n = websocket_close_put(frame_room(s, 0), WEBSOCKET_HEAD_MAX + WEBSOCKET_CONTROL_MAX, code, reason, NULL);
+
+	s->frame_n = n > 0 ? (size_t)n : 0;
+	s->finished = true;
+}
+
+static void message_frame(struct rest_session *s, const struct rest_message *m)
+{
+	ssize_t n = websocket_frame_put(frame_room(s, m->n), m->n + WEBSOCKET_HEAD_MAX, m->type == REST_TEXT ? WEBSOCKET_TEXT : WEBSOCKET_BINARY,
+					true, m->p, m->n, NULL);
+
+	s->frame_n = n > 0 ? (size_t)n : 0;
+}
+
+/* The next frame; false: nothing waits. */
+static bool next_frame(struct rest_session *s)
+{
+	struct rest_message *m = NULL;
+	char reason[REASON_MAX + 1];
+
+	if (s->to_answer) {
+		s->to_answer = false;
+		close_frame(s, s->answer, "");
+		return true;
+	}
+	while ((m = rest_messages_take(&s->in)) && s->finished)
+		rest_message_free(m);
+	if (!m)
+		return false;
+	if (m->type == REST_CLOSE) {
 		snprintf(reason, sizeof reason, "%.*s", (int)m->n, (const char *)m->p);
-		n = websocket_close_put(s->frame, WEBSOCKET_HEAD_MAX + WEBSOCKET_CONTROL_MAX, m->code, reason, NULL);
+		close_frame(s, m->code, reason);
 		s->in_closed = true;
 	} else {
-		n = websocket_frame_put(s->frame, m->n + WEBSOCKET_HEAD_MAX, m->type == REST_TEXT ? WEBSOCKET_TEXT : WEBSOCKET_BINARY, true,
-					m->p, m->n, NULL);
+		message_frame(s, m);
 	}
-	s->frame_n = n > 0 ? (size_t)n : 0;
-	s->frame_at = 0;
 	rest_message_free(m);
 	return true;
 }
@@ -248,8 +283,10 @@ static void write_on(struct rest_session *s)
 			return;
 		free(s->frame);
 		s->frame = NULL;
-		if (s->in_closed && s->local)
+		if (s->finished && s->local) {
 			local_finish(s->local);
+			return;
+		}
 	}
 }
 

@@ -23,3 +23,4 @@ library() { # TRANSPORT COUNT
 for transport in poll stream sse; do
 	library $transport 5000
 done
+[ "$(grep -c "^closed 4001" "$W/target.out")" = 3 ] || fail "closes: $(cat "$W/target.out")"
