@@ -19,6 +19,7 @@ void carrier_init(struct carrier *c, struct session *s, const struct carrier_ops
 	c->takes = TAKES_ALL;
 	c->active_us = loop_now(s->loop);
 	list_init(&c->legs);
+	c->beside_media = SIZE_MAX;
 	ledger_init(&c->ledger, &session_ledger_events, s);
 	arrivals_init(&c->arrivals, loop_now(s->loop));
 }

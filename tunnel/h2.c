@@ -48,6 +48,7 @@ static void stream_free(struct h2_stream *s)
 	course_end(&h->course, &s->course, loop_now(h->loop));
 	link_remove(&s->touched);
 	link_remove(&s->news);
+	link_remove(&s->narrow);
 	link_remove(&s->link);
 	if (--h->count == 0)
 		h->since = loop_now(h->loop);
@@ -334,6 +335,7 @@ static void on_timer(void *ctx)
 
 	enter(h);
 	h->role->overdue(h);
+	h2_windows_overdue(h);
 	if (h->asleep && h->state == H2_OPEN) {
 		h->requests = 0;
 		receive(h);
@@ -380,6 +382,7 @@ struct h2 *h2_new(struct loop *l, struct stream *s, const struct h2_role *role, 
 	list_init(&h->streams);
 	list_init(&h->touched);
 	list_init(&h->news);
+	list_init(&h->narrow);
 	course_init(&h->course, loop_now(l));
 	h->input = malloc(H2_INPUT);
 	h->output = malloc(H2_OUTPUT);

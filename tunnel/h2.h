@@ -15,4 +15,8 @@ struct http *h2_server(struct loop *, struct stream *, const struct http_limits 
 void h2_first(struct http *, const uint8_t *, size_t n);
 struct http *h2_client(struct loop *, struct stream *, const struct http_events *, void *ctx);
 
+/* http_room_beside_media, http_media_went, for exchanges of its own (h2_windows.c). */
+size_t h2_windows_room(struct exchange *);
+void h2_windows_media(struct exchange *, size_t n, int64_t trip_us);
+
 #endif

@@ -217,6 +217,10 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	case NGHTTP2_SETTINGS:
 		if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
 			on_settings(h);
+		h2_windows_opened(h);
+		break;
+	case NGHTTP2_WINDOW_UPDATE:
+		h2_windows_opened(h);
 		break;
 	case NGHTTP2_GOAWAY:
 		on_goaway(h, frame->goaway.error_code);

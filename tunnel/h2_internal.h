@@ -8,6 +8,7 @@
  *   h2_output.c  the functions of an exchange; frames of its body
  *   h2_head.c    heads, both ways
  *   h2_limits.c  what a peer may do how often
+ *   h2_windows.c what its windows leave to what can wait
  *   h2_client.c  h2_server.c  what differs
  *
  * nghttp2 is entered at two places: h2_pump (all that changes it, and its output) and
@@ -15,7 +16,7 @@
  * written down at the exchange, which is linked among the touched ones, for h2_pump; what its owner
  * is to be told is written down, too, and linked among the news, for proceed in h2.c. Heads and bodies
  * alone are handed on as they are received: what their takers want of nghttp2 waits. From within its callbacks
- * it is asked only for what it keeps of ours at a stream, and what the peer's settings say.
+ * it is asked only for what it keeps of ours at a stream, and what the peer's settings and windows are.
  */
 #ifndef TUNNEL_H2_INTERNAL_H
 #define TUNNEL_H2_INTERNAL_H
@@ -63,6 +64,12 @@ struct h2_block {
 	nghttp2_nv *field;	/* pointing into the text behind */
 };
 
+/* What media took lately, of a connection or an exchange. */
+struct h2_media {
+	int64_t at_us;		/* the last of it; 0: none */
+	int64_t bytes;		/* in a second, about, then */
+};
+
 struct h2_stream {
 	struct exchange x;	/* first. events NULL: dropped */
 	struct h2 *h2;
@@ -94,6 +101,11 @@ struct h2_stream {
 	uint8_t *out;		/* room; NULL: not used yet */
 	size_t out_cap, out_pos, out_len; /* of it, what is in no frame yet */
 	bool out_ended;		/* the frame that ends our message is made */
+
+	struct h2_media media;
+	struct link narrow;	/* among those that wait for windows */
+	int64_t turn;		/* bytes that are its part, in this round */
+	uint64_t round;
 };
 
 /* A head that is coming in; there is one at a time on a connection. */
@@ -147,6 +159,17 @@ struct h2 {
 	bool wants_read, wants_write; /* what the stream was told */
 	int64_t out_last;
 	uint8_t *spare[H2_SPARE]; /* EXCHANGE_ROOM bytes each */
+
+	struct h2_media media;
+	int64_t trip_us;	/* of what goes on it */
+	int64_t window_most;	/* bytes that the connection's window had */
+	struct link narrow;	/* exchanges that wait for windows */
+	int64_t narrow_us;	/* since then; 0: none does */
+	uint64_t round;		/* of their turns, which began at */
+	int64_t round_us;
+	int64_t turns;		/* sum of what is left of them */
+	int64_t vain_us;	/* the reserve was waited for in vain; 0: never */
+	int64_t reserve_cap;	/* bytes that it has for a while behind that */
 
 	bool settings;		/* the peer's came */
 	bool goaway;		/* the peer's came: it takes nothing more */
@@ -231,5 +254,10 @@ void h2_limits_huge(struct h2 *); /* because its head had no end */
 /* So many bytes came; so many of them were a body's. */
 void h2_limits_received(struct h2 *, size_t n);
 void h2_limits_useful(struct h2 *, size_t n);
+
+/* h2_windows.c */
+void h2_windows_sent(struct h2_stream *, size_t n);
+void h2_windows_opened(struct h2 *);	/* one of them, or it may be */
+void h2_windows_overdue(struct h2 *);
 
 #endif

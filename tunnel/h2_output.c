@@ -194,6 +194,7 @@ static int output_send(struct exchange *x, const struct exchange_head *head, siz
 	}
 	if (n > 0 && !s->bodyless)
 		s->out_len = n;		/* the end may be said while what was sent before still waits */
+	h2_windows_sent(s, n);
 	s->out_last = loop_now(h->loop);
 	s->resume = true;
 	course_out(&h->course, &s->course, end ? COURSE_COMPLETE : COURSE_OPEN);

@@ -179,6 +179,25 @@ static struct http *newcomer_new(struct loop *l, struct stream *s, const struct 
 	return &n->http;
 }
 
+/* The one that the connection's engine knows. */
+static struct exchange *innermost(struct exchange *x)
+{
+	while (x->inner)
+		x = x->inner;
+	return x;
+}
+
+size_t http_room_beside_media(struct exchange *x)
+{
+	return http_has_windows(x) ? h2_windows_room(innermost(x)) : SIZE_MAX;
+}
+
+void http_media_went(struct exchange *x, size_t n, int64_t trip_us)
+{
+	if (http_has_windows(x))
+		h2_windows_media(innermost(x), n, trip_us);
+}
+
 struct http *http_server(struct loop *l, struct stream *s, const struct http_limits *limits, const struct http_events *events, void *ctx)
 {
 	struct stream_info info;

@@ -92,6 +92,13 @@ static inline struct stream *http_stream(const struct http *h) { return h->strea
 static inline void *http_owner(const struct exchange *x) { return x->http->ctx; }
 /* Client: how the connection lives (course.h). */
 static inline struct course *http_course(struct http *h) { return h->ops->course(h); }
+/* Its peer says how much it takes (HTTP/2). */
+static inline bool http_has_windows(const struct exchange *x) { return x->http && x->http->multiplexed; }
+/* Bytes of what can wait that may go on an exchange now, so that media finds room in the peer's windows, of which one is the whole connection's;
+ * SIZE_MAX: any number. Where it is 0, writable comes when it may be more. */
+size_t http_room_beside_media(struct exchange *);
+/* Media went on it: so many bytes; trip_us: how long receipts take. */
+void http_media_went(struct exchange *, size_t n, int64_t trip_us);
 /* An exchange got a whole answer, or one with another status than 200: the connection ends for that reason, if it does. */
 static inline bool http_was_answered(const struct http *h) { return h->ops->was_answered(h); }
 

@@ -12,6 +12,7 @@
 #include "framing/capsule.h"
 #include "framing/error.h"
 #include "tunnel/counters.h"
+#include "tunnel/http.h"
 #include "tunnel/log.h"
 
 #define POST_ROOM 65536		/* bytes of the largest complete body */
@@ -213,6 +214,18 @@ static size_t fill_up(const struct leg *leg, uint8_t *p, size_t cap, size_t n)
 	return writer_len(&w);
 }
 
+/* Streams leave media its part of the windows. Where there is nothing else to go their carrier has no room. */
+static void mind_windows(struct leg *leg)
+{
+	struct carrier *c = leg->carrier;
+
+	if (!leg->x || !http_has_windows(leg->x) || list_empty(&c->session->streams) || !(c->takes & TAKES_STREAMS))
+		return;
+	c->beside_media = http_room_beside_media(leg->x);
+	if (c->beside_media == 0 && !c->blocked_us)
+		c->blocked_us = loop_now(c->session->loop);
+}
+
 static bool send_record(struct leg *leg, const struct exchange_head *head, unsigned flags, size_t want, bool end)
 {
 	struct carrier *c = leg->carrier;
@@ -236,6 +249,8 @@ static bool send_record(struct leg *leg, const struct exchange_head *head, unsig
 	leg->spoke |= c->spoke;
 	exchange_send(leg->x, leg->head_sent ? NULL : head, n, end);
 	leg->head_sent = true;
+	if (c->media_sent && http_has_windows(leg->x))
+		http_media_went(leg->x, c->media_sent, c->ledger.srtt_us);
 	return true;
 }
 
@@ -248,11 +263,15 @@ static size_t room_wanted(const struct session *s, size_t usual)
 
 bool leg_stream(struct leg *leg, const struct exchange_head *head, unsigned flags)
 {
-	struct session *s = leg->carrier->session;
+	struct carrier *c = leg->carrier;
+	struct session *s = c->session;
+	bool sent;
 
-	if (!outbox_has(s, leg->carrier, flags) && !(flags & OUTBOX_FORCE))
-		return false;
-	return send_record(leg, head, flags, outbox_most(s, leg->carrier, room_wanted(s, EXCHANGE_ROOM)), false);
+	mind_windows(leg);
+	sent = (outbox_has(s, c, flags) || flags & OUTBOX_FORCE) &&
+	       send_record(leg, head, flags, outbox_most(s, c, room_wanted(s, EXCHANGE_ROOM)), false);
+	c->beside_media = SIZE_MAX;
+	return sent;
 }
 
 bool leg_complete(struct leg *leg, const struct exchange_head *head, unsigned flags)

@@ -25,6 +25,7 @@ struct fill {
 	unsigned flags;
 	uint64_t fate;
 	size_t datagrams;	/* bytes of them in it */
+	size_t streams;
 	bool media;
 	bool accountable;	/* something in it owes a receipt */
 	bool anything;
@@ -81,7 +82,7 @@ static size_t room_of(struct session *s, const struct carrier *c, enum inflight_
 }
 
 /* put: bytes of datagrams that are in the record already. */
-static size_t stream_room(struct session *s, const struct carrier *c, size_t put)
+static size_t bound_room(struct session *s, const struct carrier *c, size_t put)
 {
 	size_t room = list_empty(&s->streams) ? 0 : room_of(s, c, INFLIGHT_STREAM), owed = s->streams_owed / STREAM_PART;
 
@@ -90,6 +91,13 @@ static size_t stream_room(struct session *s, const struct carrier *c, size_t put
 	if (list_empty(&s->streams) || owed < STREAM_PIECE || !room_of(s, c, INFLIGHT_URGENT))
 		return 0;
 	return owed < 4 * STREAM_PIECE ? owed : 4 * STREAM_PIECE;
+}
+
+static size_t stream_room(struct session *s, const struct carrier *c, size_t put)
+{
+	size_t room = bound_room(s, c, put);
+
+	return room < c->beside_media ? room : c->beside_media;
 }
 
 bool outbox_has(struct session *s, const struct carrier *c, unsigned flags)
@@ -381,7 +389,8 @@ size_t outbox_fill(struct session *s, struct carrier *c, unsigned flags, uint64_
 			size_t left = writer_left(&f.b.w);
 
 			put_streams(&f);
-			pay_streams(s, left - writer_left(&f.b.w));
+			f.streams = left - writer_left(&f.b.w);
+			pay_streams(s, f.streams);
 		}
 	}
 	if (!f.accountable && !f.anything && !(flags & OUTBOX_FORCE)) {
@@ -399,6 +408,7 @@ size_t outbox_fill(struct session *s, struct carrier *c, unsigned flags, uint64_
 		ledger_watch(&c->ledger);
 	c->records_out++;
 	c->spoke = f.accountable;
+	c->media_sent = f.media ? n - f.streams : 0;
 	count(records_out);
 	session_watch_carrier(s, c);
 	return n;

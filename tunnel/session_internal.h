@@ -156,6 +156,8 @@ struct carrier {
 	bool rests;		/* server: the receipt for a SEEN is no sign that it is trusted */
 	uint8_t takes;		/* enum steer_takes */
 	uint8_t rank;		/* the lower the sooner it is asked for a record */
+	size_t beside_media;	/* bytes of streams that may go on the leg that asks */
+	size_t media_sent;	/* bytes of datagrams in the last record */
 	int64_t blocked_us;	/* since when its exchange has no room for what is to go; 0: it had */
 	uint64_t media_turn;	/* when it last took media, of the session's own counting */
 	uint64_t exchanges, records_out, records_in;
