@@ -71,7 +71,7 @@ struct exchange_ops {
 	/* Drops it in any state without a further event; its connection is closed unless
 	 * both messages were complete. */
 	void (*abort)(struct exchange *);
-	/* As stream_ops.sparse, of the connection below, until this exchange ends. NULL: it cannot. */
+	/* STREAM_SPARSE (stream.h), of the connection below, until this exchange ends. NULL: it cannot. */
 	void (*sparse)(struct exchange *, bool);
 	/* Nothing is likely to come or go for a while: memory that only that would need is given back until then. NULL: there is none. */
 	void (*rest)(struct exchange *);

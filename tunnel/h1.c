@@ -233,7 +233,7 @@ void h1_rest(struct h1 *h)
 void h1_sparse(struct h1 *h, bool on)
 {
 	h->sparse = on;
-	stream_sparse(h->http.stream, on);
+	stream_tune(h->http.stream, on ? STREAM_SPARSE : 0);
 }
 
 void h1_begin(struct h1 *h)

@@ -163,6 +163,7 @@ struct h2 {
 	struct h2_media media;
 	int64_t trip_us;	/* of what goes on it */
 	int64_t window_most;	/* bytes that the connection's window had */
+	bool mixed;		/* it goes on one exchange, and what can wait on another */
 	struct link narrow;	/* exchanges that wait for windows */
 	int64_t narrow_us;	/* since then; 0: none does */
 	uint64_t round;		/* of their turns, which began at */
@@ -228,6 +229,7 @@ extern const struct exchange_ops h2_output_ops;
 void h2_output_callbacks(nghttp2_session_callbacks *);
 /* The head goes to nghttp2. */
 void h2_output_submit(struct h2_stream *);
+void h2_tune(struct h2 *);	/* its stream, for what goes on it now */
 bool h2_output_is_writable(const struct h2_stream *);
 void h2_output_free(struct h2_stream *);
 

@@ -225,6 +225,11 @@ static void output_abort(struct exchange *x)
 	h2_stream_over(s, ERROR_CLOSED);
 }
 
+void h2_tune(struct h2 *h)
+{
+	stream_tune(h->http.stream, (h->sparse ? STREAM_SPARSE : 0) | (h->mixed ? STREAM_MIXED : 0));
+}
+
 static void output_sparse(struct exchange *x, bool on)
 {
 	struct h2_stream *s = stream_of(x);
@@ -235,7 +240,7 @@ static void output_sparse(struct exchange *x, bool on)
 	s->sparse = on;
 	h->sparse += on ? 1 : -1u;
 	if (h->sparse == on)
-		stream_sparse(h->http.stream, on);
+		h2_tune(h);
 }
 
 const struct exchange_ops h2_output_ops = { output_room, output_send, output_pause, output_abort, output_sparse, NULL };

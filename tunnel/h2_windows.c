@@ -17,6 +17,7 @@
 #define PIECE 2048		/* less room is none */
 #define PIECE_PART 16
 #define MEDIA_ENDED LOOP_SECOND
+#define MIXED_FOR (30 * LOOP_SECOND)
 #define PATIENCE (250 * LOOP_MS) /* with a peer that gives nothing back, or two round trips */
 #define QUIET (100 * LOOP_MS)	/* nothing was heard from it: it is the path that waits */
 #define QUIET_MOST LOOP_SECOND
@@ -60,9 +61,27 @@ void h2_windows_media(struct exchange *x, size_t n, int64_t trip_us)
 	s->h2->trip_us = smaller(trip_us, TRIP_MOST);
 }
 
+static bool is_recent(const struct h2_media *m, int64_t now, int64_t us)
+{
+	return m->at_us && now - m->at_us < us;
+}
+
 static bool has_media(const struct h2 *h)
 {
-	return h->media.at_us && loop_now(h->loop) - h->media.at_us < MEDIA_ENDED;
+	return is_recent(&h->media, loop_now(h->loop), MEDIA_ENDED);
+}
+
+/* Media and streams of several carriers are on one connection, as behind some reverse proxies. */
+static void mind_mixture(struct h2_stream *s)
+{
+	struct h2 *h = s->h2;
+	int64_t now = loop_now(h->loop);
+	bool mixed = is_recent(&h->media, now, MIXED_FOR) && (h->mixed || !is_recent(&s->media, now, MIXED_FOR));
+
+	if (mixed == h->mixed)
+		return;
+	h->mixed = mixed;
+	h2_tune(h);
 }
 
 /* Of a window that has `most` bytes in all. */
@@ -123,6 +142,7 @@ size_t h2_windows_room(struct exchange *x)
 	struct h2 *h = s->h2;
 	int64_t room;
 
+	mind_mixture(s);
 	if (h->state != H2_OPEN || !has_media(h))
 		return SIZE_MAX;
 	room = left(s) - (h->turns - turn_of(s));

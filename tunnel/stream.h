@@ -32,6 +32,12 @@ struct stream_info {
 	bool resumed;
 };
 
+/* What is sent on it. */
+enum stream_use {
+	STREAM_SPARSE = 1,	/* little, and all of that is urgent */
+	STREAM_MIXED = 2,	/* what is urgent, beside much that is not */
+};
+
 struct stream_ops {
 	/* Bytes read (> 0), 0 = end of stream, ERROR_AGAIN, or another code. */
 	ssize_t (*read)(struct stream *, uint8_t *p, size_t cap);
@@ -43,8 +49,8 @@ struct stream_ops {
 	/* Ends it in any state and frees it at the end of the turn; flushes a TLS
 	 * close_notify if it can without waiting. No event comes any more. */
 	void (*close)(struct stream *);
-	/* Little is sent on it and all of that is urgent: tunes it for that, as far as it can be. NULL: it cannot. */
-	void (*sparse)(struct stream *, bool);
+	/* Tunes it for a use (enum stream_use), as far as it can be. NULL: it cannot. */
+	void (*tune)(struct stream *, unsigned use);
 	/* Nothing is likely to come or go for a while: what memory can be given back is. NULL: there is none. */
 	void (*rest)(struct stream *);
 };
@@ -68,10 +74,10 @@ static inline ssize_t stream_read(struct stream *s, uint8_t *p, size_t cap) { re
 static inline ssize_t stream_write(struct stream *s, const uint8_t *p, size_t n) { return s->ops->write(s, p, n); }
 static inline void stream_want(struct stream *s, bool r, bool w) { s->ops->want(s, r, w); }
 static inline void stream_info(struct stream *s, struct stream_info *i) { s->ops->info(s, i); }
-static inline void stream_sparse(struct stream *s, bool on)
+static inline void stream_tune(struct stream *s, unsigned use)
 {
-	if (s->ops->sparse)
-		s->ops->sparse(s, on);
+	if (s->ops->tune)
+		s->ops->tune(s, use);
 }
 static inline void stream_rest(struct stream *s)
 {

@@ -32,7 +32,7 @@ struct stream_tcp {
 	int error;
 	enum tcp_state state;
 	bool want_read, want_write;
-	bool sparse;
+	bool sparse, mixed, far;
 	int64_t quick_us;	/* acknowledged at once last */
 	char peer[ADDRESS_TEXT];
 };
@@ -251,20 +251,26 @@ static void tcp_close(struct stream *s)
 	loop_free_later(t->loop, t);
 }
 
-static void tcp_sparse(struct stream *s, bool on)
+static void tcp_tune(struct stream *s, unsigned use)
 {
 	struct stream_tcp *t = tcp_of(s);
+	bool sparse = use & STREAM_SPARSE && tcp_tuning_is_sparse(), mixed = use & STREAM_MIXED && t->far;
 
-	if (t->state != TCP_OPEN || t->sparse == (on && tcp_tuning_is_sparse()))
+	if (t->state != TCP_OPEN)
 		return;
-	t->sparse = !t->sparse;
-	tcp_tuning_sparse(t->fd, t->sparse);
+	if (t->sparse != sparse)
+		tcp_tuning_sparse(t->fd, sparse);
+	if (t->mixed != mixed)
+		tcp_tuning_mixed(t->fd, mixed);
+	t->sparse = sparse;
+	t->mixed = mixed;
 }
 
-static const struct stream_ops tcp_ops = { tcp_read, tcp_write, tcp_want, tcp_info, tcp_close, tcp_sparse, NULL };
+static const struct stream_ops tcp_ops = { tcp_read, tcp_write, tcp_want, tcp_info, tcp_close, tcp_tune, NULL };
 
 void stream_tcp_far(struct stream *s)
 {
+	tcp_of(s)->far = true;
 	if (tcp_of(s)->fd >= 0)
 		tcp_tuning_far(tcp_of(s)->fd);
 }

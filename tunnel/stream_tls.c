@@ -459,10 +459,10 @@ static void tls_close(struct stream *s)
 	loop_free_later(t->loop, t);
 }
 
-static void tls_sparse(struct stream *s, bool on)
+static void tls_tune(struct stream *s, unsigned use)
 {
 	if (tls_of(s)->state != TLS_ENDED)
-		stream_sparse(tls_of(s)->lower, on);
+		stream_tune(tls_of(s)->lower, use);
 }
 
 /* Buffers of records that are empty: OpenSSL makes them again. */
@@ -472,7 +472,7 @@ static void tls_rest(struct stream *s)
 		(void)SSL_free_buffers(tls_of(s)->ssl);
 }
 
-static const struct stream_ops tls_ops = { tls_read, tls_write, tls_want, tls_info, tls_close, tls_sparse, tls_rest };
+static const struct stream_ops tls_ops = { tls_read, tls_write, tls_want, tls_info, tls_close, tls_tune, tls_rest };
 
 const char *stream_tls_reason(struct stream *s)
 {

@@ -16,6 +16,8 @@
 #define TIMEOUT_MS 30000	/* unacknowledged for so long: the connection is dead */
 #define SPARSE_RTO_US 20000
 #define USUAL_RTO_US 200000
+#define BEST "bbr"
+#define STEADY "cubic"	/* and where things are mixed */
 #define NAME_MAX_SIZE 16	/* TCP_CA_NAME_MAX of the kernel */
 
 /* include/uapi/linux/tcp.h since Linux 6.15 (commit f38805c5d26f); Debian 12 has older headers. */
@@ -24,7 +26,7 @@
 #endif
 
 static char congestion_name[NAME_MAX_SIZE];
-static bool sparse_on = true;
+static bool sparse_on = true, any_congestion;
 
 static void set_int(int fd, int option, int value)
 {
@@ -66,11 +68,10 @@ bool tcp_tuning_complaint(const char *name, char *why, size_t size)
 
 void tcp_tuning_setup(const char *name, bool sparse)
 {
-	bool any = strcmp(name, TCP_TUNING_AUTO) == 0;
-
-	if (any)
-		name = "bbr";
-	snprintf(congestion_name, sizeof congestion_name, "%s", any && try_congestion(name) ? "" : name);
+	any_congestion = strcmp(name, TCP_TUNING_AUTO) == 0;
+	if (any_congestion)
+		name = BEST;
+	snprintf(congestion_name, sizeof congestion_name, "%s", any_congestion && try_congestion(name) ? "" : name);
 	sparse_on = sparse;
 }
 
@@ -110,10 +111,21 @@ void tcp_tuning_begin(int fd, int family)
 	set_int(fd, TCP_USER_TIMEOUT, TIMEOUT_MS);
 }
 
+static void set_congestion(int fd, const char *name)
+{
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name));
+}
+
 void tcp_tuning_far(int fd)
 {
 	if (congestion_name[0])
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion_name, (socklen_t)strlen(congestion_name));
+		set_congestion(fd, congestion_name);
+}
+
+void tcp_tuning_mixed(int fd, bool on)
+{
+	if (any_congestion && congestion_name[0])
+		set_congestion(fd, on ? STEADY : congestion_name);
 }
 
 void tcp_tuning_sparse(int fd, bool on)

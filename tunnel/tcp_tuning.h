@@ -28,6 +28,9 @@ void tcp_tuning_far(int fd);
 /* Little is sent and all of it is urgent: what is lost is sent again after 20 ms instead of 200, always, and what comes is
  * acknowledged at once. Both ends have to. */
 void tcp_tuning_sparse(int fd, bool on);
+/* Urgent packets share it with much else: no congestion control that now and then sends next to nothing, as BBR does to measure
+ * (its PROBE_RTT: 200 ms each 10 s). Does nothing where the congestion control has a name. */
+void tcp_tuning_mixed(int fd, bool on);
 /* After each read while that is on: the kernel forgets it. */
 void tcp_tuning_quick_ack(int fd);
 

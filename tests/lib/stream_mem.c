@@ -294,9 +294,9 @@ static void mem_close(struct stream *stream)
 	arm(peer);
 }
 
-static void mem_sparse(struct stream *s, bool on)
+static void mem_tune(struct stream *s, unsigned use)
 {
-	end_of(s)->sparse = on;
+	end_of(s)->sparse = use & STREAM_SPARSE;
 }
 
 bool stream_mem_sparse(const struct stream *s)
@@ -305,7 +305,7 @@ bool stream_mem_sparse(const struct stream *s)
 }
 
 static const struct stream_ops mem_ops = {
-	.sparse = mem_sparse,
+	.tune = mem_tune,
 	.read = mem_read, .write = mem_write, .want = mem_want, .info = mem_info, .close = mem_close,
 };
 

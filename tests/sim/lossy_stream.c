@@ -266,16 +266,16 @@ static void lossy_close(struct stream *stream)
 	tcp_output(e);
 }
 
-static void lossy_sparse(struct stream *stream, bool on)
+static void lossy_tune(struct stream *stream, unsigned use)
 {
 	struct lossy_end *e = end_of(stream);
 
-	e->sparse = on && !e->pair->lossy->o.untuned;
+	e->sparse = use & STREAM_SPARSE && !e->pair->lossy->o.untuned;
 }
 
 static const struct stream_ops lossy_ops = {
 	.read = lossy_read, .write = lossy_write, .want = lossy_want, .info = lossy_info, .close = lossy_close,
-	.sparse = lossy_sparse,
+	.tune = lossy_tune,
 };
 
 void end_init(struct lossy_end *e, struct lossy_pair *p, int side)

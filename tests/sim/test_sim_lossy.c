@@ -84,7 +84,7 @@ static void rig_begin(struct rig *r, const struct lossy_options *o, bool sparse)
 		r->talker[i].rig = r;
 		stream_attach(r->talker[i].stream, &events, &r->talker[i]);
 		stream_want(r->talker[i].stream, true, false);
-		r->talker[i].stream->ops->sparse(r->talker[i].stream, sparse);
+		r->talker[i].stream->ops->tune(r->talker[i].stream, sparse ? STREAM_SPARSE : 0);
 	}
 }
 

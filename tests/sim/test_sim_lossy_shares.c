@@ -117,7 +117,7 @@ static struct rig *rig_new(const struct strategy *s, const struct lossy_way *way
 			t->record = (s->before + 1) * PACKET;
 			stream_attach(t->stream, &events, t);
 			stream_want(t->stream, true, false);
-			t->stream->ops->sparse(t->stream, true);
+			t->stream->ops->tune(t->stream, STREAM_SPARSE);
 		}
 	}
 	return r;
