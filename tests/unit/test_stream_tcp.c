@@ -345,7 +345,7 @@ static void test_sparse(void **state)
 	can = tcp_tuning_can_rto_min();
 	open_pair(&a, &b);
 	usual = can ? option(fd, RTO_MIN_US) : 0;
-	stream_sparse(a.stream, true);
+	stream_tune(a.stream, STREAM_SPARSE);
 	assert_int_equal(option(fd, TCP_THIN_LINEAR_TIMEOUTS), 1);
 	assert_int_equal(can ? option(fd, RTO_MIN_US) : 20000, 20000);
 	ping(&a, &b, 20);
@@ -356,14 +356,14 @@ static void test_sparse(void **state)
 	usleep(2000);	/* what comes sooner the kernel acknowledges without being told */
 	ping(&a, &b, 1);
 	assert_int_equal(option(fd, TCP_QUICKACK), 1);	/* set again with the read */
-	stream_sparse(a.stream, false);
+	stream_tune(a.stream, 0);
 	assert_int_equal(option(fd, TCP_THIN_LINEAR_TIMEOUTS), 0);
 	assert_int_equal(can ? option(fd, RTO_MIN_US) : 0, usual);
 	assert_int_equal(setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &zero, sizeof zero), 0);
 	ping(&a, &b, 1);
 	assert_int_equal(option(fd, TCP_QUICKACK), 0);
 	tcp_tuning_setup("auto", false);	/* not wanted at all */
-	stream_sparse(a.stream, true);
+	stream_tune(a.stream, STREAM_SPARSE);
 	assert_int_equal(option(fd, TCP_THIN_LINEAR_TIMEOUTS), 0);
 	close_pair(&a, &b);
 }
@@ -402,6 +402,34 @@ static void test_congestion(void **state)
 	assert_string_equal(tcp_tuning_congestion(), tcp_tuning_complaint("bbr", why, sizeof why) ? "bbr" : "");
 	stream_tcp_far(a.stream);
 	expect_congestion(fd, tcp_tuning_complaint("bbr", why, sizeof why) ? "bbr" : "reno");
+	close_pair(&a, &b);
+}
+
+/* Where urgent packets share a connection with much else bbr gives way; what has a name stays. */
+static void test_mixed(void **state)
+{
+	struct side a, b;
+	char why[256];
+	int fd = lowest_free();
+	bool bbr = tcp_tuning_complaint("bbr", why, sizeof why) && tcp_tuning_complaint("cubic", why, sizeof why);
+
+	(void)state;
+	tcp_tuning_setup("reno", true);
+	open_pair(&a, &b);
+	stream_tcp_far(a.stream);
+	stream_tune(a.stream, STREAM_MIXED);
+	expect_congestion(fd, "reno");
+	stream_tune(a.stream, 0);
+	tcp_tuning_setup("auto", true);
+	stream_tcp_far(a.stream);
+	for (unsigned i = 0; i < 2; i++) {
+		stream_tune(a.stream, STREAM_MIXED);
+		expect_congestion(fd, bbr ? "cubic" : "reno");
+		stream_tune(a.stream, STREAM_SPARSE | STREAM_MIXED);
+		expect_congestion(fd, bbr ? "cubic" : "reno");
+		stream_tune(a.stream, 0);
+		expect_congestion(fd, bbr ? "bbr" : "reno");
+	}
 	close_pair(&a, &b);
 }
 
@@ -517,6 +545,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_options, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sparse, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_congestion, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mixed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_close_in_event, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unix, setup, teardown),

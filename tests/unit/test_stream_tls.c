@@ -50,12 +50,12 @@ static void test_sparse(void **state)
 	(void)state;
 	pair_contexts(&pair_cert, pair_ca.file, 0, NULL, NULL);
 	pair_connect("a.test", NULL);
-	stream_sparse(pair.client.stream, true);
+	stream_tune(pair.client.stream, STREAM_SPARSE);
 	assert_true(stream_mem_sparse(pair.lower[0]));
 	assert_false(stream_mem_sparse(pair.lower[1]));
 	pair_run(LOOP_SECOND);
-	stream_sparse(pair.server.stream, true);
-	stream_sparse(pair.client.stream, false);
+	stream_tune(pair.server.stream, STREAM_SPARSE);
+	stream_tune(pair.client.stream, 0);
 	assert_false(stream_mem_sparse(pair.lower[0]));
 	assert_true(stream_mem_sparse(pair.lower[1]));
 	pair_disconnect();
