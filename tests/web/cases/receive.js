@@ -174,7 +174,7 @@ cases("receive", {
 		t.log(typeof gc, await done);
 	},
 	async "many sockets at the same time"(t) {
-		const all = await Promise.all(Array.from({ length: 12 }, () => t.open()));
+		const all = await Promise.all(Array.from({ length: 8 }, () => t.open()));
 		const back = await Promise.all(all.map((s, i) => t.says(s, "mine " + i)));
 		t.log(back);
 		all.forEach(s => s.close());
