@@ -1,11 +1,9 @@
 #!/usr/bin/python3
-"""real: the clients of real signalling servers, in a real browser, by one path.
+"""real: the clients of real signalling servers, in a real browser, by one path. Prints a line of JSON for each run; exit status 0 when each is as expected.
 
-    real.py PLAN.json       prints a line of JSON for each run; exit status 0 when each is as the plan expects
-
-The plan: proxy (URL or null), args (of Chromium), trust (PEM files), page (URL of the pages' server), native {client: ws URL}, base, token, messages, patience (ms),
-runs [[client, mode]...] with mode native, culvert (it may use a WebSocket) or fallback (it may not); expected: native (see rows.sh), culvert (transport).
+Modes: native, the platform's WebSocket; culvert, the README's line for the client, and a WebSocket may be tried first; fallback, that line as it is.
 """
+import argparse
 import asyncio
 import json
 import os
@@ -17,33 +15,44 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from browser import Chromium  # noqa: E402
 from cdp import Failed  # noqa: E402
 
+README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "README.md")
+MESSAGES, PATIENCE = 20, 8000  # sent to measure; ms to be registered
+NAMES = {"janus": "janus.js", "jssip": "JsSIP", "sipjs": "SIP.js"}
+SERVICES = {"janus": "janus", "jssip": "sip", "sipjs": "sip"}
 ARGS = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--autoplay-policy=no-user-gesture-required"]
 
 
-def options_of(plan, client, mode):
-    return {"base": plan["base"], "service": "janus" if client == "janus" else "sip", "token": plan["token"], "native": mode == "culvert"}
+def line_of(o, client, mode):
+    """The README's line for a client, with what is here in place of the examples."""
+    with open(README, encoding="utf-8") as f:
+        line = re.search(r"^\| %s \| `(.*)` \|$" % re.escape(NAMES[client]), f.read(), re.M).group(1)
+    for example, here in (("wss://app.example", o.ws), ("https://gw.example/culvert", o.at + "/culvert"), ("token }", "token, native: true }")):
+        if example not in line:
+            raise Failed("the README's line for %s has no %s" % (NAMES[client], example))
+        if mode == "culvert" or example != "token }":
+            line = line.replace(example, here)
+    return line
 
 
 async def open_page(page, url):
     """As a person would: once more when the proxy has refused a part of it, as one with a limit of connections does."""
     for _ in range(5):
         await page.go(url)
-        if await page.eval("typeof run === 'function'"):
+        if await page.eval("typeof run === 'function' && (%s || typeof CulvertWeb === 'object')" % ("true" if "-native." in url else "false")):
             return
     raise Failed("the page does not come whole")
 
 
-async def live(browser, plan, client, mode):
+async def live(browser, o, client, mode):
     """One page's life: what it returns, and what the browser said of its network."""
     said = []
-    url = plan["native"][client]
-    page = await browser.page(before="window.SIGNALLING = %s" % json.dumps({url: options_of(plan, client, mode)}))
+    service = SERVICES[client]
+    page = await browser.page(before="window.LINE = %s; window.TOKEN = %s" % (json.dumps(line_of(o, client, mode)), json.dumps(o.token[service])))
     page.on("Log.entryAdded", lambda p: said.append(p["entry"]["text"]))
     try:
         await page.call("Log.enable")
-        await open_page(page, "%s/%s-%s.html" % (plan["page"], client, "native" if mode == "native" else "culvert"))
-        options = {"url": url, "messages": plan["messages"], "patience": plan["patience"]}
-        result = await page.eval("await run(%s)" % json.dumps(options), timeout=plan.get("timeout", 60))
+        await open_page(page, "%s/%s-%s.html" % (o.page, client, "native" if mode == "native" else "culvert"))
+        result = await page.eval("await run(%s)" % json.dumps({"url": "%s/%s" % (o.ws, service), "messages": MESSAGES, "patience": PATIENCE}))
     except (Failed, asyncio.TimeoutError) as e:
         result = {"failed": {"step": "page", "why": str(e)}, "steps": {}, "latency": [], "sockets": []}
     await asyncio.sleep(0.1)
@@ -61,15 +70,14 @@ def lived(result):
     return "it ended uncleanly: %s" % broken if broken else None
 
 
-def complaint(plan, mode, result):
+def complaint(expected, mode, result):
     """What is not as it should be, or None."""
-    expected = plan["expected"][mode]
     if mode == "native" and expected != "works":
         return fails_rightly(expected, result)
     wrong = lived(result)
     if wrong or mode == "native":
         return wrong
-    return other_transport(plan["expected"][mode], [s["transport"] for s in result["sockets"]])
+    return other_transport(expected, [s["transport"] for s in result["sockets"]])
 
 
 def other_transport(wanted, used):
@@ -93,19 +101,36 @@ def fails_rightly(expected, result):
     return None if any(re.search(text, line) for line in result["said"]) else "it failed for another reason: %s" % result["said"]
 
 
+def options():
+    pair = lambda text: text.split("=", 1)
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("--kind", required=True, help="of the proxy, for the report")
+    a.add_argument("--proxy", default="", help="URL")
+    a.add_argument("--trust", help="a certificate, PEM")
+    a.add_argument("--browser", default="", help="one more argument of its")
+    a.add_argument("--page", required=True, help="URL of the pages' server")
+    a.add_argument("--at", required=True, help="URL of culvertd, and of what WebSockets go to")
+    a.add_argument("--profile", required=True)
+    a.add_argument("--token", action="append", type=pair, metavar="SERVICE=JWT")
+    a.add_argument("--expect", action="append", type=pair, metavar="MODE=WHAT", help="see rows.sh")
+    a.add_argument("--clients", default=" ".join(NAMES))
+    a.add_argument("--modes", required=True)
+    o = a.parse_args()
+    o.token, o.expect, o.ws = dict(o.token), dict(o.expect), o.at.replace("http", "ws", 1)
+    return o
+
+
 async def main():
-    with open(sys.argv[1], encoding="utf-8") as f:
-        plan = json.load(f)
+    o = options()
     wrong = 0
-    async with Chromium(plan["profile"], args=ARGS + plan["args"], proxy=plan["proxy"], trust=plan["trust"], log=plan["profile"] + ".err") as browser:
-        for client, mode in plan["runs"]:
-            result = await live(browser, plan, client, mode)
-            result["complaint"] = complaint(plan, mode, result)
+    async with Chromium(o.profile, args=ARGS + [a for a in [o.browser] if a], proxy=o.proxy or None, trust=[o.trust], log=o.profile + ".err") as browser:
+        for client, mode in ((c, m) for m in o.modes.split() for c in o.clients.split()):
+            result = await live(browser, o, client, mode)
+            result["complaint"] = complaint(o.expect[mode], mode, result)
             wrong += result["complaint"] is not None
-            line = {"proxy": plan["kind"], "client": client, "mode": mode, **result}
-            line["transports"] = sorted({s["transport"] for s in result["sockets"]})
-            line["p50"] = statistics.median(result["latency"]) if result["latency"] else None
-            print(json.dumps(line), flush=True)
+            result["transports"] = sorted({s["transport"] for s in result["sockets"]})
+            result["p50"] = statistics.median(result["latency"]) if result["latency"] else None
+            print(json.dumps({"proxy": o.kind, "client": client, "mode": mode, **result}), flush=True)
     return 1 if wrong else 0
 
 

@@ -57,32 +57,33 @@ real_shown() { # PORT CA
 		</dev/null 2>"$W/shown.err" | openssl x509 -out "$TRUST" 2>/dev/null || fail "what $KIND shows is not signed by its CA: $(tail -n 3 "$W/shown.err")"
 }
 
-real_plan() {
-	KIND=$KIND W=$W VIA=$VIA AT=$AT TRUST=$TRUST ARGS=$ARGS PAGE=http://localhost:$(port_of "$APP_AT") NATIVE=$(real_column "$KIND" 2) CULVERT_IS=$(real_column "$KIND" 3) FALLBACK=$(real_column "$KIND" 4) \
-		CLIENTS=${REAL_CLIENTS:-janus jssip sipjs} MODES=${REAL_MODES:-native culvert} TOKEN=$(head -n 1 "$W/token" | tr -d '\n' | base64 -w 0 | tr '+/' '-_' | tr -d =) \
-		$PYTHON - >"$W/plan.json" <<-'END'
-			import json, os
-			e = os.environ
-			ws = e["AT"].replace("http", "ws", 1)
-			sip = ws + "/sip"
-			modes = e["MODES"].split()
-			if e["CULVERT_IS"] == "native" and "culvert" in modes:
-			    modes.append("fallback")
-			print(json.dumps({
-			    "kind": e["KIND"], "proxy": e["VIA"] or None, "trust": [e["TRUST"]], "page": e["PAGE"], "base": e["AT"] + "/culvert", "token": e["TOKEN"],
-			    "native": {"janus": ws + "/janus", "jssip": sip, "sipjs": sip}, "args": [e["ARGS"]] if e["ARGS"] else [],
-			    "profile": e["W"] + "/profile", "messages": 20, "patience": 8000,
-			    "runs": [[c, m] for m in modes for c in e["CLIENTS"].split()],
-			    "expected": {"native": e["NATIVE"], "culvert": e["CULVERT_IS"], "fallback": e["FALLBACK"]}}))
-		END
+real_token() { # SERVICE
+	"$CULVERTD" jwt --token-file "$W/token" --service "$1" --expires 600
+}
+
+# What it did not see into it passed as tunnels; what it did see, it says.
+real_seen() {
+	local seen connects tunnels exchanges
+	seen=$(grep -c "/culvert/v1/" "${PROXY_LOG[proxy]}")
+	read -r connects tunnels exchanges < <(proxy_count proxy)
+	if [ "$(proxy_mode "$KIND")" = connect ]; then
+		[ "$seen" -eq 0 ] && [ "$tunnels" -gt 0 ] || fail "$KIND: $tunnels tunnels, $seen exchanges seen"
+	else
+		[ "$tunnels" -eq 0 ] && [ "$seen" -gt 0 ] || fail "$KIND: $tunnels tunnels, $seen exchanges seen"
+	fi
 }
 
 real_servers
 real_proxy
-real_plan
+modes=${REAL_MODES:-native culvert}
+[ "$(real_column "$KIND" 3)" != native ] || modes=${modes/culvert/culvert fallback}
 rc=0
-$PYTHON "$WEB/real/real.py" "$W/plan.json" >"$W/lines.json" 2>"$W/real.err" || rc=$?
+$PYTHON "$WEB/real/real.py" --kind "$KIND" --proxy "$VIA" --trust "$TRUST" --browser "$ARGS" --page "http://localhost:$(port_of "$APP_AT")" --at "$AT" \
+	--profile "$W/profile" --token "janus=$(real_token janus)" --token "sip=$(real_token sip)" \
+	--expect "native=$(real_column "$KIND" 2)" --expect "culvert=$(real_column "$KIND" 3)" --expect "fallback=$(real_column "$KIND" 4)" \
+	--clients "${REAL_CLIENTS:-janus jssip sipjs}" --modes "$modes" >"$W/lines.json" 2>"$W/real.err" || rc=$?
 rm -rf "$W/profile"
 [ -s "$W/lines.json" ] || fail "no run: $(tail -n 5 "$W/real.err")"
 cp "$W/lines.json" "$FILE"
+[ "$modes" = native ] || real_seen
 exit $rc
