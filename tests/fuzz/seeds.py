@@ -437,7 +437,25 @@ def fallback_head():
         write("fallback_head", name, data)
 
 
+def rest():
+    hs256, at = b'{"alg":"HS256","typ":"JWT"}', b"/culvert/v1/AAAAAAAAAAAAAAAAAAAAAA/signal/sig"
+    for name, data in {
+        "claims": hs256 + b'\n{"sub":"page","exp":1700000060,"nbf":1700000000,"aud":["culvert"],"svc":["sig","x"]}',
+        "claims-text": hs256 + b'\n{"sub":"page","exp":1700000060.5,"aud":"culvert","svc":"sig"}',
+        "claims-types": hs256 + b'\n{"sub":"page","exp":"1","nbf":null,"aud":{},"svc":7}',
+        "claims-twice": hs256 + b'\n{"sub":"page","sub":"other","exp":1e999}',
+        "header-none": b'{"alg":"none"}\n{"sub":"page","exp":1700000060}',
+        "header-crit": b'{"alg":"HS256","crit":["b64"],"b64":false}\n{"sub":"page"}',
+        "jwt": b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJwYWdlIiwiZXhwIjoxNzAwMDAwMDYwfQ." + b"A" * 43,
+        "jwt-dots": b"..." + b"A" * 43,
+        "target": at + b"?after=17&wait=20&stream=1&keepalive=8&for=600",
+        "target-ticket": b"https://h" + at + b"/ticket?ticket=AAAA&ticket=",
+    }.items():
+        write("rest", name, data)
+
+
 if __name__ == "__main__":
+    rest()
     fallback_head()
     proxy_protocol()
     forwarded()
