@@ -1,20 +1,22 @@
 /* What a CulvertSocket is connected by: a session at a culvertd, or a native WebSocket. */
 export interface Line {
 	/** "native", "stream", "sse", "poll"; "" before it is known. */
-	readonly transport: string;
+	readonly _transport: string;
+	/** Octets that were told as sent and are not gone. */
+	readonly _buffered: number;
 	/** Text as UTF-8, or binary. */
-	send(data: Uint8Array | Blob, binary: boolean): void;
-	close(code: number | undefined, reason: string): void;
+	_send(data: Uint8Array | Blob, binary: boolean): void;
+	_close(code: number | undefined, reason: string): void;
 	/** Ends it without a word to the socket. */
-	abandon(): void;
+	_abandon(): void;
 }
 
 /** What it tells the socket; closed() is the last. */
 export interface LineEvents {
-	opened(protocol: string, extensions?: string): void;
-	message(data: string | Uint8Array): void;
+	_opened(protocol: string, extensions?: string): void;
+	_message(data: string | Uint8Array): void;
 	/** So many octets of what was sent are there. */
-	sent(octets: number): void;
+	_sent(octets: number): void;
 	/** `why` is for people, "" where the other end closed. */
-	closed(code: number, reason: string, clean: boolean, why: string): void;
+	_closed(code: number, reason: string, clean: boolean, why: string): void;
 }

@@ -16,7 +16,7 @@ function gateway(base: string): string {
 }
 
 export class Slot {
-	held = false;
+	_held = false;
 	private _wanted = false;
 	private _key: string;
 	private _free = () => {};
@@ -29,7 +29,7 @@ export class Slot {
 		this._key = gateway(base);
 	}
 
-	want(): void {
+	_want(): void {
 		if (this._wanted)
 			return;
 		this._wanted = true;
@@ -39,13 +39,13 @@ export class Slot {
 			this._first();
 	}
 
-	release(): void {
+	_release(): void {
 		if (!this._wanted)
 			return;
 		const turn = turns.get(this._key)!;
 		const first = turn[0] === this;
 		turn.splice(turn.indexOf(this), 1);
-		this._wanted = this.held = false;
+		this._wanted = this._held = false;
 		this._free();
 		if (first && turn.length)
 			turn[0]._first();
@@ -58,7 +58,7 @@ export class Slot {
 			return this._take();
 		const stop = new AbortController();
 		const granted = () => {
-			if (this.held || !this._wanted || stop.signal.aborted)
+			if (this._held || !this._wanted || stop.signal.aborted)
 				return undefined;
 			const freed = new Promise<void>((resolve) => (this._free = resolve));
 			this._take();
@@ -68,13 +68,13 @@ export class Slot {
 		this._free = () => stop.abort();
 		for (let i = 0; i < SLOTS; i++)
 			locks.request(`culvert ${this._key} ${i}`, { signal: stop.signal }, granted).catch((error) => {
-				if (error.name !== "AbortError" && this._wanted && !this.held)
+				if (error.name !== "AbortError" && this._wanted && !this._held)
 					this._take(); /* there are no locks for this page */
 			});
 	}
 
 	private _take(): void {
-		this.held = true;
+		this._held = true;
 		this._granted();
 	}
 }

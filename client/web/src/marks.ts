@@ -6,7 +6,7 @@ const APART = 200; /* ms */
 
 export class Marks {
 	/** Undefined: not known yet. */
-	good?: boolean;
+	_good?: boolean;
 	private _first = 0;
 
 	/** slack: ms that an answer may take on this way. */
@@ -16,14 +16,14 @@ export class Marks {
 	) {}
 
 	/** When it is not known by then, something is held back. */
-	get due(): number {
+	get _due(): number {
 		return this._first ? this._first + APART + this._slack : this._began + this._slack;
 	}
 
-	mark(n: number, now: number): void {
+	_mark(n: number, now: number): void {
 		if (n === 1)
 			this._first = now;
-		else if (n === 2 && this.good === undefined)
-			this.good = this._first > 0 && now - this._first >= APART / 2 && now <= this.due;
+		else if (n === 2 && this._good === undefined)
+			this._good = this._first > 0 && now - this._first >= APART / 2 && now <= this._due;
 	}
 }

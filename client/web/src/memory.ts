@@ -1,5 +1,5 @@
 /*
- * What did not work lately, for each culvertd: kept in localStorage where there is one, so that the next page does not find out again.
+ * What worked lately and what did not, for each culvertd: kept in localStorage where there is one, so that the next page does not find out again.
  * It is a hint only, and is believed for an hour: a machine comes into other networks.
  */
 import type { Environment } from "./environment.js";
@@ -17,18 +17,13 @@ export class Memory {
 		this._key = `culvert ${base}`;
 	}
 
-	isBad(name: string): boolean {
+	_has(name: string): boolean {
 		const until = this._read()[name];
 		return until > this._env.now() && until <= this._env.now() + BELIEVED;
 	}
 
-	bad(name: string): void {
+	_note(name: string): void {
 		this._write({ ...this._read(), [name]: this._env.now() + BELIEVED });
-	}
-
-	/** The network is another one. */
-	forget(): void {
-		this._write({});
 	}
 
 	private _read(): Record<string, number> {

@@ -4,7 +4,6 @@
  * only: the next one begins behind the last message that was received, so that none is lost or taken twice.
  */
 import { Slot } from "./locks.js";
-import { Memory } from "./memory.js";
 import type { TransportName } from "./options.js";
 import type { Session } from "./session.js";
 import { ask, poll } from "./transport_poll.js";
@@ -25,12 +24,11 @@ const GAP_FIRST = 100; /* ms between two questions without a slot, growing to ..
 const GAP_LAST = 2000;
 
 export class Receiver {
-	transport: "" | TransportName = "";
+	_transport: "" | TransportName = "";
 	/** Milliseconds that a poll may be held on this way. */
-	hold = 0;
+	_hold = 0;
 	private _cut = new AbortController();
 	private _slot: Slot;
-	private _memory: Memory;
 	private _bad = new Map<string, number>();
 	private _suspect = "";
 	private _gap = GAP_FIRST;
@@ -38,98 +36,97 @@ export class Receiver {
 	private _resting = false;
 
 	constructor(private _session: Session) {
-		const { env, options } = _session;
-		this._memory = new Memory(env, options.base);
+		const { _env: env, _options: options } = _session;
 		this._slot = new Slot(env, options.base, () => this._nudge());
 	}
 
-	get listens(): boolean {
-		return this._slot.held;
+	get _listens(): boolean {
+		return this._slot._held;
 	}
 
-	async run(): Promise<void> {
+	async _run(): Promise<void> {
 		const session = this._session;
 		let failures = 0;
-		this.hold = session.terms.hold * 1000;
-		this._slot.want();
+		this._hold = session._terms.hold * 1000;
+		this._slot._want();
 		await this._nap(50); /* most often there is one at once */
-		while (!session.over) {
+		while (!session._over) {
 			if (this._resting) {
 				await this._nap(BAD_FOR);
 				continue;
 			}
 			const { signal } = (this._cut = new AbortController());
-			const began = session.env.now();
-			const before = session.after;
-			this.transport = this._slot.held ? this._choose() : "poll";
+			const began = session._env.now();
+			const before = session._after;
+			this._transport = this._slot._held ? this._choose() : "poll";
 			try {
-				this._slot.held ? await TRANSPORTS[this.transport](session, this, signal) : await this._ask(signal);
-				if (session.env.now() - began < QUICK && session.after === before && this._slot.held)
+				this._slot._held ? await TRANSPORTS[this._transport](session, this, signal) : await this._ask(signal);
+				if (session._env.now() - began < QUICK && session._after === before && this._slot._held)
 					throw new Error("an answer without anything");
 				failures = 0;
 			} catch (error) {
-				if (signal.aborted || session.over)
+				if (signal.aborted || session._over)
 					failures = 0;
 				else if (!this._unfit(error, failures))
-					await session.troubled(error, failures++);
+					await session._troubled(error, failures++);
 			}
 		}
 	}
 
 	/** The transport in use has shown that it works; one that was given up before was unfit indeed, not the way dead. */
-	proven(): void {
-		if (this._suspect && this.transport !== this._suspect)
-			this._memory.bad(this._suspect);
+	_proven(): void {
+		if (this._suspect && this._transport !== this._suspect)
+			this._session._memory._note(this._suspect);
 		this._suspect = "";
 	}
 
 	/** The network is another one, or was away: all is tried again. */
-	again(): void {
+	_again(): void {
 		this._resting = false;
-		this._slot.want();
+		this._slot._want();
 		this._bad.clear();
-		this.hold = this._session.terms ? this._session.terms.hold * 1000 : 0;
+		this._hold = this._session._terms ? this._session._terms.hold * 1000 : 0;
 		this._cut.abort();
 		this._nudge();
 	}
 
 	/** Until again(). */
-	rest(): void {
+	_rest(): void {
 		this._resting = true;
-		this._slot.release();
+		this._slot._release();
 		this._cut.abort();
 	}
 
-	hurry(): void {
-		if (this._slot.held)
+	_hurry(): void {
+		if (this._slot._held)
 			return;
 		this._gap = GAP_FIRST;
 		this._nudge();
 	}
 
-	stop(): void {
+	_stop(): void {
 		this._cut.abort();
-		this._slot.release();
+		this._slot._release();
 		this._nudge();
 	}
 
 	private _choose(): TransportName {
-		const { env, options, terms } = this._session;
+		const { _env: env, _memory: memory, _options: options, _terms: terms } = this._session;
 		const fit = (name: string) =>
 			TRANSPORTS[name] &&
 			terms.transports.includes(name) &&
 			(name !== "sse" || env.EventSource) &&
 			!((this._bad.get(name) || 0) > env.now()) &&
-			!this._memory.isBad(name);
+			!memory._has(name);
 		return (options.transports || ["stream", "sse"]).find(fit) || "poll";
 	}
 
 	/* True: another transport is next, at once. */
 	private _unfit(error: unknown, failures: number): boolean {
-		const name = this.transport;
+		const name = this._transport;
 		if (name === "poll" || !(error instanceof Unfit || failures >= FAILURES))
 			return false;
-		this._bad.set(name, this._session.env.now() + BAD_FOR);
+		this._bad.set(name, this._session._env.now() + BAD_FOR);
 		if (error instanceof Unfit)
 			this._suspect = name;
 		return true;
@@ -137,18 +134,18 @@ export class Receiver {
 
 	/* Without a slot: asks, and pauses the longer the less comes. */
 	private async _ask(signal: AbortSignal): Promise<void> {
-		const before = this._session.after;
+		const before = this._session._after;
 		await ask(this._session, 0, signal);
-		this._gap = this._session.after === before ? Math.min(this._gap * 1.4, GAP_LAST) : GAP_FIRST;
+		this._gap = this._session._after === before ? Math.min(this._gap * 1.4, GAP_LAST) : GAP_FIRST;
 		await this._nap(this._gap);
 	}
 
 	private _nap(ms: number): Promise<void> {
 		return new Promise((resolve) => {
 			this._nudge = resolve;
-			if (this._slot.held && ms === 50)
+			if (this._slot._held && ms === 50)
 				resolve();
-			void this._session.waits.sleep(ms).then(resolve);
+			void this._session._waits._sleep(ms).then(resolve);
 		});
 	}
 }

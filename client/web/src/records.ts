@@ -44,7 +44,7 @@ export class Records {
 
 	constructor(private _each: (type: number, payload: Uint8Array) => void) {}
 
-	feed(octets: Uint8Array): void {
+	_feed(octets: Uint8Array): void {
 		const all = this._left.length ? join([this._left, octets]) : octets;
 		let at = 0;
 		while (all.length - at >= HEADER) {

@@ -9,11 +9,11 @@ export const OCTETS = "application/octet-stream";
 
 export class Refusal extends Error {
 	constructor(
-		readonly status: number,
+		readonly _status: number,
 		/** Nothing will change it. */
-		readonly fatal: boolean,
+		readonly _fatal: boolean,
 		/** Milliseconds that the server asks to wait; 0: it did not say. */
-		readonly after: number,
+		readonly _after: number,
 		message: string,
 	) {
 		super(message);
@@ -21,15 +21,15 @@ export class Refusal extends Error {
 }
 
 export interface Asking {
-	suffix?: string;
-	type?: string;
-	accept?: string;
-	headers?: Record<string, string>;
-	body?: Uint8Array | string;
+	_suffix?: string;
+	_type?: string;
+	_accept?: string;
+	_headers?: Record<string, string>;
+	_body?: Uint8Array | string;
 	/** Milliseconds until the answer must be there. */
-	within: number;
-	signal?: AbortSignal;
-	keepalive?: boolean;
+	_within: number;
+	_signal?: AbortSignal;
+	_keepalive?: boolean;
 }
 
 /* Seconds or a date, as milliseconds from now; a minute at most. */
@@ -62,34 +62,34 @@ export class Requests {
 	private _token?: Promise<string>;
 
 	constructor(
-		readonly env: Environment,
+		readonly _env: Environment,
 		private _options: CulvertOptions,
-		readonly url: string,
+		readonly _url: string,
 	) {}
 
 	/** The answer's head, in time; its body is the caller's. `signal` cuts both. */
-	ask(method: string, asking: Asking): Promise<Response> {
+	_ask(method: string, asking: Asking): Promise<Response> {
 		return this._cut(asking, true, (signal) => this._authorised(method, asking, signal));
 	}
 
 	/** The whole answer, in time. */
-	exchange(method: string, asking: Asking): Promise<Uint8Array> {
+	_exchange(method: string, asking: Asking): Promise<Uint8Array> {
 		return this._cut(asking, false, async (signal) => {
 			const answer = await this._authorised(method, asking, signal);
 			return new Uint8Array(await answer.arrayBuffer());
 		});
 	}
 
-	private async _cut<T>({ within, signal }: Asking, goes_on: boolean, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+	private async _cut<T>({ _within: within, _signal: signal }: Asking, goes_on: boolean, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
 		const stop = new AbortController();
 		const cut = () => stop.abort();
-		const timer = this.env.setTimeout(cut, within);
+		const timer = this._env.setTimeout(cut, within);
 		if (signal)
 			signal.aborted ? cut() : signal.addEventListener("abort", cut);
 		try {
 			return await work(stop.signal);
 		} finally {
-			this.env.clearTimeout(timer);
+			this._env.clearTimeout(timer);
 			if (signal && !goes_on)
 				signal.removeEventListener("abort", cut);
 		}
@@ -97,22 +97,22 @@ export class Requests {
 
 	/* A credential that is refused is asked for again once: it may have run out. */
 	private async _authorised(method: string, asking: Asking, signal: AbortSignal): Promise<Response> {
-		const used = this._ask();
+		const used = this._credential();
 		let answer = await this._fetch(method, asking, signal, await used);
 		if (answer.status === 401) {
 			if (this._token === used)
 				this._token = undefined;
-			answer = await this._fetch(method, asking, signal, await this._ask());
+			answer = await this._fetch(method, asking, signal, await this._credential());
 			if (answer.status === 401)
 				throw new Refusal(401, true, 0, "the credential was refused");
 		}
 		if (!answer.ok)
-			throw await refusal(answer, this.env.now());
+			throw await refusal(answer, this._env.now());
 		return answer;
 	}
 
 	/* One question at a time, and none while the answer is good. */
-	private _ask(): Promise<string> {
+	private _credential(): Promise<string> {
 		if (!this._token) {
 			const { token } = this._options;
 			const asked: Promise<string> = Promise.resolve(typeof token === "function" ? token() : token || "");
@@ -126,22 +126,22 @@ export class Requests {
 	}
 
 	private _fetch(method: string, asking: Asking, signal: AbortSignal, token: string): Promise<Response> {
-		const headers: Record<string, string> = { ...asking.headers };
+		const headers: Record<string, string> = { ...asking._headers };
 		if (token)
 			headers.Authorization = `Bearer ${token}`;
-		if (asking.type)
-			headers["Content-Type"] = asking.type;
-		if (asking.accept)
-			headers.Accept = asking.accept;
+		if (asking._type)
+			headers["Content-Type"] = asking._type;
+		if (asking._accept)
+			headers.Accept = asking._accept;
 		/* No cache mode: with any but the default one Chromium asks for leave (CORS) before each request. The answers say no-store. */
-		return this.env.fetch(this.url + (asking.suffix || ""), {
+		return this._env.fetch(this._url + (asking._suffix || ""), {
 			method,
 			headers,
-			body: asking.body as BodyInit | undefined,
+			body: asking._body as BodyInit | undefined,
 			signal,
 			credentials: "omit",
 			redirect: "error",
-			keepalive: asking.keepalive,
+			keepalive: asking._keepalive,
 		});
 	}
 }

@@ -15,9 +15,9 @@ const SLOWEST = 4; /* ... and one more for so many octets */
 
 interface Entry {
 	/** Undefined while a Blob is read. */
-	record?: Uint8Array;
-	size: number;
-	taken: boolean;
+	_record?: Uint8Array;
+	_size: number;
+	_taken: boolean;
 }
 
 export class Sender {
@@ -34,43 +34,43 @@ export class Sender {
 
 	constructor(private _session: Session) {}
 
-	put(record: Uint8Array | Promise<Uint8Array>, size: number): void {
-		const entry: Entry = { size, taken: false };
+	_put(record: Uint8Array | Promise<Uint8Array>, size: number): void {
+		const entry: Entry = { _size: size, _taken: false };
 		this._queue.push(entry);
 		if (record instanceof Uint8Array) {
-			entry.record = record;
+			entry._record = record;
 			this._soon();
 			return;
 		}
 		record.then(
 			(octets) => {
-				entry.record = octets;
+				entry._record = octets;
 				this._soon();
 			},
-			() => this._session.fail("a Blob could not be read"),
+			() => this._session._fail("a Blob could not be read"),
 		);
 	}
 
-	start(): void {
+	_start(): void {
 		this._started = true;
 		this._soon();
 	}
 
 	/** What is under way may be dead: it goes again. */
-	again(): void {
+	_again(): void {
 		this._cut.abort();
 		this._cut = new AbortController();
 	}
 
 	/** A message came; when much did, the server must know before it stops. */
-	took(octets: number): void {
-		const { window, messages_max } = this._session.terms;
+	_took(octets: number): void {
+		const { window, messages_max } = this._session._terms;
 		this._unsaid += Math.max(octets + OVERHEAD, window / messages_max);
 		if (this._unsaid > window / 4)
 			this._soon();
 	}
 
-	acknowledged(): void {
+	_acknowledged(): void {
 		this._unsaid = 0;
 	}
 
@@ -86,9 +86,9 @@ export class Sender {
 	}
 
 	private _pump(): void {
-		while (this._started && !this._session.over && this._flights < FLIGHTS) {
+		while (this._started && !this._session._over && this._flights < FLIGHTS) {
 			const batch = this._batch();
-			if (!batch.length && (this._flights || this._unsaid <= this._session.terms.window / 4))
+			if (!batch.length && (this._flights || this._unsaid <= this._session._terms.window / 4))
 				return;
 			void this._fly(this._first + this._next - batch.length, batch);
 		}
@@ -96,13 +96,13 @@ export class Sender {
 
 	/* What may go now: the server's window limits it, but one message alone may be longer. */
 	private _batch(): Entry[] {
-		const { window, messages_max } = this._session.terms;
+		const { window, messages_max } = this._session._terms;
 		const batch: Entry[] = [];
 		for (let size = 0; this._next < this._queue.length; this._next++) {
 			const entry = this._queue[this._next];
-			if (!entry.record)
+			if (!entry._record)
 				break;
-			const n = entry.record.length + OVERHEAD;
+			const n = entry._record.length + OVERHEAD;
 			if (this._count && (this._weight + n > window || this._count >= messages_max || (size && size + n > BATCH)))
 				break;
 			batch.push(entry);
@@ -115,41 +115,41 @@ export class Sender {
 
 	private async _fly(seq: number, batch: Entry[]): Promise<void> {
 		const session = this._session;
-		const records = batch.map((entry) => entry.record!);
+		const records = batch.map((entry) => entry._record!);
 		this._flights++;
-		for (let failures = 0; !session.over; failures++) {
-			const fields = { seq, after: session.after, wait: 0, quiet: session.listens };
+		for (let failures = 0; !session._over; failures++) {
+			const fields = { seq, after: session._after, wait: 0, quiet: session._listens };
 			const body = join([head(fields), ...records]);
-			this.acknowledged();
+			this._acknowledged();
 			try {
 				const within = WITHIN + body.length / SLOWEST;
-				session.answer(await session.requests.exchange("POST", { type: OCTETS, body, within, signal: this._cut.signal }));
+				session._answer(await session._requests._exchange("POST", { _type: OCTETS, _body: body, _within: within, _signal: this._cut.signal }));
 				break;
 			} catch (error) {
-				await session.troubled(error, failures);
+				await session._troubled(error, failures);
 			}
 		}
 		this._flights--;
-		if (!session.over)
+		if (!session._over)
 			this._landed(batch);
 	}
 
 	private _landed(batch: Entry[]): void {
 		for (const entry of batch) {
-			entry.taken = true;
-			this._weight -= entry.record!.length + OVERHEAD;
+			entry._taken = true;
+			this._weight -= entry._record!.length + OVERHEAD;
 			this._count--;
 		}
 		let gone = 0;
 		let octets = 0;
-		while (gone < this._queue.length && this._queue[gone].taken)
-			octets += this._queue[gone++].size;
+		while (gone < this._queue.length && this._queue[gone]._taken)
+			octets += this._queue[gone++]._size;
 		this._queue.splice(0, gone);
 		this._first += gone;
 		this._next -= gone;
-		this._session.events.sent(octets);
+		this._session._events._sent(octets);
 		if (batch.length)
-			this._session.hurry();
+			this._session._hurry();
 		this._pump();
 	}
 }

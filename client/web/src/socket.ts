@@ -84,7 +84,7 @@ export interface CulvertSocket {
 
 interface Own {
 	_env: Environment;
-	_line: Line;
+	_line: () => Line;
 	_url: URL;
 	_state: number;
 	_protocol: string;
@@ -135,7 +135,7 @@ export class CulvertSocket extends EventTarget {
 	}
 
 	get bufferedAmount(): number {
-		return this._own._buffered;
+		return this._own._buffered + this._own._line()._buffered;
 	}
 
 	get extensions(): string {
@@ -158,7 +158,7 @@ export class CulvertSocket extends EventTarget {
 
 	/** What carries the messages now: "native", "stream", "sse" or "poll"; "" before that is known. */
 	get transport(): string {
-		return this._own._line.transport;
+		return this._own._line()._transport;
 	}
 
 	send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void {
@@ -182,7 +182,7 @@ export class CulvertSocket extends EventTarget {
 			throw new DOMException("Still in CONNECTING state.", "InvalidStateError");
 		own._buffered += octets instanceof Blob ? octets.size : octets.length;
 		if (own._state === OPEN)
-			own._line.send(octets, binary);
+			own._line()._send(octets, binary);
 	}
 
 	close(code: number | undefined = undefined, reason: string | undefined = undefined): void {
@@ -198,10 +198,10 @@ export class CulvertSocket extends EventTarget {
 			return;
 		own._state = CLOSING;
 		if (state === CONNECTING) {
-			own._line.abandon();
+			own._line()._abandon();
 			own._env.task(() => this._closed(1006, "", false, "closed before it was open"));
 		} else {
-			own._line.close(number === undefined && text ? 1000 : number, text);
+			own._line()._close(number === undefined && text ? 1000 : number, text);
 		}
 	}
 
@@ -210,7 +210,7 @@ export class CulvertSocket extends EventTarget {
 	private _events(): LineEvents {
 		const { task } = this._own._env;
 		return {
-			opened: (protocol, extensions) =>
+			_opened: (protocol, extensions) =>
 				task(() => {
 					if (this._own._state !== CONNECTING)
 						return;
@@ -219,9 +219,9 @@ export class CulvertSocket extends EventTarget {
 					this._own._extensions = extensions || "";
 					this.dispatchEvent(new Event("open"));
 				}),
-			message: (data) => task(() => this._message(data)),
-			sent: (octets) => (this._own._buffered -= octets),
-			closed: (code, reason, clean, why) => task(() => this._closed(code, reason, clean, why)),
+			_message: (data) => task(() => this._message(data)),
+			_sent: (octets) => (this._own._buffered -= octets),
+			_closed: (code, reason, clean, why) => task(() => this._closed(code, reason, clean, why)),
 		};
 	}
 

@@ -11,21 +11,21 @@ const GRACE = 15000; /* ms for the answer, beside the wait */
 const SHORTEST = 2000; /* ms */
 
 export async function ask(session: Session, ms: number, signal: AbortSignal): Promise<void> {
-	const body = head({ after: session.after, wait: ms / 1000 });
-	session.acknowledged();
-	session.answer(await session.requests.exchange("POST", { type: OCTETS, body, within: ms + GRACE, signal }));
+	const body = head({ after: session._after, wait: ms / 1000 });
+	session._acknowledged();
+	session._answer(await session._requests._exchange("POST", { _type: OCTETS, _body: body, _within: ms + GRACE, _signal: signal }));
 }
 
 export const poll: Transport = async (session, receiver, signal) => {
-	const began = session.env.now();
+	const began = session._env.now();
 	try {
-		await ask(session, receiver.hold, signal);
-		receiver.hold = Math.min(receiver.hold * 1.5, session.terms.hold * 1000);
-		receiver.proven();
+		await ask(session, receiver._hold, signal);
+		receiver._hold = Math.min(receiver._hold * 1.5, session._terms.hold * 1000);
+		receiver._proven();
 	} catch (error) {
-		const lasted = session.env.now() - began;
+		const lasted = session._env.now() - began;
 		if (lasted > SHORTEST && !signal.aborted)
-			receiver.hold = Math.max(SHORTEST, Math.min(lasted, receiver.hold) * 0.6);
+			receiver._hold = Math.max(SHORTEST, Math.min(lasted, receiver._hold) * 0.6);
 		throw error;
 	}
 };

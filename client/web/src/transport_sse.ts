@@ -14,30 +14,30 @@ function octets(base64: string): Uint8Array {
 }
 
 export const sse: Transport = async (session, receiver, signal) => {
-	const { env, requests } = session;
-	const answer = await requests.exchange("POST", { suffix: "/ticket", type: "application/json", body: "{}", within: 20000, signal });
+	const { _env: env, _requests: requests } = session;
+	const answer = await requests._exchange("POST", { _suffix: "/ticket", _type: "application/json", _body: "{}", _within: 20000, _signal: signal });
 	const ticket = encodeURIComponent(JSON.parse(text(answer)).ticket);
-	const marks = new Marks(env.now(), Math.min(1000 + 3 * session.rtt, 5000));
-	session.acknowledged();
-	const source = new env.EventSource!(`${requests.url}?ticket=${ticket}&after=${session.after}`);
+	const marks = new Marks(env.now(), Math.min(1000 + 3 * session._rtt, 5000));
+	session._acknowledged();
+	const source = new env.EventSource!(`${requests._url}?ticket=${ticket}&after=${session._after}`);
 	let timer: unknown;
 	await new Promise<void>((resolve, reject) => {
 		const on = (name: string, f: (data: string, id: number) => void) =>
 			source.addEventListener(name, (event) => {
 				const { data, lastEventId } = event as MessageEvent;
-				session.heard();
+				session._heard();
 				f(data, Number(lastEventId));
 			});
 		const message = (name: string, type: number, decode: (data: string) => Uint8Array) =>
-			on(name, (data, id) => session.take(id, type, decode(data)));
+			on(name, (data, id) => session._take(id, type, decode(data)));
 		const judge = () => {
-			if (!marks.good)
+			if (!marks._good)
 				return reject(new Unfit("answers are held back"));
 			timer = env.setTimeout(look, LOOK);
 		};
 		const look = () => {
-			const before = session.after;
-			ask(session, 0, signal).then(() => (session.after === before ? judge() : reject(new Unfit("an answer was held back"))), reject);
+			const before = session._after;
+			ask(session, 0, signal).then(() => (session._after === before ? judge() : reject(new Unfit("an answer was held back"))), reject);
 		};
 		message("text", TEXT, utf8);
 		message("json", TEXT, (data) => utf8(JSON.parse(data)));
@@ -47,16 +47,16 @@ export const sse: Transport = async (session, receiver, signal) => {
 			return closing(code === 1005 ? undefined : code, reason);
 		});
 		on("mark", (data) => {
-			marks.mark(JSON.parse(data).n, env.now());
+			marks._mark(JSON.parse(data).n, env.now());
 			env.clearTimeout(timer);
-			if (marks.good)
-				receiver.proven();
-			timer = env.setTimeout(judge, marks.good === false ? 0 : marks.good ? LOOK : marks.due - env.now());
+			if (marks._good)
+				receiver._proven();
+			timer = env.setTimeout(judge, marks._good === false ? 0 : marks._good ? LOOK : marks._due - env.now());
 		});
 		on("end", () => resolve());
 		source.onerror = () => reject(new Error("the answer ended"));
 		signal.addEventListener("abort", () => resolve());
-		timer = env.setTimeout(judge, marks.due - env.now());
+		timer = env.setTimeout(judge, marks._due - env.now());
 	}).finally(() => {
 		env.clearTimeout(timer);
 		source.close();

@@ -7,37 +7,37 @@ import { OCTETS } from "./requests.js";
 const SILENCE = 25000; /* ms: the server sends something every 8 s */
 
 export const stream: Transport = async (session, receiver, signal) => {
-	const { env } = session;
+	const { _env: env } = session;
 	const stop = new AbortController();
 	const began = env.now();
-	const marks = new Marks(began, Math.min(1000 + 3 * session.rtt, 5000));
+	const marks = new Marks(began, Math.min(1000 + 3 * session._rtt, 5000));
 	let number = 0;
 	let timer: unknown;
 	const watch = () => {
 		env.clearTimeout(timer);
-		timer = env.setTimeout(() => stop.abort(), marks.good ? SILENCE : marks.due - env.now());
+		timer = env.setTimeout(() => stop.abort(), marks._good ? SILENCE : marks._due - env.now());
 	};
 	const records = new Records((type, payload) => {
 		if (type === HEAD) {
 			number = JSON.parse(text(payload)).seq;
 		} else if (type === MARK) {
-			marks.mark(JSON.parse(text(payload)).n, env.now());
-			if (marks.good)
-				receiver.proven();
+			marks._mark(JSON.parse(text(payload)).n, env.now());
+			if (marks._good)
+				receiver._proven();
 		} else if (type !== 0) {
-			session.take(number++, type, payload);
+			session._take(number++, type, payload);
 		}
 	});
 	signal.addEventListener("abort", () => stop.abort());
 	watch();
 	try {
-		session.acknowledged();
-		const answer = await session.requests.ask("GET", {
-			suffix: "?stream=1",
-			accept: OCTETS,
-			headers: { "Last-Event-ID": String(session.after) },
-			within: 60000,
-			signal: stop.signal,
+		session._acknowledged();
+		const answer = await session._requests._ask("GET", {
+			_suffix: "?stream=1",
+			_accept: OCTETS,
+			_headers: { "Last-Event-ID": String(session._after) },
+			_within: 60000,
+			_signal: stop.signal,
 		});
 		if (!answer.body || !/octet-stream/.test(answer.headers.get("Content-Type") || ""))
 			throw new Unfit("answers that go on are not there");
@@ -46,16 +46,16 @@ export const stream: Transport = async (session, receiver, signal) => {
 			const { done, value } = await reader.read();
 			if (done)
 				return;
-			session.heard();
-			records.feed(value);
+			session._heard();
+			records._feed(value);
 			if (signal.aborted)
 				return;
-			if (marks.good === false)
+			if (marks._good === false)
 				throw new Unfit("answers are held back");
 			watch();
 		}
 	} catch (error) {
-		const late = stop.signal.aborted && !signal.aborted && !marks.good;
+		const late = stop.signal.aborted && !signal.aborted && !marks._good;
 		throw late ? new Unfit("answers are held back") : error;
 	} finally {
 		env.clearTimeout(timer);

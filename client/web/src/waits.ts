@@ -26,7 +26,7 @@ export class Waits {
 				target.addEventListener(name, this._news);
 	}
 
-	sleep(ms: number): Promise<void> {
+	_sleep(ms: number): Promise<void> {
 		return new Promise((resolve) => {
 			if (this._stopped)
 				return resolve();
@@ -40,15 +40,15 @@ export class Waits {
 		});
 	}
 
-	wake(): void {
+	_wake(): void {
 		for (const wake of [...this._waiting])
 			wake();
 	}
 
 	/** Nobody sleeps any more. */
-	stop(): void {
+	_stop(): void {
 		this._stopped = true;
-		this.wake();
+		this._wake();
 		this._env.clearTimeout(this._timer);
 		for (const target of this._env.events)
 			for (const name of NEWS)
@@ -72,13 +72,13 @@ export class Waits {
 	private _news = (event: Event): void => {
 		this._look();
 		if (event.type === "visibilitychange" || event.type === "resume")
-			this.wake();
+			this._wake();
 		else
 			this._all();
 	};
 
 	private _all(): void {
-		this.wake();
+		this._wake();
 		this._woken();
 	}
 }
