@@ -24,7 +24,8 @@ export interface Environment {
 	events: EventTarget[];
 }
 
-const global = globalThis as any;
+/** The page's or the worker's global object. */
+export const here = globalThis as any;
 /* Kept before install() replaces it. */
 export const Native: typeof WebSocket | undefined = typeof WebSocket === "function" ? WebSocket : undefined;
 
@@ -40,15 +41,15 @@ function taskByChannel(): (f: () => void) => void {
 }
 
 function taskMaker(): (f: () => void) => void {
-	if (typeof global.setImmediate === "function")
-		return (f) => global.setImmediate(f);
-	return typeof MessageChannel === "function" ? taskByChannel() : (f) => void setTimeout(f, 0);
+	if (typeof here.setImmediate === "function")
+		return (f) => here.setImmediate(f);
+	return taskByChannel();
 }
 
-/* A property whose mere reading may be forbidden. */
-function allowed<T>(read: () => T): T | undefined {
+/* Its mere reading may be forbidden. */
+function storage(): Storage | undefined {
 	try {
-		return read();
+		return here.localStorage;
 	} catch {
 		return undefined;
 	}
@@ -58,18 +59,18 @@ let task: ((f: () => void) => void) | undefined;
 
 export function environment(given: Partial<Environment> = {}): Environment {
 	const platform: Environment = {
-		fetch: (url, init) => global.fetch(url, init),
+		fetch: (url, init) => here.fetch(url, init),
 		now: () => Date.now(),
-		setTimeout: (f, ms) => global.setTimeout(f, ms),
-		clearTimeout: (timer) => global.clearTimeout(timer),
+		setTimeout: (f, ms) => here.setTimeout(f, ms),
+		clearTimeout: (timer) => here.clearTimeout(timer),
 		task: (f) => (task = task || taskMaker())(f),
 		random: () => Math.random(),
-		secret: (octets) => void global.crypto.getRandomValues(octets),
-		locks: allowed(() => global.navigator.locks),
-		storage: allowed(() => (global.window ? global.localStorage : undefined)),
-		EventSource: global.EventSource,
+		secret: (octets) => void here.crypto.getRandomValues(octets),
+		locks: here.navigator?.locks,
+		storage: here.window && storage(),
+		EventSource: here.EventSource,
 		WebSocket: Native,
-		events: [global, global.document, allowed(() => global.navigator.connection)].filter((e) => e && e.addEventListener),
+		events: [here, here.document, here.navigator?.connection].filter((e) => e && e.addEventListener),
 	};
 	return Object.assign(platform, given);
 }

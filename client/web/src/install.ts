@@ -2,6 +2,7 @@
  * Puts CulvertSockets in the place of WebSockets to certain URLs, for applications that make theirs themselves. All others, and all that
  * is read from WebSocket, stay as they are.
  */
+import { here } from "./environment.js";
 import type { CulvertOptions } from "./options.js";
 
 /** The options for a URL; nothing: a native WebSocket. */
@@ -11,7 +12,7 @@ export type Matcher = (url: string) => CulvertOptions | null | undefined | false
 function matcher(rules: Record<string, CulvertOptions>): Matcher {
 	const written = (url: string) => {
 		try {
-			return new URL(url, (globalThis as any).location?.href).href.replace(/^http/, "ws");
+			return new URL(url, here.location?.href).href.replace(/^http/, "ws");
 		} catch {
 			return url;
 		}
@@ -30,8 +31,7 @@ export function install(
 	Socket: new (url: string, protocols: any, options: CulvertOptions) => object,
 	rules: Record<string, CulvertOptions> | Matcher,
 ): () => void {
-	const global = globalThis as any;
-	const before = global.WebSocket;
+	const before = here.WebSocket;
 	const match = typeof rules === "function" ? rules : matcher(rules);
 	const construct = (target: any, args: any[], made: any): object => {
 		const options = match(String(args[0]));
@@ -40,9 +40,9 @@ export function install(
 		return Reflect.construct(target, args, made === replaced ? target : made);
 	};
 	const replaced: any = new Proxy(before || Socket, { construct });
-	global.WebSocket = replaced;
+	here.WebSocket = replaced;
 	return () => {
-		if (global.WebSocket === replaced)
-			global.WebSocket = before;
+		if (here.WebSocket === replaced)
+			here.WebSocket = before;
 	};
 }

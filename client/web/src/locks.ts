@@ -2,14 +2,14 @@
  * Slots for held requests. A browser has six connections to a host without HTTP/2, which the page needs as well: so one socket of a tab
  * holds a request, the first one, and four of an origin's tabs, by Web Locks. Who has no slot waits for one here.
  */
-import type { Environment } from "./environment.js";
+import { type Environment, here } from "./environment.js";
 
 const SLOTS = 4;
 const turns = new Map<string, Slot[]>(); /* of this tab, by gateway */
 
 function gateway(base: string): string {
 	try {
-		return new URL(base, (globalThis as any).location?.href).origin;
+		return new URL(base, here.location?.href).origin;
 	} catch {
 		return base;
 	}

@@ -5,6 +5,7 @@
 import type { Environment } from "./environment.js";
 import type { CulvertOptions } from "./options.js";
 
+const PAUSE_MAX = 60000; /* ms, whatever a server asks for */
 export const OCTETS = "application/octet-stream";
 
 export class Refusal extends Error {
@@ -32,19 +33,11 @@ export interface Asking {
 	_keepalive?: boolean;
 }
 
-/* Seconds or a date, as milliseconds from now; a minute at most. */
-function retryAfter(value: string | null, now: number): number {
-	if (!value)
-		return 0;
-	const ms = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - now;
-	return ms > 0 ? Math.min(ms, 60000) : 0;
-}
-
 /*
  * 404 and 410 always end the session. Of the other errors only those are the server's word that come as a problem of its own and are no
  * plea for time: a proxy's pages and what a gateway says in between are of the way.
  */
-async function refusal(answer: Response, now: number): Promise<Refusal> {
+async function refusal(answer: Response): Promise<Refusal> {
 	const { status, headers } = answer;
 	const problem = /problem\+json/.test(headers.get("Content-Type") || "");
 	let detail = `HTTP status ${status}`;
@@ -55,7 +48,7 @@ async function refusal(answer: Response, now: number): Promise<Refusal> {
 		/* the status says enough */
 	}
 	const fatal = status === 404 || status === 410 || (problem && status !== 401 && status !== 408 && status !== 429 && status !== 503);
-	return new Refusal(status, fatal, retryAfter(headers.get("Retry-After"), now), detail);
+	return new Refusal(status, fatal, Math.min(Number(headers.get("Retry-After")) * 1000 || 0, PAUSE_MAX), detail);
 }
 
 export class Requests {
@@ -107,7 +100,7 @@ export class Requests {
 				throw new Refusal(401, true, 0, "the credential was refused");
 		}
 		if (!answer.ok)
-			throw await refusal(answer, this._env.now());
+			throw await refusal(answer);
 		return answer;
 	}
 

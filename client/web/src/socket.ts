@@ -3,7 +3,7 @@
  * constructor, states, events and their order, errors. What carries the messages is a Line.
  */
 import { connect } from "./connect.js";
-import { type Environment, Native, environment } from "./environment.js";
+import { type Environment, Native, environment, here } from "./environment.js";
 import { CloseEventHere, type Handlers, handlers } from "./events.js";
 import { type Matcher, install } from "./install.js";
 import type { Line, LineEvents } from "./line.js";
@@ -16,21 +16,22 @@ const CLOSING = 2;
 const CLOSED = 3;
 const REASON_MAX = 123; /* octets */
 
+function wrong(why: string, name = "SyntaxError"): never {
+	throw new DOMException(why, name);
+}
+
 /* As it stands after parsing, with ws for http; throws as the standard says. */
 function parse(url: string): URL {
-	const base = (globalThis as any).location?.href;
+	const base = here.location?.href;
 	let parsed: URL;
 	try {
 		parsed = new URL(url, /^(https?|wss?):/.test(base) ? base : undefined);
-	} catch {
-		throw new DOMException(`The URL '${url}' is invalid.`, "SyntaxError");
-	}
-	if (/^https?:$/.test(parsed.protocol))
 		parsed = new URL(parsed.href.replace(/^http/, "ws"));
-	if (!/^wss?:$/.test(parsed.protocol))
-		throw new DOMException(`The URL's scheme must be 'ws', 'wss', 'http' or 'https', not '${parsed.protocol.slice(0, -1)}'.`, "SyntaxError");
-	if (parsed.href.includes("#"))
-		throw new DOMException(`The URL contains a fragment identifier ('${parsed.hash.slice(1)}').`, "SyntaxError");
+	} catch {
+		wrong(`'${url}' is no URL`);
+	}
+	if (!/^wss?:$/.test(parsed.protocol) || parsed.href.includes("#"))
+		wrong(`'${url}' is no URL of a WebSocket`);
 	return parsed;
 }
 
@@ -46,7 +47,7 @@ function list(given: unknown): string[] {
 function check(names: string[]): void {
 	for (const name of names)
 		if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) || names.indexOf(name) !== names.lastIndexOf(name))
-			throw new DOMException(`The subprotocol '${name}' is invalid or there twice.`, "SyntaxError");
+			wrong(`the subprotocol '${name}' is invalid, or there twice`);
 }
 
 /* WebIDL's [Clamp] unsigned short. */
@@ -119,7 +120,7 @@ export class CulvertSocket extends EventTarget {
 		const parsed = parse(address);
 		check(names);
 		if (!options || !options.base || !options.service)
-			throw new TypeError("a CulvertSocket needs the options base and service");
+			throw new TypeError("options: base and service");
 		const own = { _url: parsed, _state: CONNECTING, _protocol: "", _extensions: "", _buffered: 0, _binaryType: "blob", _handlers: {} } as Own;
 		Object.defineProperty(this, /* @__KEY__ */ "_own", { value: own });
 		own._env = environment(options.environment);
@@ -164,7 +165,7 @@ export class CulvertSocket extends EventTarget {
 	send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void {
 		const own = this._own;
 		if (!arguments.length)
-			throw new TypeError("send needs an argument");
+			throw new TypeError("nothing to send");
 		let octets: Uint8Array | Blob;
 		let binary = true;
 		const given: unknown = data;
@@ -179,7 +180,7 @@ export class CulvertSocket extends EventTarget {
 			binary = false;
 		}
 		if (own._state === CONNECTING)
-			throw new DOMException("Still in CONNECTING state.", "InvalidStateError");
+			wrong("it is not open yet", "InvalidStateError");
 		own._buffered += octets instanceof Blob ? octets.size : octets.length;
 		if (own._state === OPEN)
 			own._line()._send(octets, binary);
@@ -191,9 +192,9 @@ export class CulvertSocket extends EventTarget {
 		const number = code === undefined ? code : clamp(code);
 		const text = reason === undefined ? "" : string(reason);
 		if (number !== undefined && number !== 1000 && (number < 3000 || number > 4999))
-			throw new DOMException(`The close code must be either 1000, or between 3000 and 4999. ${number} is neither.`, "InvalidAccessError");
+			wrong("a close code is 1000, or 3000 to 4999", "InvalidAccessError");
 		if (utf8(text).length > REASON_MAX)
-			throw new DOMException(`The close reason must not be greater than ${REASON_MAX} UTF-8 bytes.`, "SyntaxError");
+			wrong("a reason has at most 123 octets");
 		if (state > OPEN)
 			return;
 		own._state = CLOSING;
