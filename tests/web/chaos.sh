@@ -1,9 +1,10 @@
 # Sourced after e2e.sh: culvertd with REST, a target that says everything again, and the nasty proxy, whose faults change.
 #
 #   chaos_ends [SERVER-ARG...]    starts them; sets BEARER and TARGET; the server's port does not change when it is started again
-#   chaos_faults                  other faults than before, by RANDOM
+#   chaos_faults                  the next ones of CHAOS
 #   chaos_until NAME              other faults each second or two and a reload of the server now and then, until a program ends; a sleep
 #                                 of it (SIGSTOP) now and then, SLEEPS="SECONDS...", in turn. Counts: FAULTS, RELOADS, SLEPT
+#   chaos_node, chaos_chromium, chaos_closed, chaos_restart   see there
 
 chaos_ends() { # SERVER-ARG...
 	credentials_make
@@ -36,17 +37,16 @@ CHAOS=(
 )
 
 chaos_faults() {
-	nasty_switch nasty $CHAOS_NONE ${CHAOS[RANDOM % ${#CHAOS[@]}]}
+	nasty_switch nasty $CHAOS_NONE ${CHAOS[FAULTS % ${#CHAOS[@]}]}
 	FAULTS=$((FAULTS + 1))
 }
 
 chaos_until() { # NAME
-	local sleeps=(${SLEEPS:-}) pause
+	local sleeps=(${SLEEPS:-})
 	while running "$1"; do
-		! grep -q -E "^(all|FAILED)" "$W/$1.out" || break
+		! grep -s -q -E "^(all|FAILED)" "$W/$1.out" || break
 		chaos_faults
-		pause=$((RANDOM % 10))
-		sleep "1.$pause"
+		sleep "0.$((4 + RANDOM % 6))"
 		if [ $((FAULTS % 4)) -eq 3 ]; then
 			kill -HUP "${PID[culvertd]}"
 			RELOADS=$((RELOADS + 1))
@@ -67,6 +67,34 @@ chaos_counts() {
 		"${PROXY_LOG[nasty]}"
 }
 
-chaos_own_copies() { # how many requests went to the server twice, and how many answers or requests nowhere
+chaos_lost() { # how many requests and answers went nowhere
 	grep -c -E "an answer was lost|a request was lost" "$W/nasty.err"
+}
+
+# A client and COUNT messages of it, all of which must come back once.
+chaos_through() { # NAME COUNT COMMAND...
+	launch "$1" "${@:3}"
+	chaos_until "$1"
+	grep -q "^all $2 " "$W/$1.out" || fail "$1: $(tail -n 1 "$W/$1.out" "$W/$1.err")"
+	note "$1: $(grep "^all" "$W/$1.out"); $FAULTS faults, $RELOADS reloads, $SLEPT sleeps; $(chaos_counts)"
+	SLEPT=0
+}
+
+chaos_node() { # NAME TRANSPORT COUNT
+	chaos_through "$1" "$3" node "$TOP/tests/web/once_node.mjs" "${PROXY_PORT[nasty]}" "$SERVER_PORT" "$BEARER" "$3" "$2"
+}
+
+chaos_chromium() { # NAME TRANSPORT COUNT
+	chaos_through "$1" "$3" $PYTHON "$TOP/tests/web/once_chromium.py" "$W/$1-profile" "${PROXY_PORT[nasty]}" "$SERVER_PORT" "$BEARER" "$3" "$2" "$SITE_PORT"
+}
+
+# The session of a client is gone: it must say so, and nothing else.
+chaos_closed() { # NAME
+	finish "$1" 60 || fail "$1 has status $?: $(tail -n 1 "$W/$1.out")"
+	[ "$(tail -n 1 "$W/$1.out")" = "closed 1006 false" ] || fail "$1: $(tail -n 1 "$W/$1.out")"
+}
+
+chaos_restart() { # [SERVER-ARG...]
+	stop culvertd
+	server_start culvertd -c "$W/culvertd.conf" "$@"
 }

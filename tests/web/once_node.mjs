@@ -44,7 +44,8 @@ const entrance = net.createServer(tunnel).listen(0, "127.0.0.1", async () => {
 	socket.addEventListener("open", () => console.log("opened"));
 	try {
 		const all = await once(socket, Number(count), {
-			pace: (i) => (i % 500 === 499 ? 20 : 0),
+			window: 60,
+			pace: (i) => (i % 100 === 99 ? 20 : 0),
 			progress: (came) => {
 				seen.add(socket.transport);
 				if (came % 1000 === 0)

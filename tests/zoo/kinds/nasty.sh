@@ -60,7 +60,7 @@ nasty_switch() { # NAME SWITCH=VALUE...
 	local name=$1 before
 	shift
 	before=$(grep -c ' switch ' "${PROXY_LOG[$name]}")
-	printf '%s\n' "$@" "" >"$W/$name/control.new"
+	printf "%s\n" "$@" "#$before" >"$W/$name/control.new" # what is the same as before counts, too
 	mv "$W/$name/control.new" "$W/$name/control"
 	await 3 _nasty_took "$name" $((before + $#)) || fail "the nasty proxy did not take $*"
 }
