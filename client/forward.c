@@ -121,7 +121,11 @@ int forward_parse(const char *text, struct forward *f, char *error, size_t size)
 	memset(f, 0, sizeof *f);
 	f->kind = colon ? ingress_find(text, (size_t)(colon - text)) : NULL;
 	if (!f->kind)
-		return wrong(error, size, text, "a forward begins with udp://, tcp:// or ws://");
+		return wrong(error, size, text, "a forward begins with udp://, tcp://, ws://, socks5:// or http://");
+	if (f->kind->any) {
+		why = equal ? "programs name their targets themselves there: leave '=SERVICE' out" : local_parse(colon + 3, strlen(colon + 3), f);
+		return why ? wrong(error, size, text, why) : 0;
+	}
 	if (!equal)
 		return wrong(error, size, text, "'=SERVICE' is missing at the end");
 	n = strcspn(equal + 1, ",");

@@ -5,6 +5,8 @@
  *     tcp://[::1]:8188=sig              one port
  *     ws://8188=sig                     one port, for WebSocket clients
  *     udp://5004=rtp                    on 127.0.0.1
+ *     socks5://1080                     one port, for programs that name their targets themselves
+ *     http://3128                       the same, as an HTTP proxy
  *     udp://127.0.0.1:0-9=rtp           ten ports that the kernel chooses
  *     udp://5004=rtp,class=audio,redundancy=never,deadline-ms=150    not as the server says
  */
@@ -24,7 +26,7 @@ struct forward {
 	const struct ingress_kind *kind;
 	struct address address;	/* of the first port */
 	unsigned count;		/* of ports */
-	char service[MESSAGE_NAME_MAX + 1];
+	char service[MESSAGE_NAME_MAX + 1]; /* "": clients name their targets */
 	struct ingress_wish wish;
 	bool has_redundancy;	/* in wish, were it auto */
 };

@@ -41,6 +41,7 @@ struct helper {
 	struct packet_pool *packets;
 
 	struct ingress_host host;
+	struct credentials *logins; /* NULL: none are asked for */
 	struct ingress **ingress;
 	size_t n_ingress;
 
@@ -351,9 +352,10 @@ static void open_control(struct helper *h)
 
 static int bind_forward(struct helper *h, const struct forward *f, char *error, size_t size)
 {
-	if (!forward_is_loopback(f))
+	if (!forward_is_loopback(f) && !(f->kind->any && h->logins))
 		log_warn("helper", "", "the ports for %s are open to other machines, not to this one alone: "
-			 "whoever reaches them uses your access", f->service);
+			 "whoever reaches them uses your access%s", f->kind->any ? f->kind->scheme : f->service,
+			 f->kind->any ? " (login-file: those with a name and a token only)" : "");
 	for (unsigned i = 0; i < f->count; i++) {
 		struct address a = forward_port(f, i);
 		int fd = ingress_bind(f->kind, &a, error, size);
@@ -387,15 +389,30 @@ int helper_bind(struct helper *h, char *error, size_t size)
 
 /* ---- files ---- */
 
-static struct credentials *load_credentials(const char *file, char *error, size_t size)
+static struct credentials *load_credentials(const char *option, const char *file, char *error, size_t size)
 {
 	struct credentials *c;
 	char why[600];
 
 	c = credentials_load(file, why, sizeof why);
 	if (!c)
-		snprintf(error, size, "--token-file: %s", why);
+		snprintf(error, size, "--%s: %s", option, why);
 	return c;
+}
+
+/* False: nothing was changed. */
+static bool reload_logins(struct helper *h, char *error, size_t size)
+{
+	struct credentials *c;
+
+	if (!h->options->login_file)
+		return true;
+	c = load_credentials("login-file", h->options->login_file, error, size);
+	if (!c)
+		return false;
+	credentials_free(h->logins);
+	h->host.logins = h->logins = c;
+	return true;
 }
 
 void helper_reload(struct helper *h)
@@ -404,8 +421,8 @@ void helper_reload(struct helper *h)
 	struct credentials *c;
 
 	daemon_notify("RELOADING=1");
-	c = load_credentials(h->options->token_file, error, sizeof error);
-	if (c && route_reload(h->route, error, sizeof error) == 0) {
+	c = load_credentials("token-file", h->options->token_file, error, sizeof error);
+	if (c && reload_logins(h, error, sizeof error) && route_reload(h->route, error, sizeof error) == 0) {
 		signer_replace(&h->signer, c);
 		log_info("helper", "", "tokens and certificates were read again");
 	} else {
@@ -428,7 +445,8 @@ static void fill_setup(struct helper *h)
 {
 	const struct options *o = h->options;
 
-	h->host = (struct ingress_host){ h->loop, h->packets, udp_sender_new(h->loop), o->max_flows, open_session, h, o->origins, o->n_origins };
+	h->host = (struct ingress_host){ h->loop, h->packets, udp_sender_new(h->loop), o->max_flows, open_session, h, o->origins, o->n_origins,
+					 h->logins, &o->pac };
 	h->setup = (struct attachment_setup){
 		.loop = h->loop,
 		.packets = h->packets,
@@ -468,9 +486,9 @@ struct helper *helper_new(struct loop *loop, const struct options *o, char *erro
 	timer_init(&h->begin, loop, on_begin, h);
 	timer_init(&h->stop, loop, on_stop, h);
 	h->packets = packet_pool_new(PACKETS_SMALL, PACKETS_LARGE);
-	c = load_credentials(o->token_file, error, size);
+	c = load_credentials("token-file", o->token_file, error, size);
 	signer_init(&h->signer, loop, c);
-	if (!c)
+	if (!c || !reload_logins(h, error, size))
 		goto failed;
 	h->route = route_new(loop, o, error, size);
 	if (!h->route)
@@ -529,6 +547,7 @@ void helper_free(struct helper *h)
 	path_free(h->path);
 	route_free(h->route);
 	signer_fini(&h->signer);
+	credentials_free(h->logins);
 	udp_sender_free(h->host.sender);
 	packet_pool_free(h->packets);
 	free(h);

@@ -11,7 +11,7 @@
 #include "framing/capsule.h"
 #include "framing/error.h"
 
-static const struct ingress_kind *const kinds[] = { &ingress_udp, &ingress_tcp, &ingress_ws };
+static const struct ingress_kind *const kinds[] = { &ingress_udp, &ingress_tcp, &ingress_ws, &ingress_socks, &ingress_http };
 
 const struct ingress_kind *ingress_find(const char *scheme, size_t n)
 {

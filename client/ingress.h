@@ -27,6 +27,9 @@ struct ingress_host {
 	/* WebSockets: origins of pages that may come, besides those of this machine. */
 	const char *const *origins;
 	size_t n_origins;
+	/* SOCKS5 and HTTP: names and tokens that local programs must give one of, NULL: none; what proxy.pac says. */
+	const struct credentials *logins;
+	const struct served_pac *pac;
 };
 
 /* What a person wants of the datagrams of a port: zeros are left to the server. */
@@ -36,7 +39,9 @@ struct ingress_wish {
 	uint32_t deadline_ms;
 };
 
+struct credentials;
 struct ingress_kind;
+struct served_pac;
 
 /* Embedded first in each implementation. */
 struct ingress {
@@ -53,6 +58,7 @@ struct ingress {
 
 struct ingress_kind {
 	const char *scheme;	/* "udp" */
+	bool any;		/* clients name their targets themselves: there is no service */
 	/* A non-blocking socket that is bound (and listens), or -1 with errno. */
 	int (*bind)(const struct address *);
 	/* Serves such a descriptor, which belongs to the ingress from now on. */
@@ -63,7 +69,7 @@ struct ingress_kind {
 	void (*close)(struct ingress *);
 };
 
-extern const struct ingress_kind ingress_udp, ingress_tcp, ingress_ws;
+extern const struct ingress_kind ingress_udp, ingress_tcp, ingress_ws, ingress_socks, ingress_http;
 
 /* The kind of a scheme of n characters, or NULL. */
 const struct ingress_kind *ingress_find(const char *scheme, size_t n);

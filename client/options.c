@@ -2,7 +2,7 @@
  * Options of the helper: the table, and the checks behind it. Called by main.c;
  * calls the config reader.
  */
-#include "client/options.h"
+#include "client/options_internal.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -34,9 +34,15 @@ const struct config_option options_table[] = {
 	{ .name = "token-file", .letter = 't', .type = CONFIG_STRING, .metavar = "FILE",
 	  .help = "file with a name:token line" },
 	{ .name = "local", .letter = 'L', .type = CONFIG_LIST, .metavar = "FORWARD",
-	  .help = "udp://ADDRESS:PORTS=SERVICE, tcp://... or ws://...; may be repeated" },
+	  .help = "udp://ADDRESS:PORTS=SERVICE, tcp://... or ws://..., socks5://ADDRESS:PORT, http://...; may be repeated" },
 	{ .name = "origins", .type = CONFIG_LIST, .metavar = "ORIGIN",
 	  .help = "pages from there may use ws:// forwards, besides those of this machine; may be repeated" },
+	{ .name = "login-file", .type = CONFIG_STRING, .metavar = "FILE",
+	  .help = "file with name:token lines, one of which programs must give to socks5:// and http:// ports (none: nobody asks)" },
+	{ .name = "pac-hosts", .type = CONFIG_LIST, .metavar = "HOST",
+	  .help = "what the proxy.pac of http:// ports sends through them: *.example.org; may be repeated (all)" },
+	{ .name = "pac-otherwise", .type = CONFIG_STRING, .value = "DIRECT", .metavar = "WAY",
+	  .help = "how it sends the others: DIRECT, or PROXY HOST:PORT (DIRECT)" },
 	{ .name = "proxy", .letter = 'x', .type = CONFIG_LIST, .metavar = "URL",
 	  .help = "auto (default), none, or http://, https:// or socks5://[USER@]HOST:PORT; repeated: one behind the other" },
 	{ .name = "proxy-pac", .type = CONFIG_STRING, .metavar = "URL",
@@ -157,7 +163,7 @@ static const char *plain_parse(const char *url, struct options_server *s)
 /* ---- checks ---- */
 
 /* What is said about option `name`, in front of why. */
-static bool bad(const struct config *c, const char *name, size_t i, char *error, size_t size, const char *why)
+bool options_bad(const struct config *c, const char *name, size_t i, char *error, size_t size, const char *why)
 {
 	const char *where = config_where(c, name, i);
 
@@ -201,7 +207,7 @@ static bool read_chain(struct options *o, size_t n, char *error, size_t size)
 	const struct config *c = o->config;
 
 	if (n > PROXY_HOPS_MAX)
-		return bad(c, "proxy", PROXY_HOPS_MAX, error, size, "more than 4 proxies, one behind the other");
+		return options_bad(c, "proxy", PROXY_HOPS_MAX, error, size, "more than 4 proxies, one behind the other");
 	for (size_t i = 0; i < n; i++) {
 		const char *url = config_list(c, "proxy", i), *why;
 
@@ -210,7 +216,7 @@ static bool read_chain(struct options *o, size_t n, char *error, size_t size)
 		else
 			why = proxy_parse(url, true, false, &o->proxy.hop[i]);
 		if (why)
-			return bad(c, "proxy", i, error, size, why);
+			return options_bad(c, "proxy", i, error, size, why);
 	}
 	o->proxy.n = (unsigned)n;
 	return true;
@@ -230,16 +236,16 @@ static bool read_proxy_credentials(struct options *o, char *error, size_t size)
 	o->proxy_password_file = config_string(c, "proxy-password-file");
 	o->proxy_user = config_string(c, "proxy-user");
 	if (o->proxy_user && (!o->proxy_user[0] || strlen(o->proxy_user) >= PROXY_USER_MAX))
-		return bad(c, "proxy-user", 0, error, size, "is empty or too long");
+		return options_bad(c, "proxy-user", 0, error, size, "is empty or too long");
 	for (const char *p = o->proxy_user ? o->proxy_user : ""; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f || *p == ':')
-			return bad(c, "proxy-user", 0, error, size, "has a colon or a control character in it");
+			return options_bad(c, "proxy-user", 0, error, size, "has a colon or a control character in it");
 	if (list && !(o->proxy_auth = auth_list_parse(list)))
-		return bad(c, "proxy-auth", 0, error, size, "must be a list of negotiate, ntlm, digest and basic, with commas in between");
+		return options_bad(c, "proxy-auth", 0, error, size, "must be a list of negotiate, ntlm, digest and basic, with commas in between");
 	if (o->proxy_password_file && !o->proxy_auto && !options_proxy_user(o))
-		return bad(c, "proxy-password-file", 0, error, size, "needs a user: --proxy-user NAME, or --proxy http://USER@HOST:PORT");
+		return options_bad(c, "proxy-password-file", 0, error, size, "needs a user: --proxy-user NAME, or --proxy http://USER@HOST:PORT");
 	if (options_proxy_user(o) && !has_password(o))
-		return bad(c, o->proxy_user ? "proxy-user" : "proxy", 0, error, size,
+		return options_bad(c, o->proxy_user ? "proxy-user" : "proxy", 0, error, size,
 			   "names a user: give the password with --proxy-password-file");
 	return true;
 }
@@ -255,9 +261,9 @@ static bool read_proxy(struct options *o, char *error, size_t size)
 		return false;
 	o->proxy_pac = config_string(c, "proxy-pac");
 	if (o->proxy_pac && pac_complaint(o->proxy_pac))
-		return bad(c, "proxy-pac", 0, error, size, pac_complaint(o->proxy_pac));
+		return options_bad(c, "proxy-pac", 0, error, size, pac_complaint(o->proxy_pac));
 	if (o->proxy_pac && !o->proxy_auto)
-		return bad(c, "proxy-pac", 0, error, size, "is not asked when proxies are given: leave --proxy out, or say --proxy auto");
+		return options_bad(c, "proxy-pac", 0, error, size, "is not asked when proxies are given: leave --proxy out, or say --proxy auto");
 	return read_proxy_credentials(o, error, size);
 }
 
@@ -273,10 +279,10 @@ static bool read_path(struct options *o, const char *url, char *error, size_t si
 	if (why && url)
 		snprintf(error, size, "%s: %s", url, why);
 	if (why)
-		return url ? false : bad(c, "server", 0, error, size, why);
+		return url ? false : options_bad(c, "server", 0, error, size, why);
 	why = plain_parse(config_string(c, "server-http"), &o->server);
 	if (why)
-		return bad(c, "server-http", 0, error, size, why);
+		return options_bad(c, "server-http", 0, error, size, why);
 	o->token_file = config_string(c, "token-file");
 	return read_proxy(o, error, size);
 }
@@ -289,10 +295,10 @@ static bool read_trust(struct options *o, char *error, size_t size)
 	o->cafile = config_string(c, "cafile");
 	o->ca_dir = config_string(c, "ca-dir");
 	if (n > OPTIONS_PINS_MAX)
-		return bad(c, "pin", OPTIONS_PINS_MAX, error, size, "more than 16 pins");
+		return options_bad(c, "pin", OPTIONS_PINS_MAX, error, size, "more than 16 pins");
 	for (size_t i = 0; i < n; i++)
 		if (!pin_parse(config_list(c, "pin", i), o->pin[i]))
-			return bad(c, "pin", i, error, size, "must be sha256/BASE64, the SHA-256 of a public key as culvert doctor shows it");
+			return options_bad(c, "pin", i, error, size, "must be sha256/BASE64, the SHA-256 of a public key as culvert doctor shows it");
 	o->n_pins = n;
 	return true;
 }
@@ -320,52 +326,12 @@ static bool read_rung(struct options *o, char *error, size_t size)
 		return true;
 	o->rung = rung_find(name);
 	if (o->rung && o->rung->rest && (o->seal_always || o->server.plain_only))
-		return bad(o->config, "rung", 0, error, size, "is not for what is sealed (--seal always, a server without TLS)");
+		return options_bad(o->config, "rung", 0, error, size, "is not for what is sealed (--seal always, a server without TLS)");
 	if (o->rung)
 		return true;
 	for (const struct rung *r = rungs; r->name && n < sizeof why; r++)
 		n += (size_t)snprintf(why + n, sizeof why - n, "%s%s", r[1].name ? ", " : " or ", r->name);
-	return bad(o->config, "rung", 0, error, size, why);
-}
-
-static bool read_forwards(struct options *o, char *error, size_t size)
-{
-	size_t n = config_list_size(o->config, "local");
-	int redundancy = message_redundancy_find(config_string(o->config, "redundancy"));
-	char why[512];
-
-	if (redundancy < 0)
-		return bad(o->config, "redundancy", 0, error, size, "must be auto, always or never");
-	if (n == 0) {
-		snprintf(error, size, "--local (-L) is missing: say which local ports lead where, "
-				      "for example -L udp://127.0.0.1:5004-5013=rtp");
-		return false;
-	}
-	if (n > OPTIONS_FORWARDS_MAX)
-		return bad(o->config, "local", OPTIONS_FORWARDS_MAX, error, size, "more than 256 forwards");
-	for (size_t i = 0; i < n; i++)
-		if (forward_parse(config_list(o->config, "local", i), &o->forward[i], why, sizeof why) < 0)
-			return bad(o->config, "local", i, error, size, why);
-	for (size_t i = 0; i < n; i++)
-		if (!o->forward[i].has_redundancy)
-			o->forward[i].wish.redundancy = (enum message_redundancy)redundancy;
-	o->n_forwards = n;
-	return true;
-}
-
-static bool read_origins(struct options *o, char *error, size_t size)
-{
-	o->n_origins = config_list_size(o->config, "origins");
-	if (o->n_origins > OPTIONS_ORIGINS_MAX)
-		return bad(o->config, "origins", OPTIONS_ORIGINS_MAX, error, size, "more than 64 origins");
-	for (size_t i = 0; i < o->n_origins; i++) {
-		const char *text = config_list(o->config, "origins", i), *host = strstr(text, "://");
-
-		o->origins[i] = text;
-		if (strcmp(text, "*") && strcmp(text, "null") && (!host || host == text || !host[3] || strpbrk(host + 3, "/ ")))
-			return bad(o->config, "origins", i, error, size, "must be like https://app.example.org, null or *");
-	}
-	return true;
+	return options_bad(o->config, "rung", 0, error, size, why);
 }
 
 static bool read_http(struct options *o, char *error, size_t size)
@@ -378,7 +344,7 @@ static bool read_http(struct options *o, char *error, size_t size)
 			o->http = (enum options_http)i;
 			return true;
 		}
-	return bad(o->config, "http", 0, error, size, "must be auto, 1.1 or 2");
+	return options_bad(o->config, "http", 0, error, size, "must be auto, 1.1 or 2");
 }
 
 const char *options_alpn(const struct options *o)
@@ -400,22 +366,22 @@ static bool read_rest(struct options *o, char *error, size_t size)
 	o->log_json = config_bool(c, "log-json");
 	o->seal_always = strcmp(config_string(c, "seal"), "always") == 0;
 	if (!o->seal_always && strcmp(config_string(c, "seal"), "auto") != 0)
-		return bad(c, "seal", 0, error, size, "must be auto or always");
+		return options_bad(c, "seal", 0, error, size, "must be auto or always");
 	o->state = config_string(c, "state");
 	if (o->state && !o->state[0])
-		return bad(c, "state", 0, error, size, "is empty: must be the name of a file, or none");
+		return options_bad(c, "state", 0, error, size, "is empty: must be the name of a file, or none");
 	o->control = config_string(c, "control");
 	if (o->control && strcmp(o->control, "none") != 0 && place_complaint(o->control))
-		return bad(c, "control", 0, error, size, place_complaint(o->control));
+		return options_bad(c, "control", 0, error, size, place_complaint(o->control));
 	o->congestion = config_string(c, "congestion");
 	if (!tcp_tuning_complaint(o->congestion, why, sizeof why))
-		return bad(c, "congestion", 0, error, size, why);
+		return options_bad(c, "congestion", 0, error, size, why);
 	o->sparse_tuning = config_bool(c, "sparse-tuning");
 	o->check = config_bool(c, "check");
 	if (!read_http(o, error, size))
 		return false;
 	if (log_parse_level(config_string(c, "log-level"), &o->log_level) < 0)
-		return bad(c, "log-level", 0, error, size, "must be error, warn, info or debug");
+		return options_bad(c, "log-level", 0, error, size, "must be error, warn, info or debug");
 	return true;
 }
 
@@ -444,7 +410,7 @@ struct options *options_read(int argc, char **argv, char *error, size_t size)
 		return o;
 	if (no_arguments(o, argc, argv, error, size) && read_rest(o, error, size) &&
 	    need(o->config, "token-file", "name the file with your name:token line (culvertd gen-token makes one)", error, size) &&
-	    read_path(o, NULL, error, size) && read_trust(o, error, size) && read_rung(o, error, size) && read_forwards(o, error, size) && read_origins(o, error, size))
+	    read_path(o, NULL, error, size) && read_trust(o, error, size) && read_rung(o, error, size) && options_read_local(o, error, size))
 		return o;
 failed:
 	options_free(o);

@@ -11,6 +11,7 @@
 
 #include "client/forward.h"
 #include "client/proxy.h"
+#include "client/served_pac.h"
 #include "tunnel/carrier.h"
 #include "tunnel/config.h"
 #include "tunnel/log.h"
@@ -69,6 +70,9 @@ struct options {
 	bool log_json;
 	const char *origins[OPTIONS_ORIGINS_MAX]; /* of pages that may use WebSocket forwards */
 	size_t n_origins;
+	const char *login_file;	/* of socks5:// and http:// ports; NULL: not given */
+	const char *pac_host[SERVED_PAC_HOSTS_MAX];
+	struct served_pac pac;
 	size_t n_forwards;
 	struct forward forward[OPTIONS_FORWARDS_MAX];
 	struct config *config;

@@ -105,25 +105,31 @@ bool server_check(const struct options *o, char *error, size_t size)
 
 /* ---- channels ---- */
 
+static uint64_t open_service(struct server *s, struct channel *channel, const struct message_open *open, struct channel_params *params,
+			     const struct endpoint_ops **ops, void **endpoint, const char **sentence)
+{
+	struct address to[RESOLVE_MAX];
+	const struct egress_kind *kind;
+	size_t n = 0;
+	uint64_t code = services_choose(s->services, open, params, &kind, to, &n, sentence);
+
+	if (code != CODE_NONE)
+		return code;
+	*endpoint = kind->open(&s->egress, channel, to, n, &code, sentence);
+	*ops = kind->ops;
+	return code;
+}
+
 static uint64_t on_open(void *ctx, struct channel *channel, const struct message_open *open, struct channel_params *params,
 			const struct endpoint_ops **ops, void **endpoint, const char **sentence)
 {
 	struct server *s = ctx;
-	struct address to[RESOLVE_MAX];
-	const struct egress_kind *kind;
-	size_t n = 0;
-	uint64_t code;
+	uint64_t code = open->form == FORM_ADDRESS ? destination_open(&s->destinations, channel, open, params, ops, endpoint, sentence) :
+						     open_service(s, channel, open, params, ops, endpoint, sentence);
 
-	if (open->form == FORM_ADDRESS)
-		return destination_open(&s->destinations, channel, open, params, ops, endpoint, sentence);
-	code = services_choose(s->services, open, params, &kind, to, &n, sentence);
-	if (code == CODE_NONE) {
-		*endpoint = kind->open(&s->egress, channel, to, n, &code, sentence);
-		*ops = kind->ops;
-	}
 	if (code != CODE_NONE)
-		log_limited(LOG_LEVEL_WARN, "channel", session_tag(channel_session(channel)),
-			    "refused one to service '%.*s': %s", (int)open->target.n, (const char *)open->target.p, *sentence);
+		log_limited(LOG_LEVEL_WARN, "channel", session_tag(channel_session(channel)), "refused one to %s%.*s: %s",
+			    open->form == FORM_ADDRESS ? "" : "service ", (int)open->target.n, (const char *)open->target.p, *sentence);
 	return code;
 }
 

@@ -47,7 +47,7 @@ void log_write(enum log_level level, struct log_limit *l, const char *area, cons
 void rig_set_up(struct packet_pool *packets, unsigned max_flows)
 {
 	rig = (struct rig){ .loop = loop_new(), .session_open = true };
-	rig.host = (struct ingress_host){ rig.loop, packets, NULL, max_flows, open_session, NULL, NULL, 0 };
+	rig.host = (struct ingress_host){ rig.loop, packets, NULL, max_flows, open_session, NULL, NULL, 0, NULL, NULL };
 }
 
 int rig_bind(const struct ingress_kind *kind, const char *host)

@@ -26,7 +26,8 @@ static int fake_bind(const struct address *a)
 
 const struct ingress_kind ingress_udp = { .scheme = "udp", .bind = fake_bind };
 const struct ingress_kind ingress_tcp = { .scheme = "tcp", .bind = fake_bind };
-const struct ingress_kind ingress_ws = { .scheme = "ws", .bind = fake_bind };
+const struct ingress_kind ingress_ws = { .scheme = "ws", .bind = fake_bind }, ingress_socks = { .scheme = "socks5", .any = true },
+			  ingress_http = { .scheme = "http", .any = true };
 
 static void good(const char *text, const struct ingress_kind *kind, const char *first, unsigned count,
 		 const char *last, const char *service)
@@ -56,6 +57,9 @@ static void test_good(void **state)
 	good("udp://127.0.0.1:0-9=rtp", &ingress_udp, "127.0.0.1:0", 10, "127.0.0.1:0", "rtp");
 	good("udp://[::]:65535=a", &ingress_udp, "[::]:65535", 1, "[::]:65535", "a");
 	good("udp://0.0.0.0:5000-6023=rtp", &ingress_udp, "0.0.0.0:5000", 1024, "0.0.0.0:6023", "rtp");
+	/* Who uses those says what for. */
+	good("socks5://1080", &ingress_socks, "127.0.0.1:1080", 1, "127.0.0.1:1080", "");
+	good("http://[::1]:3128", &ingress_http, "[::1]:3128", 1, "[::1]:3128", "");
 	/* Loopback is the default. */
 	good("udp://5004-5005=rtp", &ingress_udp, "127.0.0.1:5004", 2, "127.0.0.1:5005", "rtp");
 	good("udp://:5004=rtp", &ingress_udp, "127.0.0.1:5004", 1, "127.0.0.1:5004", "rtp");
@@ -80,6 +84,8 @@ static void test_bad(void **state)
 
 	(void)state;
 	bad("", "begins with udp://");
+	bad("socks5://1080=sig", "leave '=SERVICE' out");
+	bad("http://x", "ADDRESS:PORT");
 	bad("5004=rtp", "begins with udp://");
 	bad("sctp://127.0.0.1:1=a", "begins with udp://");
 	bad("UDP://127.0.0.1:1=a", "begins with udp://");

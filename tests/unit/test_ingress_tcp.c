@@ -1,4 +1,4 @@
-/* links: client/ingress_tcp.c client/ingress_listener.c client/ingress.c tunnel/loop.c tunnel/address.c tunnel/stream_tcp.c tunnel/tcp_tuning.c framing/capsule.c framing/cursor.c framing/varint.c tests/lib/rig.c tests/lib/turns.c */
+/* links: client/ingress_tcp.c client/relay.c client/ingress_listener.c client/ingress.c tunnel/loop.c tunnel/address.c tunnel/stream_tcp.c tunnel/tcp_tuning.c framing/capsule.c framing/cursor.c framing/varint.c tests/lib/rig.c tests/lib/turns.c */
 /* libs: -lev */
 /* TCP ingress over real sockets and fake channels: bytes, back-pressure, halves, resets, waiting for a session. */
 #include <setjmp.h>
@@ -24,6 +24,7 @@
 
 const struct ingress_kind ingress_udp = { .scheme = "udp" };
 const struct ingress_kind ingress_ws = { .scheme = "ws" };
+const struct ingress_kind ingress_socks = { .scheme = "socks5", .any = true }, ingress_http = { .scheme = "http", .any = true };
 
 struct channel {
 	const struct endpoint_ops *ops;

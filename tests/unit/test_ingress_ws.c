@@ -26,6 +26,7 @@
 /* ---- fakes ---- */
 
 const struct ingress_kind ingress_udp = { .scheme = "udp" }, ingress_tcp = { .scheme = "tcp" };
+const struct ingress_kind ingress_socks = { .scheme = "socks5", .any = true }, ingress_http = { .scheme = "http", .any = true };
 
 struct channel {
 	const struct endpoint_ops *ops;

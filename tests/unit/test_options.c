@@ -1,4 +1,4 @@
-/* links: client/options.c tunnel/pin.c tunnel/tcp_tuning.c framing/base64.c client/proxy.c client/authority.c client/auth_list.c client/place.c client/forward.c client/advice.c tunnel/config.c tunnel/config_values.c tunnel/address.c framing/error.c framing/message.c framing/message_channel.c framing/cursor.c framing/varint.c framing/capsule.c framing/ranges.c framing/message_words.c */
+/* links: client/options.c client/options_local.c client/served_pac.c tunnel/pin.c tunnel/tcp_tuning.c framing/base64.c client/proxy.c client/authority.c client/auth_list.c client/place.c client/forward.c client/advice.c tunnel/config.c tunnel/config_values.c tunnel/address.c framing/error.c framing/message.c framing/message_channel.c framing/cursor.c framing/varint.c framing/capsule.c framing/ranges.c framing/message_words.c */
 /* libs: -lconfuse */
 /* Options of the helper: URLs, what must be given, secrets kept off the command line; and the sentences of failures. */
 #include <setjmp.h>
