@@ -19,6 +19,7 @@
 #include "server/rest_problem.h"
 #include "server/rest_stream.h"
 #include "server/rest_ticket.h"
+#include "tunnel/counters.h"
 #include "tunnel/daemon.h"
 
 #define ANSWER_MAX (256 << 10)	/* bytes of messages in one answer, but for one that is longer */
@@ -169,6 +170,7 @@ static void wait_or_answer(struct rest_call *c)
 	} else if (has_something(c, s) || c->until_us <= loop_now(loop_of(c))) {
 		answer_messages(c, s);
 	} else {
+		count(rest_held);
 		timer_set(&c->timer, c->until_us);
 		rest_session_wait(s, &c->waiter);
 		rest_call_park(c);
@@ -203,7 +205,7 @@ static void on_timer(void *ctx)
 static void waits_at(struct rest_call *c, struct rest_session *s)
 {
 	c->session = s;
-	c->waiter = (struct rest_waiter){ .told = told, .ctx = c };
+	c->waiter = (struct rest_waiter){ .told = told, .ctx = c, .by = "poll" };
 	timer_init(&c->timer, loop_of(c), on_timer, c);
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "framing/error.h"
-#include "server/rest.h"
+#include "server/rest_internal.h"
 #include "server/rest_cors.h"
 #include "server/rest_problem.h"
 #include "server/rest_stream.h"
@@ -95,6 +95,8 @@ static void on_closed(void *ctx, int error)
 	struct rest_call *c = ctx;
 
 	(void)error;
+	if (!c->answered)
+		rest_tally_count(&c->rest->tally, c->method, 0);
 	if (c->session)
 		rest_session_leave(c->session, &c->waiter);
 	timer_stop(&c->timer);
@@ -129,6 +131,7 @@ static void begin(struct rest_call *c, int status, const char *type, const char 
 
 	c->answered = true;
 	c->status = status;
+	rest_tally_count(&c->rest->tally, c->method, status);
 	timer_stop(&c->timer);
 	forget_body(c);
 	if (c->origin)

@@ -16,6 +16,7 @@ struct rest_stream;
 struct rest_stream_form;
 
 enum rest_method { REST_PUT, REST_POST, REST_GET, REST_DELETE, REST_OPTIONS, REST_NO_METHOD };
+extern const char *const rest_method_names[REST_NO_METHOD];
 
 struct rest_call {
 	struct rest *rest;

@@ -22,9 +22,11 @@
 #define SHOWN_MAX 100	/* characters of an origin */
 #define SHOWN(o) (int)((o).n < SHOWN_MAX ? (o).n : SHOWN_MAX), (const char *)(o).p
 
+const char *const rest_method_names[REST_NO_METHOD] = { "PUT", "POST", "GET", "DELETE", "OPTIONS" };
+
 static enum rest_method method_of(struct span m)
 {
-	static const char *const names[] = { "PUT", "POST", "GET", "DELETE", "OPTIONS" };
+	const char *const *names = rest_method_names;
 	size_t i = 0;
 
 	while (i < REST_NO_METHOD && (strlen(names[i]) != m.n || memcmp(names[i], m.p, m.n) != 0))

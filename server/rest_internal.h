@@ -4,6 +4,7 @@
 
 #include "server/rest.h"
 #include "server/rest_rate.h"
+#include "server/rest_tally.h"
 #include "tunnel/mac.h"
 
 #define REST_JSON "application/json"
@@ -14,6 +15,7 @@ struct rest {
 	struct rest_cors *cors;
 	size_t bodies;		/* bytes that are there */
 	struct mac_key *ticket_key; /* of this process */
+	struct rest_tally tally;
 	struct rest_rate *failures; /* of credentials */
 };
 

@@ -14,6 +14,7 @@
 #include "framing/capsule.h"
 #include "framing/error.h"
 #include "framing/websocket.h"
+#include "tunnel/counters.h"
 #include "tunnel/local.h"
 #include "tunnel/log.h"
 
@@ -31,6 +32,7 @@ struct rest_session {
 	uint64_t failure;
 	char why[MESSAGE_TEXT_MAX + 1];
 	struct rest_waiter *waiter, *openers;
+	const char *by;		/* of the last waiter */
 	struct later tell;	/* whoever waits */
 
 	/* for the client */
@@ -95,8 +97,11 @@ void rest_session_wait(struct rest_session *s, struct rest_waiter *w)
 	struct rest_waiter *before = unwait(s);
 
 	s->waiter = w;
+	s->by = w->by;
 	w->waits = true;
 	local_attend(s->session, 1);
+	if (before)
+		count(rest_superseded);
 	tell_one(before, REST_SUPERSEDED);
 }
 
@@ -169,6 +174,8 @@ static int on_data(void *ctx, enum websocket_opcode type, const uint8_t *p, size
 	s->open->n += n;
 	if (!last)
 		return 0;
+	count(rest_messages_out);
+	count_add(rest_bytes_out, s->open->n);
 	rest_messages_append(&s->out, s->open);
 	s->open = NULL;
 	news(s);
@@ -264,6 +271,8 @@ static bool next_frame(struct rest_session *s)
 		rest_message_free(m);
 	if (!m)
 		return false;
+	count(rest_messages_in);
+	count_add(rest_bytes_in, m->n);
 	if (m->type == REST_CLOSE) {
 		snprintf(reason, sizeof reason, "%.*s", (int)m->n, (const char *)m->p);
 		close_frame(s, m->code, reason);
@@ -348,6 +357,7 @@ struct rest_session *rest_session_new(struct loop *loop, struct session *session
 		abort();
 	s->loop = loop;
 	s->session = session;
+	s->by = "";
 	s->limits = *limits;
 	snprintf(s->service, sizeof s->service, "%s", service);
 	rest_messages_init(&s->out);
@@ -444,6 +454,17 @@ bool rest_session_is_closed(const struct rest_session *s)
 bool rest_session_is_done(const struct rest_session *s)
 {
 	return s->done;
+}
+
+void rest_session_stats(const struct rest_session *s, struct rest_session_stats *out)
+{
+	static const char *const states[] = { "opening", "open", "closed", "failed", "gone" };
+
+	*out = (struct rest_session_stats){
+		.service = s->service, .state = states[s->state], .by = s->by, .waits = s->waiter,
+		.out = s->out.next - 1, .out_kept = s->out.count, .out_bytes = s->out.bytes,
+		.in = s->in.next - 1, .in_kept = s->in.count, .in_bytes = s->in.bytes,
+	};
 }
 
 const char *rest_session_service(const struct rest_session *s)

@@ -31,13 +31,23 @@ struct rest_waiter {
 	void (*told)(void *ctx, enum rest_news);
 	void *ctx;
 	bool waits;
+	const char *by;		/* the transport's name; stays where it is */
 };
 
 struct rest_session;
 
+struct rest_session_stats {
+	const char *service, *state;
+	const char *by;		/* how messages were waited for last; "": not yet */
+	bool waits;		/* somebody does so now */
+	uint64_t out, in;	/* messages of the target, of the client, so far */
+	size_t out_kept, out_bytes, in_kept, in_bytes; /* of those that the client has not received yet, that the target has not taken yet */
+};
+
 /* Opens the service for the client; it lives as long as the session and goes with it. protocols: "a,b" or NULL. */
 struct rest_session *rest_session_new(struct loop *, struct session *, const struct rest_limits *, const char *service, const char *protocols);
 
+void rest_session_stats(const struct rest_session *, struct rest_session_stats *);
 const char *rest_session_service(const struct rest_session *);
 const char *rest_session_protocol(const struct rest_session *); /* the one chosen, "": none */
 enum rest_state rest_session_state(const struct rest_session *);

@@ -15,6 +15,7 @@
 #include "framing/target.h"
 #include "server/rest.h"
 #include "server/rest_call.h"
+#include "tunnel/counters.h"
 
 struct rest_stream {
 	struct rest_call *call;
@@ -263,8 +264,11 @@ void rest_stream_begin(struct rest_call *c, struct rest_session *s)
 	timer_init(&st->timer, loop, on_timer, st);
 	c->stream = st;
 	c->session = s;
-	c->waiter = (struct rest_waiter){ .told = told, .ctx = c };
+	c->waiter = (struct rest_waiter){ .told = told, .ctx = c, .by = c->form->name };
 	rest_call_begin(c, st->form->type, "Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n");
+	count(rest_streams);
+	if (c->after)
+		count(rest_resumed);
 	rest_session_wait(s, &c->waiter);
 	pump(st);
 }

@@ -213,6 +213,8 @@ static void on_ended(void *ctx, uint64_t code, const char *reason)
 
 	log_info("session", session_tag(e->session), "of %s has ended: %s%s%s%s", e->holder->name, text, more ? " (" : "",
 		 more ? reason : "", more ? ")" : "");
+	if (e->local && code == CODE_EXPIRED)
+		count(rest_expired);
 	bury(e);
 }
 
@@ -440,7 +442,7 @@ void sessions_each(const struct sessions *t, void (*fn)(void *arg, const struct 
 	for (struct link *l = t->live.next; l != &t->live; l = l->next) {
 		const struct entry *e = list_entry(l, struct entry, all);
 
-		const struct sessions_one one = { e->holder->name, e->peer, e->session, e->sealed, e->local };
+		const struct sessions_one one = { e->holder->name, e->peer, e->session, e->sealed, e->local, e->tenant };
 
 		fn(arg, &one);
 	}

@@ -65,6 +65,7 @@ struct sessions_one {
 	const char *identity, *peer;
 	const struct session *session;
 	bool sealed, local;
+	const void *tenant;	/* of a local one */
 };
 void sessions_each(const struct sessions *, void (*fn)(void *arg, const struct sessions_one *), void *arg);
 

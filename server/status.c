@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/rest_tally.h"
 #include "server/server.h"
 #include "tunnel/carrier.h"
 #include "tunnel/counters.h"
@@ -222,6 +223,12 @@ static void one_session(void *arg, const struct sessions_one *one)
 
 	session_stats(session, &stats);
 	add_session(all, &stats);
+	if (!s->json && one->tenant) {
+		fprintf(s->out, "  %s of %s from %s: ", session_tag(session), one->identity, one->peer);
+		rest_tally_write_session(one->tenant, s->out, false);
+		fprintf(s->out, ", %" PRId64 " s old\n", stats.age_us / LOOP_SECOND);
+		return;
+	}
 	if (!s->json) {
 		fprintf(s->out,
 			"  %s of %s from %s: %s%" PRId64 " s old, %u channels, %u carriers, %u exchanges open, round trip %.1f ms, "
@@ -237,6 +244,8 @@ static void one_session(void *arg, const struct sessions_one *one)
 		comma(s), session_sid(session), one->identity, one->peer, stats.age_us / LOOP_SECOND, stats.carriers, stats.legs, stats.channels,
 		one->sealed ? "true" : "false", stats.rtt_us, stats.queued_packets, stats.queued_bytes);
 	media_json(s, session, &stats);
+	if (one->tenant)
+		rest_tally_write_session(one->tenant, s->out, true);
 	fputc('}', s->out);
 }
 
@@ -286,6 +295,14 @@ static void all_seals(struct status *s, const struct server *server)
 		begin(s, "seals");
 		fprintf(s->out, "  %zu in use, %zu being made or not used yet\n", in_use, pending);
 	}
+}
+
+static void signalling(struct status *s, const struct server *server)
+{
+	if (!server->rest)
+		return;
+	begin(s, "rest");
+	rest_tally_write(server->rest, server->sessions, s->out, s->json);
 }
 
 static void website(struct status *s, const struct server *server)
@@ -342,6 +359,7 @@ static void write_all(const struct server *server, FILE *out, bool json)
 	all_services(&s, server);
 	all_sessions(&s, server);
 	all_seals(&s, server);
+	signalling(&s, server);
 	website(&s, server);
 	all_counters(&s);
 	if (json)

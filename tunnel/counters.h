@@ -29,6 +29,16 @@
 	X(sessions_opened, "sessions created") \
 	X(sessions_ended, "sessions ended") \
 	X(sessions_refused, "sessions refused at a cap") \
+	X(rest_held, "requests of REST clients that waited for a message") \
+	X(rest_streams, "answers to them that went on, as events or records") \
+	X(rest_resumed, "of these begun behind a message that the client had") \
+	X(rest_superseded, "requests that waited, or answers that went on, in whose place a newer one came") \
+	X(rest_conflicts, "requests of REST clients answered 409") \
+	X(rest_expired, "sessions of REST clients that ended for want of requests") \
+	X(rest_messages_out, "messages of targets for REST clients") \
+	X(rest_messages_in, "messages of REST clients for their targets") \
+	X(rest_bytes_out, "bytes of messages of targets for REST clients") \
+	X(rest_bytes_in, "bytes of messages of REST clients for their targets") \
 	X(channels_opened, "channels opened") \
 	X(channels_refused, "channels refused") \
 	X(records_out, "records sent") \
