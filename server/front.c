@@ -12,6 +12,7 @@
 
 #include "framing/capsule.h"
 #include "framing/error.h"
+#include "framing/rest_request.h"
 #include "framing/request.h"
 #include "framing/target.h"
 #include "server/rest.h"
@@ -319,6 +320,13 @@ static void log_other(const struct front_visitor *v, const struct http1_head *he
 	log_limited(LOG_LEVEL_INFO, "front", v->peer, "%.*s %s: %s", method, (const char *)head->method.p, target, what);
 }
 
+static bool is_rest(const struct front *f, const struct http1_head *head)
+{
+	struct rest_request r;
+
+	return rest_request_parse(&r, f->base, head->target) != ERROR_UNSUPPORTED;
+}
+
 static bool is_text(struct span s, const char *text)
 {
 	return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
@@ -358,7 +366,8 @@ void front_request(struct front_visitor *v, struct exchange *x, const struct htt
 		if (!f->fallback)
 			log_other(v, head, "not below the base path");
 	} else if (error < 0) {
-		log_other(v, head, "below the base path, but not a request of a helper (version 1)");
+		log_other(v, head, !f->rest && is_rest(f, head) ? "signalling by REST is off here: set rest = true, or name the pages that may (origins)" :
+			  "below the base path, but not a request of a helper (version 1)");
 	} else if (!is_method_of(&request, head)) {
 		log_other(v, head, request.mode == MODE_WEBSOCKET ? "a helper would ask for a WebSocket" : "a helper would use POST");
 	} else if (request.mode == MODE_SEAL) {

@@ -59,7 +59,7 @@ const struct config_option options_table[] = {
 	{ .name = "fallback", .type = CONFIG_STRING, .metavar = "URL",
 	  .help = "the website that others get, instead of a cover: http://127.0.0.1:8081 or unix:PATH" },
 	{ .name = "rest", .type = CONFIG_BOOL,
-	  .help = "serve signalling by REST to clients without a helper (off)" },
+	  .help = "serve signalling by REST to clients without a helper (when there are origins)" },
 	{ .name = "rest-expire", .type = CONFIG_INT, .min = 5, .max = 86400, .initial = 330, .metavar = "S",
 	  .help = "end a REST session after S seconds without a request (330)" },
 	{ .name = "origins", .type = CONFIG_LIST, .metavar = "ORIGIN",
@@ -280,7 +280,7 @@ static int read_rest(struct options *o, char *error, size_t size)
 	size_t n = config_list_size(o->config, "origins");
 	char why[256];
 
-	o->rest = config_bool(o->config, "rest");
+	o->rest = config_given(o->config, "rest") ? config_bool(o->config, "rest") : n > 0;
 	for (size_t i = 0; i < n; i++)
 		origins[i] = config_list(o->config, "origins", i);
 	origins[n] = NULL;

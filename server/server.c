@@ -378,6 +378,8 @@ static void on_reload(void *ctx)
 	} else {
 		adopt(s, &l);
 		adopt_trusted(s, &fresh);
+		if (fresh.rest != (s->rest != NULL))
+			log_warn("reload", "", "REST is %s as it was at start: restart to have it %s", s->rest ? "on" : "off", s->rest ? "off" : "on");
 		adopt_cors(s, &fresh);
 		adopt_policies(s, &fresh);
 		adopt_services(s, &fresh);

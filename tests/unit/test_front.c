@@ -1,5 +1,5 @@
 /* The router: what is a helper's goes to the sessions, all else gets one and the same cover. */
-/* links: server/front.c server/cover.c tunnel/websocket_exchange.c tunnel/websocket_handshake.c tunnel/websocket_key.c framing/websocket.c framing/mask.c framing/utf8.c tunnel/seal.c framing/capsule.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/request.c framing/target.c framing/base64.c framing/error.c framing/cursor.c framing/varint.c tunnel/credential.c tunnel/mac.c tunnel/daemon.c tunnel/log.c tunnel/counters.c tunnel/loop.c tests/lib/fronting.c */
+/* links: server/front.c framing/rest_request.c server/cover.c tunnel/websocket_exchange.c tunnel/websocket_handshake.c tunnel/websocket_key.c framing/websocket.c framing/mask.c framing/utf8.c tunnel/seal.c framing/capsule.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/request.c framing/target.c framing/base64.c framing/error.c framing/cursor.c framing/varint.c tunnel/credential.c tunnel/mac.c tunnel/daemon.c tunnel/log.c tunnel/counters.c tunnel/loop.c tests/lib/fronting.c */
 /* libs: -lwslay -lcrypto -lhttp_parser -lev */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -191,6 +191,24 @@ static void test_media(void **state)
 	refused(ARGS("-c", file, FILES), want);
 }
 
+/* Pages that are named are to be served. */
+static void test_rest(void **state)
+{
+	(void)state;
+	good(ARGS(FILES, RTP));
+	assert_false(o.rest);
+	options_fini(&o);
+	good(ARGS(FILES, RTP, "--rest"));
+	assert_true(o.rest);
+	options_fini(&o);
+	good(ARGS(FILES, RTP, "--origins", "https://app.example"));
+	assert_true(o.rest);
+	options_fini(&o);
+	good(ARGS(FILES, RTP, "--origins", "https://app.example", "--rest=false"));
+	assert_false(o.rest);
+	options_fini(&o);
+}
+
 static void test_listen_http(void **state)
 {
 	char text[ADDRESS_TEXT];
@@ -326,6 +344,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_media),
+		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_listen_http),
 		cmocka_unit_test(test_listen_clear),
 		cmocka_unit_test(test_errors),
