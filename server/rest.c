@@ -382,12 +382,17 @@ static void do_delete(struct rest_call *c)
 static void do_ticket(struct rest_call *c)
 {
 	const struct rest_ticket t = { c->request.sid, c->request.service, { (const uint8_t *)c->origin, c->origin ? strlen(c->origin) : 0 } };
+	struct rest_ticket_holder holder = { .until_s = c->until_s };
+	int64_t left_s = c->until_s ? c->until_s - loop_wall(loop_of(c)) : REST_TICKET_SECONDS;
 	char text[REST_TICKET_TEXT];
 
 	if (!session_of(c))
 		return;
-	rest_ticket_write(text, c->rest->ticket_key, &t, c->identity, loop_now(loop_of(c)) + REST_TICKET_SECONDS * LOOP_SECOND);
-	rest_text_print(&c->answer, "{\"ticket\":\"%s\",\"expires\":%d}\n", text, REST_TICKET_SECONDS);
+	if (left_s > REST_TICKET_SECONDS)
+		left_s = REST_TICKET_SECONDS;
+	memcpy(holder.identity, c->identity, sizeof holder.identity);
+	rest_ticket_write(text, c->rest->ticket_key, &t, &holder, loop_now(loop_of(c)) + left_s * LOOP_SECOND);
+	rest_text_print(&c->answer, "{\"ticket\":\"%s\",\"expires\":%d}\n", text, (int)left_s);
 	rest_call_answer(c, 200, REST_JSON, "");
 }
 

@@ -45,6 +45,7 @@ static void by_jwt(struct rest_asker *a, const struct credentials *credentials, 
 	a->why = identity ? rest_jwt_refusal(&j, unix_seconds) : "the signature of the JWT is wrong, or its sub is nobody's name here";
 	if (!a->why) {
 		a->identity = identity;
+		a->until_s = rest_jwt_expires(&j);
 		a->allowed = rest_jwt_allows(&j, service);
 	}
 	rest_jwt_fini(&j);

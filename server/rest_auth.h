@@ -11,6 +11,7 @@
 struct rest_asker {
 	const char *identity;	/* canonical; lives as long as the credentials. NULL: nobody who is known */
 	bool allowed;		/* the credential is good for the service */
+	int64_t until_s;	/* Unix seconds when it ends; 0: never */
 	const char *why;	/* nobody: what is wrong, for the answer */
 };
 

@@ -29,6 +29,7 @@ struct rest_call {
 	bool complete;		/* all of the request is there */
 	bool answered;
 	char identity[CREDENTIAL_NAME_MAX + 1];
+	int64_t until_s;	/* Unix seconds when its credential ends; 0: never */
 	char *origin;		/* of the page that asks, which may; NULL: it is none */
 	bool private_network;	/* a preflight that asks for that, too */
 	struct rest_text body, answer;

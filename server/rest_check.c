@@ -83,7 +83,7 @@ static void refuse(struct rest_call *c, const char *why)
 }
 
 /* Pages send no Origin when they GET from where they are themselves, but say that (Fetch Metadata); what they could say is in origins. */
-static bool read_ticket(struct rest_call *c, const struct http1_head *head, char *identity)
+static bool read_ticket(struct rest_call *c, const struct http1_head *head, struct rest_ticket_holder *holder)
 {
 	static const char *const schemes[] = { "https://", "http://" };
 	struct rest_ticket t = { c->request.sid, c->request.service, http1_find(head, "origin") };
@@ -92,28 +92,33 @@ static bool read_ticket(struct rest_call *c, const struct http1_head *head, char
 	char own[ORIGIN_MAX];
 
 	if (t.origin.p || !http1_is(site, "same-origin"))
-		return rest_ticket_read(identity, c->rest->ticket_key, &t, c->request.ticket, now);
+		return rest_ticket_read(holder, c->rest->ticket_key, &t, c->request.ticket, now);
 	for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
 		int n = snprintf(own, sizeof own, "%s%.*s", schemes[i], (int)host.n, (const char *)host.p);
 
 		t.origin = (struct span){ (const uint8_t *)own, (size_t)n };
-		if (n > 0 && (size_t)n < sizeof own && rest_ticket_read(identity, c->rest->ticket_key, &t, c->request.ticket, now))
+		if (n > 0 && (size_t)n < sizeof own && rest_ticket_read(holder, c->rest->ticket_key, &t, c->request.ticket, now))
 			return true;
 	}
 	return false;
 }
 
+static bool is_known(const struct rest_call *c, const char *name)
+{
+	return credentials_named(c->visitor->front->credentials, (struct span){ (const uint8_t *)name, strlen(name) });
+}
+
 static bool check_ticket(struct rest_call *c, const struct http1_head *head)
 {
-	char name[CREDENTIAL_NAME_MAX + 1];
+	struct rest_ticket_holder holder;
 
 	if (c->method != REST_GET) {
 		refuse(c, "a ticket is good for GET only: send Authorization");
 		return false;
 	}
-	if (read_ticket(c, head, name) &&
-	    credentials_named(c->visitor->front->credentials, (struct span){ (const uint8_t *)name, strlen(name) })) {
-		memcpy(c->identity, name, sizeof name);
+	if (read_ticket(c, head, &holder) && is_known(c, holder.identity)) {
+		memcpy(c->identity, holder.identity, sizeof c->identity);
+		c->until_s = holder.until_s;
 		return true;
 	}
 	refuse(c, "the ticket is not good (any more): one is for GET of one session from the origin that asked for it, for a minute: POST to .../ticket "
@@ -135,9 +140,20 @@ static bool check_identity(struct rest_call *c, const struct http1_head *head)
 		return false;
 	}
 	snprintf(c->identity, sizeof c->identity, "%s", a.identity);
+	c->until_s = a.until_s;
 	if (!a.allowed && *c->request.service)
 		rest_problem(c, 403, "service", "the credential does not allow this service (svc of the JWT)", "");
 	return a.allowed || !*c->request.service;
+}
+
+/* An answer goes on no longer than the credential that it was asked for with. */
+static void limit_stream(struct rest_call *c)
+{
+	uint32_t for_s = c->request.for_s ? c->request.for_s : REST_STREAM_FOR;
+	int64_t left_s = c->until_s - loop_wall(c->visitor->front->loop);
+
+	if (c->until_s && left_s < for_s)
+		c->request.for_s = left_s > 0 ? (uint32_t)left_s : 1;
 }
 
 static bool check_type(struct rest_call *c, const struct http1_head *head)
@@ -193,6 +209,7 @@ bool rest_check(struct rest_call *c, const struct http1_head *head, int readable
 		rest_problem(c, 400, "malformed", "Last-Event-ID must be the number of the last message received", "");
 		return false;
 	}
+	limit_stream(c);
 	if (!check_type(c, head))
 		return false;
 	if (head->length <= REST_BODY_MAX)

@@ -143,6 +143,11 @@ const char *rest_jwt_refusal(const struct rest_jwt *j, int64_t unix_seconds)
 	return NULL;
 }
 
+int64_t rest_jwt_expires(const struct rest_jwt *j)
+{
+	return (int64_t)json_number_value(json_object_get(j->claims, "exp"));
+}
+
 bool rest_jwt_allows(const struct rest_jwt *j, const char *service)
 {
 	const json_t *services = json_object_get(j->claims, "svc");

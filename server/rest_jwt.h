@@ -33,6 +33,8 @@ int rest_jwt_read(struct rest_jwt *, struct span, const char **why);
 void rest_jwt_fini(struct rest_jwt *);
 /* Of one that is signed right: NULL when it is good now (exp, nbf, aud), else a sentence. */
 const char *rest_jwt_refusal(const struct rest_jwt *, int64_t unix_seconds);
+/* Of one that is good: seconds since 1970 when it ends. */
+int64_t rest_jwt_expires(const struct rest_jwt *);
 /* Does it allow the service? */
 bool rest_jwt_allows(const struct rest_jwt *, const char *service);
 

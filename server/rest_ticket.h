@@ -21,9 +21,16 @@ struct rest_ticket {
 	struct span origin;	/* n = 0: whoever has no Origin */
 };
 
-/* identity: who asks for it, and whom it stands for. until_us: by the loop's clock. */
-void rest_ticket_write(char out[REST_TICKET_TEXT], const struct mac_key *, const struct rest_ticket *, const char *identity, int64_t until_us);
-/* Whom it stands for; false: it is none for that, or not any more. */
-bool rest_ticket_read(char identity[CREDENTIAL_NAME_MAX + 1], const struct mac_key *, const struct rest_ticket *, struct span text, int64_t now_us);
+/* Who asked for it. */
+struct rest_ticket_holder {
+	char identity[CREDENTIAL_NAME_MAX + 1];
+	int64_t until_s;	/* Unix seconds when his credential ends; 0: never */
+};
+
+/* until_us: by the loop's clock. */
+void rest_ticket_write(char out[REST_TICKET_TEXT], const struct mac_key *, const struct rest_ticket *, const struct rest_ticket_holder *,
+		       int64_t until_us);
+/* False: it is none for that, or not any more. */
+bool rest_ticket_read(struct rest_ticket_holder *, const struct mac_key *, const struct rest_ticket *, struct span text, int64_t now_us);
 
 #endif

@@ -68,15 +68,16 @@ static void check_target(struct span s)
 static void check_ticket(const struct mac_key *key, const uint8_t *p, size_t n)
 {
 	const struct rest_ticket t = { "AAAAAAAAAAAAAAAAAAAAAA", "sig", { p, n } }, other = { "AAAAAAAAAAAAAAAAAAAAAA", "sig", { p, n / 2 } };
-	char text[REST_TICKET_TEXT], name[CREDENTIAL_NAME_MAX + 1];
+	struct rest_ticket_holder page = { "page", NOW }, holder;
+	char text[REST_TICKET_TEXT];
 	struct span made = { (const uint8_t *)text, 0 };
 
-	CHECK(!rest_ticket_read(name, key, &t, (struct span){ p, n }, 0));
-	rest_ticket_write(text, key, &t, "page", 1000);
+	CHECK(!rest_ticket_read(&holder, key, &t, (struct span){ p, n }, 0));
+	rest_ticket_write(text, key, &t, &page, 1000);
 	made.n = strlen(text);
-	CHECK(rest_ticket_read(name, key, &t, made, 999) && strcmp(name, "page") == 0);
-	CHECK(!rest_ticket_read(name, key, &t, made, 1000));
-	CHECK(n < 2 || !rest_ticket_read(name, key, &other, made, 0));
+	CHECK(rest_ticket_read(&holder, key, &t, made, 999) && strcmp(holder.identity, "page") == 0 && holder.until_s == NOW);
+	CHECK(!rest_ticket_read(&holder, key, &t, made, 1000));
+	CHECK(n < 2 || !rest_ticket_read(&holder, key, &other, made, 0));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)

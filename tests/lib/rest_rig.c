@@ -246,7 +246,7 @@ struct rig_call *rig_ask(struct rig *r, const char *method, const char *target, 
 	assert_non_null(c);
 	c->rig = r;
 	c->x.ops = &exchange_ops;
-	c->visitor = (struct front_visitor){ .front = &r->front, .peer = "192.0.2.1:1" };
+	c->visitor = (struct front_visitor){ .front = &r->front, .peer = "192.0.2.1:1", .crowd = r->crowd };
 	head.method = span_of(method, strlen(method));
 	head.target = span_of(target, strlen(target));
 	add_lines(&head, lines);

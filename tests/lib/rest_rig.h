@@ -38,6 +38,7 @@ struct rig {
 	char bearer[128];
 	bool defer;		/* the target opens when rig_accept says so */
 	uint64_t refuse;	/* a code: it is refused */
+	enum front_crowd crowd;	/* of who asks */
 };
 
 /* One request and its answer. */

@@ -308,6 +308,42 @@ static void tickets_of_others(void **state)
 	by_ticket("GET", get(AT, "AAAA"), "", 401, "the ticket is not good");
 }
 
+/* What goes on ends with the credential, though more was asked for; so does a ticket that was had with it. */
+static void nothing_outlives_its_credential(void **state)
+{
+	static const char short_one[] = "{\"sub\":\"page\",\"exp\":1700000005}", sse[] = "Accept: text/event-stream\n";
+	struct rig_call *by_jwt, *by_token, *ticketed, *c;
+	char text[512], ticket[REST_TICKET_TEXT];
+
+	(void)state;
+	expect("PUT", AT, bearer("page:page-token-0123456789"), 201, "open");
+	expect("PUT", RIG_BASE "/v1/BAAAAAAAAAAAAAAAAAAAAA/signal/sig", bearer("page:page-token-0123456789"), 201, "open");
+	c = rig_ask(&rig, "POST", AT "/ticket", jwt(HEADER, short_one, "page"), NULL, 0);
+	snprintf(text, sizeof text, "%.*s", (int)c->answer.n, (const char *)c->answer.p);
+	assert_int_equal(sscanf(text, "{\"ticket\":\"%159[A-Za-z0-9_-]\",\"expires\":5}", ticket), 1);
+	rig_drop(c);
+	by_jwt = rig_ask(&rig, "GET", AT "?for=86400", with(sse, jwt(HEADER, short_one, "page")), NULL, 0);
+	rig_run(&rig, 4900 * LOOP_MS);
+	assert_true(by_jwt->status == 200 && !by_jwt->answered);
+	rig_run(&rig, 200 * LOOP_MS);
+	assert_true(by_jwt->answered);
+	by_ticket("GET", get(AT, ticket), "", 401, "the ticket is not good");
+	by_token = rig_ask(&rig, "GET", AT "?for=86400", with(sse, bearer("page:page-token-0123456789")), NULL, 0);
+	c = rig_ask(&rig, "POST", RIG_BASE "/v1/BAAAAAAAAAAAAAAAAAAAAA/signal/sig/ticket", jwt(HEADER, "{\"sub\":\"page\",\"exp\":1700000100}", "page"), NULL, 0);
+	snprintf(text, sizeof text, "%.*s", (int)c->answer.n, (const char *)c->answer.p);
+	assert_int_equal(sscanf(text, "{\"ticket\":\"%159[A-Za-z0-9_-]\",\"expires\":60}", ticket), 1);
+	rig_drop(c);
+	snprintf(text, sizeof text, RIG_BASE "/v1/BAAAAAAAAAAAAAAAAAAAAA/signal/sig?ticket=%s", ticket);
+	ticketed = rig_ask(&rig, "GET", text, with(sse, "X-No-Authorization: 1\n"), NULL, 0);
+	rig_run(&rig, 90 * LOOP_SECOND);
+	assert_true(ticketed->status == 200 && !ticketed->answered);
+	rig_run(&rig, 6 * LOOP_SECOND);
+	assert_true(ticketed->answered && !by_token->answered);
+	rig_drop(by_jwt);
+	rig_drop(by_token);
+	rig_drop(ticketed);
+}
+
 /* ---- reload, origins, rates ---- */
 
 static void a_reload_holds_from_the_next_request_on(void **state)
@@ -354,6 +390,10 @@ static void errors_are_for_pages(void **state)
 	says("PATCH", AT, ORIGIN, 405, "method", allow);
 	says("GET", AT, with(ORIGIN, bearer("page:page-token-0123456789")), 404, "session", allow);
 	says("POST", AT, with(ORIGIN "Content-Type: text/plain\n", bearer("page:page-token-0123456789")), 415, "type", allow);
+	rig.crowd = FRONT_CROWD_ALL;	/* behind a proxy */
+	says("GET", AT, with(ORIGIN, bearer("page:page-token-0123456789")), 503, "\"code\":\"busy\"", allow);
+	says("GET", AT, with(ORIGIN, bearer("page:page-token-0123456789")), 503, "\"code\":\"busy\"", "Retry-After: ");
+	rig.crowd = FRONT_CROWD_NONE;
 	says("POST", AT, with(ORIGIN "Content-Type: multipart/form-data; boundary=x\n", bearer("page:page-token-0123456789")), 415, "type", allow);
 	c = rig_ask(&rig, "GET", AT, "Origin: https://evil.example\nAuthorization: \n", NULL, 0);
 	assert_int_equal(c->status, 403);
@@ -385,6 +425,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(sessions_are_of_their_identity, setup, teardown),
 		cmocka_unit_test_setup_teardown(tickets, setup, teardown),
 		cmocka_unit_test_setup_teardown(tickets_of_others, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_outlives_its_credential, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reload_holds_from_the_next_request_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(preflights, setup, teardown),
 		cmocka_unit_test_setup_teardown(errors_are_for_pages, setup, teardown),

@@ -17,11 +17,19 @@
 #define UNTIL 60000000
 
 static struct mac_key *key;
-static char name[CREDENTIAL_NAME_MAX + 1];
+static struct rest_ticket_holder holder;
 
 static struct rest_ticket of(const char *sid, const char *service, const char *origin)
 {
 	return (struct rest_ticket){ sid, service, { (const uint8_t *)origin, strlen(origin) } };
+}
+
+static void make(char text[REST_TICKET_TEXT], const struct rest_ticket *t, const char *identity)
+{
+	struct rest_ticket_holder who = { .until_s = 1700000000 };
+
+	memcpy(who.identity, identity, strlen(identity) + 1);
+	rest_ticket_write(text, key, t, &who, UNTIL);
 }
 
 static bool reads(const struct rest_ticket *t, const char *text, size_t n, int64_t now)
@@ -31,7 +39,7 @@ static bool reads(const struct rest_ticket *t, const char *text, size_t n, int64
 
 	assert_non_null(p);
 	memcpy(p, text, n);
-	good = rest_ticket_read(name, key, t, (struct span){ p, n }, now);
+	good = rest_ticket_read(&holder, key, t, (struct span){ p, n }, now);
 	free(p);
 	return good;
 }
@@ -62,11 +70,12 @@ static void one_is_for_one_thing(void **state)
 	size_t n;
 
 	(void)state;
-	rest_ticket_write(text, key, &t, "page", UNTIL);
+	make(text, &t, "page");
 	n = strlen(text);
 	assert_true(n < REST_TICKET_MAX);
 	assert_true(reads(&t, text, n, 0));
-	assert_string_equal(name, "page");
+	assert_string_equal(holder.identity, "page");
+	assert_int_equal(holder.until_s, 1700000000);
 	assert_true(reads(&t, text, n, UNTIL - 1));
 	assert_false(reads(&t, text, n, UNTIL));
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -85,12 +94,12 @@ static void names_of_any_length(void **state)
 	(void)state;
 	memset(longest, 'x', sizeof longest - 1);
 	longest[sizeof longest - 1] = 0;
-	rest_ticket_write(text, key, &t, longest, UNTIL);
+	make(text, &t, longest);
 	assert_true(strlen(text) < REST_TICKET_TEXT && reads(&t, text, strlen(text), 0));
-	assert_string_equal(name, longest);
-	rest_ticket_write(text, key, &t, "a", UNTIL);
+	assert_string_equal(holder.identity, longest);
+	make(text, &t, "a");
 	assert_true(reads(&t, text, strlen(text), 0));
-	assert_string_equal(name, "a");
+	assert_string_equal(holder.identity, "a");
 }
 
 static void no_other_text_is_one(void **state)
@@ -100,7 +109,7 @@ static void no_other_text_is_one(void **state)
 	size_t n;
 
 	(void)state;
-	rest_ticket_write(text, key, &t, "page", UNTIL);
+	make(text, &t, "page");
 	n = strlen(text);
 	for (size_t i = 0; i < n; i++)
 		assert_false(reads(&t, text, i, 0));
