@@ -71,7 +71,7 @@ install: all
 	sed 's,@SBINDIR@,$(SBINDIR),g' systemd/culvertd.service.in > $(DESTDIR)$(UNITDIR)/culvertd.service
 	install -m 644 systemd/culvertd.socket $(DESTDIR)$(UNITDIR)/
 	sed 's,@BINDIR@,$(BINDIR),g' systemd/culvert.service.in > $(DESTDIR)$(USERUNITDIR)/culvert.service
-	install -m 644 README.md framing/PROTOCOL.md tunnel/DESIGN.md client/PROXY-ADMINS.md server/REVERSE-PROXIES.md framing/REST.md server/PAGES.md client/culvert.conf.example server/culvertd.conf.example $(DESTDIR)$(DOCDIR)/
+	install -m 644 README.md framing/PROTOCOL.md tunnel/DESIGN.md client/PROXY-ADMINS.md server/REVERSE-PROXIES.md framing/REST.md server/openapi.yaml server/PAGES.md client/culvert.conf.example server/culvertd.conf.example $(DESTDIR)$(DOCDIR)/
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/culvert $(DESTDIR)$(SBINDIR)/culvertd

@@ -19,6 +19,8 @@
 #include "tunnel/log.h"
 
 #define ORIGIN_MAX 300	/* bytes of one made of a Host header */
+#define FOR_ALL "Allow: PUT, POST, GET, DELETE, OPTIONS\r\n"
+#define FOR_TICKET "Allow: POST, OPTIONS\r\n"
 #define SHOWN_MAX 100	/* characters of an origin */
 #define SHOWN(o) (int)((o).n < SHOWN_MAX ? (o).n : SHOWN_MAX), (const char *)(o).p
 
@@ -175,9 +177,9 @@ static bool check_method(struct rest_call *c)
 	if (c->method != REST_NO_METHOD && (!c->request.ticket_wanted || c->method == REST_POST))
 		return true;
 	if (c->request.ticket_wanted)
-		rest_problem(c, 405, "method", "use POST: its answer is a ticket for GET", "Allow: POST, OPTIONS\r\n");
+		rest_problem(c, 405, "method", "use POST: its answer is a ticket for GET", FOR_TICKET);
 	else
-		rest_problem(c, 405, "method", "use PUT, POST, GET, DELETE or OPTIONS", "Allow: PUT, POST, GET, DELETE, OPTIONS\r\n");
+		rest_problem(c, 405, "method", "use PUT, POST, GET, DELETE or OPTIONS", FOR_ALL);
 	return false;
 }
 
@@ -196,7 +198,7 @@ bool rest_check(struct rest_call *c, const struct http1_head *head, int readable
 	if (!check_origin(c, head))
 		return false;
 	if (c->method == REST_OPTIONS) {
-		rest_call_answer(c, 204, "", "Allow: PUT, POST, GET, DELETE, OPTIONS\r\n");
+		rest_call_answer(c, 204, "", c->request.ticket_wanted ? FOR_TICKET : FOR_ALL);
 		return false;
 	}
 	if (!check_method(c) || !check_crowd(c) || !check_identity(c, head))

@@ -23,7 +23,7 @@ root=$dir/root
 check "make install" make --no-print-directory install DESTDIR="$root" PREFIX=/usr
 for file in bin/culvert sbin/culvertd share/man/man1/culvert.1 share/man/man1/culvert-doctor.1 share/man/man5/culvert.conf.5 share/man/man5/culvertd.conf.5 \
 	share/man/man8/culvertd.8 lib/systemd/system/culvertd.service lib/systemd/system/culvertd.socket lib/systemd/user/culvert.service share/doc/culvert/README.md \
-	share/doc/culvert/PROTOCOL.md share/doc/culvert/PROXY-ADMINS.md share/doc/culvert/REVERSE-PROXIES.md share/doc/culvert/REST.md share/doc/culvert/PAGES.md share/doc/culvert/culvertd.conf.example share/doc/culvert/culvert.conf.example; do
+	share/doc/culvert/PROTOCOL.md share/doc/culvert/PROXY-ADMINS.md share/doc/culvert/REVERSE-PROXIES.md share/doc/culvert/REST.md share/doc/culvert/openapi.yaml share/doc/culvert/PAGES.md share/doc/culvert/culvertd.conf.example share/doc/culvert/culvert.conf.example; do
 	check "$file is installed" test -s "$root/usr/$file"
 done
 check "culvert runs" "$root/usr/bin/culvert" --version
