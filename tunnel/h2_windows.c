@@ -16,12 +16,12 @@
 #define MARGIN (50 * LOOP_MS)	/* that the peer may take its time for */
 #define PIECE 2048		/* less room is none */
 #define PIECE_PART 16
+#define PIECE_LEAST 512	/* while less is reserved than should be */
 #define MEDIA_ENDED LOOP_SECOND
 #define MIXED_FOR (30 * LOOP_SECOND)
 #define PATIENCE (250 * LOOP_MS) /* with a peer that gives nothing back, or two round trips */
 #define QUIET (100 * LOOP_MS)	/* nothing was heard from it: it is the path that waits */
 #define QUIET_MOST LOOP_SECOND
-#define RESERVE_NONE 512
 #define AGAIN (10 * LOOP_SECOND)
 #define TURN (20 * LOOP_MS)
 #define TRIP_MOST LOOP_SECOND
@@ -84,31 +84,38 @@ static void mind_mixture(struct h2_stream *s)
 	h2_tune(h);
 }
 
+static int64_t cap(const struct h2 *h)
+{
+	return h->vain_us && loop_now(h->loop) - h->vain_us < AGAIN ? h->reserve_cap : RESERVE;
+}
+
 /* Of a window that has `most` bytes in all. */
 static int64_t reserve(const struct h2 *h, const struct h2_media *m, int64_t most)
 {
 	int64_t now = loop_now(h->loop), need = bytes_per_second(m, now) * (h->trip_us * 3 / 2 + MARGIN) / LOOP_SECOND;
-	int64_t cap = h->vain_us && now - h->vain_us < AGAIN ? h->reserve_cap : RESERVE;
 
-	return need ? smaller(smaller(larger(need, RESERVE_LEAST), most / RESERVE_PART), cap) : 0;
+	return need ? smaller(smaller(larger(need, RESERVE_LEAST), most / RESERVE_PART), cap(h)) : 0;
 }
 
 /* ---- what is left ---- */
 
 static int64_t piece(const struct h2 *h)
 {
-	return smaller(PIECE, h->window_most / PIECE_PART);
+	return cap(h) < RESERVE_LEAST ? PIECE_LEAST : smaller(PIECE, h->window_most / PIECE_PART);
 }
 
 static int64_t left(struct h2_stream *s)
 {
 	struct h2 *h = s->h2;
-	int64_t first = nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
-	int64_t whole = nghttp2_session_get_remote_window_size(h->session);
-	int64_t own = s->id ? nghttp2_session_get_stream_remote_window_size(h->session, s->id) : first;
+	int64_t first, own, whole = nghttp2_session_get_remote_window_size(h->session);
 
 	h->window_most = larger(h->window_most, whole);
-	return smaller(whole - reserve(h, &h->media, h->window_most), own - reserve(h, &s->media, first));
+	whole -= reserve(h, &h->media, h->window_most);
+	if (!is_recent(&s->media, loop_now(h->loop), MEDIA_ENDED))
+		return whole;	/* what waits for its own window is in nobody's way */
+	first = nghttp2_session_get_remote_settings(h->session, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
+	own = s->id ? nghttp2_session_get_stream_remote_window_size(h->session, s->id) : first;
+	return smaller(whole, own - reserve(h, &s->media, first));
 }
 
 static int64_t turn_of(const struct h2_stream *s)
@@ -203,7 +210,7 @@ static void give_way(struct h2 *h, int64_t now)
 {
 	int64_t kept = smaller(reserve(h, &h->media, h->window_most), nghttp2_session_get_remote_window_size(h->session));
 
-	h->reserve_cap = kept / 2 < RESERVE_NONE ? 0 : kept / 2;
+	h->reserve_cap = kept / 2 < PIECE_LEAST ? 0 : kept / 2;
 	h->vain_us = h->narrow_us = now;
 }
 

@@ -86,6 +86,15 @@ static void begin_proxy(struct engine *e)
 	splice_behind(e->proxy, e->behind);
 }
 
+static void begin_between(struct engine *e)
+{
+	e->o.behind.seed = e->o.seed + 1000;
+	e->o.behind.http2 = true;
+	e->behind = lossy_new(e->w->loop, &e->o.behind, NULL, NULL);
+	e->between = e->o.between->begin(e->w->loop, e->behind, world_accept, e->w);
+	e->lossy = lossy_new(e->w->loop, &e->o.link, e->o.between->accept, e->between);
+}
+
 struct engine *engine_new(const struct engine_options *o)
 {
 	struct engine *e = calloc(1, sizeof *e);
@@ -103,7 +112,9 @@ struct engine *engine_new(const struct engine_options *o)
 	session_free(e->w->helper);
 	e->w->helper = NULL;
 	e->w->no_auto_finish = true;
-	if (o->proxied)
+	if (o->between)
+		begin_between(e);
+	else if (o->proxied)
 		begin_proxy(e);
 	else
 		e->lossy = lossy_new(e->w->loop, &e->o.link, world_accept, e->w);
@@ -116,10 +127,12 @@ static void over(void *ctx)
 {
 	struct engine *e = ctx;
 
-	if (e->proxy) {
+	if (e->proxy)
 		splice_free(e->proxy);
+	if (e->between)
+		e->o.between->end(e->between);
+	if (e->behind)
 		lossy_free(e->behind);
-	}
 	lossy_free(e->lossy);
 }
 

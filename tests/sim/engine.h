@@ -13,10 +13,18 @@
 
 #define ENGINE_PARTIES 2
 
+/* What takes connections from the link and has its own over the network behind it; ctx is what it returns. */
+struct engine_between {
+	void *(*begin)(struct loop *, struct lossy *behind, void (*accept)(void *, struct stream *), void *accept_ctx);
+	void (*accept)(void *ctx, struct stream *);
+	void (*end)(void *ctx);
+};
+
 struct engine_options {
 	struct lossy_options link;
 	bool proxied;		/* through a proxy, and behind it: */
 	struct lossy_options behind;
+	const struct engine_between *between; /* instead of the proxy; the network behind it speaks HTTP/2 */
 	unsigned carriers;	/* the most that a session has; 0: 8 */
 	const char *rung;	/* NULL: duplex; "": the ladder looks for it */
 	uint64_t seed;		/* 0: 1 */
@@ -38,6 +46,7 @@ struct engine {
 	struct world *w;
 	struct lossy *lossy, *behind;
 	struct splice *proxy;
+	void *between;
 	struct engine_options o;
 	struct engine_party party[ENGINE_PARTIES];
 	unsigned parties;
