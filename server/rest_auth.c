@@ -42,6 +42,7 @@ static void by_jwt(struct rest_asker *a, const struct credentials *credentials, 
 	if (rest_jwt_read(&j, bearer, &a->why) < 0)
 		return;
 	identity = credentials_signed(credentials, span_of(j.subject), j.text, j.mac);
+	a->guessed = !identity;
 	a->why = identity ? rest_jwt_refusal(&j, unix_seconds) : "the signature of the JWT is wrong, or its sub is nobody's name here";
 	if (!a->why) {
 		a->identity = identity;
@@ -54,7 +55,7 @@ static void by_jwt(struct rest_asker *a, const struct credentials *credentials, 
 struct rest_asker rest_auth(const struct credentials *credentials, struct span value, const char *service, int64_t unix_seconds)
 {
 	static const char scheme[] = "Bearer ";
-	struct rest_asker a = { .why = "send Authorization: Bearer with a JWT, or with the base64url of name:token" };
+	struct rest_asker a = { .guessed = true, .why = "send Authorization: Bearer with a JWT, or with the base64url of name:token" };
 	struct span bearer;
 
 	if (value.n < sizeof scheme - 1 || strncasecmp((const char *)value.p, scheme, sizeof scheme - 1) != 0)

@@ -13,6 +13,7 @@ struct rest_asker {
 	bool allowed;		/* the credential is good for the service */
 	int64_t until_s;	/* Unix seconds when it ends; 0: never */
 	const char *why;	/* nobody: what is wrong, for the answer */
+	bool guessed;		/* nobody: and nothing shows that he ever had a credential that was right */
 };
 
 /* authorization: p = NULL: none. service: "" for one that could not be read, for which nobody is allowed who is not for all. */

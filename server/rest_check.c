@@ -68,18 +68,24 @@ static bool check_origin(struct rest_call *c, const struct http1_head *head)
 	return true;
 }
 
-/* Nobody who may: said as often as somebody may be expected to try. */
 static void refuse(struct rest_call *c, const char *why)
+{
+	count(auth_failed);
+	log_limited(LOG_LEVEL_WARN, "auth", c->visitor->peer, "refused a REST request: %s", why);
+	rest_problem(c, 401, "credential", why, "WWW-Authenticate: Bearer\r\n");
+}
+
+/* Said as often as somebody may be expected to try. */
+static void refuse_guess(struct rest_call *c, const char *why)
 {
 	unsigned wait_s = rest_rate_count(c->rest->failures, c->visitor->origin, loop_now(c->visitor->front->loop));
 	char lines[32];
 
-	count(auth_failed);
-	log_limited(LOG_LEVEL_WARN, "auth", c->visitor->peer, "refused a REST request: %s", why);
 	if (!wait_s) {
-		rest_problem(c, 401, "credential", why, "WWW-Authenticate: Bearer\r\n");
+		refuse(c, why);
 		return;
 	}
+	count(auth_failed);
 	snprintf(lines, sizeof lines, "Retry-After: %u\r\n", wait_s);
 	rest_problem(c, 429, "rate", "too many wrong credentials came from this address: try less often, and with a right one", lines);
 }
@@ -115,7 +121,7 @@ static bool check_ticket(struct rest_call *c, const struct http1_head *head)
 	struct rest_ticket_holder holder;
 
 	if (c->method != REST_GET) {
-		refuse(c, "a ticket is good for GET only: send Authorization");
+		refuse_guess(c, "a ticket is good for GET only: send Authorization");
 		return false;
 	}
 	if (read_ticket(c, head, &holder) && is_known(c, holder.identity)) {
@@ -123,8 +129,8 @@ static bool check_ticket(struct rest_call *c, const struct http1_head *head)
 		c->until_s = holder.until_s;
 		return true;
 	}
-	refuse(c, "the ticket is not good (any more): one is for GET of one session from the origin that asked for it, for a minute: POST to .../ticket "
-		  "for another");
+	refuse_guess(c, "the ticket is not good (any more): one is for GET of one session from the origin that asked for it, for a minute: POST to .../ticket "
+			"for another");
 	return false;
 }
 
@@ -138,7 +144,7 @@ static bool check_identity(struct rest_call *c, const struct http1_head *head)
 		return check_ticket(c, head);
 	a = rest_auth(f->credentials, authorization, c->request.service, loop_wall(f->loop));
 	if (!a.identity) {
-		refuse(c, a.why);
+		a.guessed ? refuse_guess(c, a.why) : refuse(c, a.why);
 		return false;
 	}
 	snprintf(c->identity, sizeof c->identity, "%s", a.identity);

@@ -409,6 +409,8 @@ static void who_fails_often_is_told_so(void **state)
 		expect("GET", AT, "Authorization: Bearer x\n", 401, "credential");
 	says("GET", AT, ORIGIN "Authorization: Bearer x\n", 429, "\"code\":\"rate\"", "Retry-After: 2\r\n");
 	says("GET", AT, ORIGIN "Authorization: Bearer x\n", 429, "\"code\":\"rate\"", "Access-Control-Allow-Origin: https://app.example\r\n");
+	for (int i = 0; i < 3; i++)	/* of whoever had a right one it is said that it has ended: he gets another */
+		expect("GET", AT, jwt(HEADER, "{\"sub\":\"page\",\"exp\":1700000000}", "page"), 401, "has expired");
 	expect("PUT", AT, jwt(HEADER, GOOD, "page"), 201, "open");	/* many share an address: what is right is served */
 	rig_run(&rig, REST_RATE_EVERY_S * LOOP_SECOND);
 	expect("GET", AT, "Authorization: Bearer x\n", 401, "credential");
