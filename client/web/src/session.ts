@@ -15,6 +15,7 @@ import { Waits } from "./waits.js";
 
 const RETRY_FIRST = 200; /* ms, doubled each time */
 const RETRY_LAST = 10000;
+const OPEN_WAIT = 12000; /* ms for PUT: the server waits 10 s for the target */
 const CLOSE_WAIT = 30000; /* ms for the other end's close after ours */
 
 /* What PUT answers. */
@@ -84,7 +85,7 @@ export class Session implements Line {
 		for (let n = 0; !this._over; n++) {
 			try {
 				const began = this._env.now();
-				const octets = await this._requests._exchange("PUT", { _type: "application/json", _body: body, _within: limit - began });
+				const octets = await this._requests._exchange("PUT", { _type: "application/json", _body: body, _within: Math.min(limit - began, OPEN_WAIT) });
 				const terms = JSON.parse(text(octets)) as Terms;
 				this._heard();
 				if (terms.state === "opening")
