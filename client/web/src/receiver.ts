@@ -13,10 +13,15 @@ import { stream } from "./transport_stream.js";
 /** A transport brings what comes until its answer ends, or throws. */
 export type Transport = (session: Session, receiver: Receiver, signal: AbortSignal) => Promise<void>;
 
-/** Thrown by a transport that does not work on this way. */
-export class Unfit extends Error {}
+/** Thrown by a transport that does not work on this way; held: because answers that go on are held back there. */
+export class Unfit extends Error {
+	constructor(readonly _held = false) {
+		super("unfit");
+	}
+}
 
 const TRANSPORTS: Record<string, Transport> = { stream, sse, poll };
+const HELD = "held"; /* in the memory */
 const QUICK = 1000; /* ms: an answer that ended before and brought nothing was no held one */
 const BAD_FOR = 600000; /* ms until a transport that failed is tried again */
 const FAILURES = 3; /* in a row, of a transport that never worked */
@@ -30,7 +35,7 @@ export class Receiver {
 	private _cut = new AbortController();
 	private _slot: Slot;
 	private _bad = new Map<string, number>();
-	private _suspect = "";
+	private _suspect = false; /* that answers are held back, and not that the way is dead */
 	private _gap = GAP_FIRST;
 	private _nudge = () => {};
 	private _resting = false;
@@ -73,11 +78,11 @@ export class Receiver {
 		}
 	}
 
-	/** The transport in use has shown that it works; one that was given up before was unfit indeed, not the way dead. */
+	/** The transport in use has shown that it works. */
 	_proven(): void {
-		if (this._suspect && this._transport !== this._suspect)
-			this._session._memory._note(this._suspect);
-		this._suspect = "";
+		if (this._suspect && this._transport === "poll")
+			this._session._memory._note(HELD);
+		this._suspect = false;
 	}
 
 	/** The network is another one, or was away: all is tried again. */
@@ -116,19 +121,18 @@ export class Receiver {
 			TRANSPORTS[name] &&
 			terms.transports.includes(name) &&
 			(name !== "sse" || env.EventSource) &&
-			!((this._bad.get(name) || 0) > env.now()) &&
-			!memory._has(name);
-		return (options.transports || ["stream", "sse"]).find(fit) || "poll";
+			!((this._bad.get(name) || 0) > env.now());
+		return (!memory._has(HELD) && (options.transports || ["stream", "sse"]).find(fit)) || "poll";
 	}
 
 	/* True: another transport is next, at once. */
 	private _unfit(error: unknown, failures: number): boolean {
-		const name = this._transport;
-		if (name === "poll" || !(error instanceof Unfit || failures >= FAILURES))
+		const unfit = error instanceof Unfit;
+		if (this._transport === "poll" || !(unfit || failures >= FAILURES))
 			return false;
-		this._bad.set(name, this._session._env.now() + BAD_FOR);
-		if (error instanceof Unfit)
-			this._suspect = name;
+		this._suspect = unfit && error._held;
+		for (const name of this._suspect ? ["stream", "sse"] : [this._transport])
+			this._bad.set(name, this._session._env.now() + BAD_FOR);
 		return true;
 	}
 

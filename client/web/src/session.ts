@@ -96,7 +96,7 @@ export class Session implements Line {
 			} catch (error) {
 				const pause = this._pause(error, n);
 				if (pause < 0 || this._env.now() + pause >= limit)
-					return this._fail(String(error));
+					return this._fail(error);
 				await this._waits._sleep(pause);
 			}
 		}
@@ -169,7 +169,7 @@ export class Session implements Line {
 			return;
 		const pause = this._pause(error, n);
 		if (pause < 0 || this._env.now() - this._last > this._terms.expires * 1000)
-			this._fail(String(error));
+			this._fail(error);
 		else
 			await this._waits._sleep(pause);
 	}
@@ -201,8 +201,7 @@ export class Session implements Line {
 	}
 
 	_abandon(): void {
-		if (this._finish())
-			this._delete();
+		this._finish();
 	}
 
 	/* ---- the end ---- */
@@ -210,21 +209,19 @@ export class Session implements Line {
 	private _end(code: number, reason: string): void {
 		if (!this._finish())
 			return;
-		this._delete();
 		/* With 1006 the reason is for people. A mere cut is no error to a WebSocket, only an end that is not clean. */
 		const lost = code === 1006;
 		this._events._closed(code, lost ? "" : reason, !lost, lost && !/cut$/.test(reason) ? reason : "");
 	}
 
 	/** The session is lost, or never was. */
-	_fail(why: string, code = 1006): void {
-		if (!this._finish())
-			return;
-		this._delete();
-		this._events._closed(code, "", false, why);
+	_fail(why: unknown, code = 1006): void {
+		if (this._finish(why instanceof Refusal && why._fatal))
+			this._events._closed(code, "", false, String(why));
 	}
 
-	private _finish(): boolean {
+	/* False: it was over before. What the server has still is deleted once, and nobody waits for that: else it expires. */
+	private _finish(gone = false): boolean {
 		if (this._over)
 			return false;
 		this._over = true;
@@ -232,13 +229,11 @@ export class Session implements Line {
 			target.removeEventListener("pagehide", this._hide);
 		this._env.clearTimeout(this._closing);
 		this._waits._stop();
+		this._sender._again();
 		this._receiver._stop();
+		if (!gone)
+			this._requests._exchange("DELETE", { _within: 10000, _keepalive: true }).catch(() => {});
 		return true;
-	}
-
-	/* Once, and nobody waits for it: what is not deleted expires. */
-	private _delete(): void {
-		this._requests._exchange("DELETE", { _within: 10000, _keepalive: true }).catch(() => {});
 	}
 
 	/* The page goes. One that may come back keeps its session, but nothing that would hinder its being kept. */

@@ -32,12 +32,12 @@ export const sse: Transport = async (session, receiver, signal) => {
 			on(name, (data, id) => session._take(id, type, decode(data)));
 		const judge = () => {
 			if (!marks._good)
-				return reject(new Unfit("answers are held back"));
+				return reject(new Unfit(true));
 			timer = env.setTimeout(look, LOOK);
 		};
 		const look = () => {
 			const before = session._after;
-			ask(session, 0, signal).then(() => (session._after === before ? judge() : reject(new Unfit("an answer was held back"))), reject);
+			ask(session, 0, signal).then(() => (session._after === before ? judge() : reject(new Unfit(true))), reject);
 		};
 		message("text", TEXT, utf8);
 		message("json", TEXT, (data) => utf8(JSON.parse(data)));
@@ -51,7 +51,7 @@ export const sse: Transport = async (session, receiver, signal) => {
 			env.clearTimeout(timer);
 			if (marks._good)
 				receiver._proven();
-			timer = env.setTimeout(judge, marks._good === false ? 0 : marks._good ? LOOK : marks._due - env.now());
+			timer = marks._good ? env.setTimeout(look, LOOK) : env.setTimeout(judge, marks._good === false ? 0 : marks._due - env.now());
 		});
 		on("end", () => resolve());
 		source.onerror = () => reject(new Error("the answer ended"));

@@ -40,7 +40,7 @@ export const stream: Transport = async (session, receiver, signal) => {
 			_signal: stop.signal,
 		});
 		if (!answer.body || !/octet-stream/.test(answer.headers.get("Content-Type") || ""))
-			throw new Unfit("answers that go on are not there");
+			throw new Unfit();
 		const reader = answer.body.getReader();
 		for (;;) {
 			const { done, value } = await reader.read();
@@ -51,12 +51,12 @@ export const stream: Transport = async (session, receiver, signal) => {
 			if (signal.aborted)
 				return;
 			if (marks._good === false)
-				throw new Unfit("answers are held back");
+				throw new Unfit(true);
 			watch();
 		}
 	} catch (error) {
 		const late = stop.signal.aborted && !signal.aborted && !marks._good;
-		throw late ? new Unfit("answers are held back") : error;
+		throw late ? new Unfit(true) : error;
 	} finally {
 		env.clearTimeout(timer);
 		stop.abort();

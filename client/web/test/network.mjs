@@ -2,7 +2,7 @@
 // in silence, requests that come twice, the copy late; answers that are cut anywhere, or held back; a machine that sleeps.
 import { eventSource } from "./eventsource.mjs";
 
-const QUIET = { lostRequest: 0, lostAnswer: 0, silent: 0, copy: 0, cut: 0, late: 0, buffers: false, least: 5, most: 15 };
+const QUIET = { lostRequest: 0, lostAnswer: 0, silent: 0, copy: 0, cut: 0, late: 0, buffers: false, lumps: 0, least: 5, most: 15 };
 
 export class Network {
 	flights = 0;
@@ -110,6 +110,8 @@ export class Network {
 		};
 		const later = (piece) => {
 			last = Math.max(last, this.clock.time + this.#delay());
+			if (this.faults.lumps)
+				last = Math.ceil(last / this.faults.lumps) * this.faults.lumps;
 			this.clock.setTimeout(() => put(piece), last - this.clock.time);
 		};
 		const sink = {

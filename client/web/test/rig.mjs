@@ -6,6 +6,8 @@ import { Server } from "./server.mjs";
 
 export { CulvertSocket };
 
+let rigs = 0;
+
 export class Rig {
 	constructor({ seed = 1, faults, server, environment, ...options } = {}) {
 		this.random = seeded(seed);
@@ -29,7 +31,7 @@ export class Rig {
 			events: [this.page],
 			...environment,
 		};
-		this.options = { base: "https://gw.example/culvert", service: "sig", token: "secret", environment: this.environment, ...options };
+		this.options = { base: `https://gw${++rigs}.example/culvert`, service: "sig", token: "secret", environment: this.environment, ...options };
 	}
 
 	/** A socket, with what happened to it in `log`. */

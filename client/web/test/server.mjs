@@ -130,7 +130,8 @@ export class Server {
 			const message = session.early.get(session.inNext);
 			session.early.delete(session.inNext);
 			session.got.push(message);
-			this.options.got?.(session, message);
+			if (message.type === "close" && !this.options.silent)
+				this.say(session, message);
 		}
 		return undefined;
 	}
