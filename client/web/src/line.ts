@@ -17,6 +17,6 @@ export interface LineEvents {
 	_message(data: string | Uint8Array): void;
 	/** So many octets of what was sent are there. */
 	_sent(octets: number): void;
-	/** `why` is for people, "" where the other end closed. */
-	_closed(code: number, reason: string, clean: boolean, why: string): void;
+	/** failed: there is an error to tell of. */
+	_closed(code: number, reason: string, clean: boolean, failed: boolean): void;
 }

@@ -2,18 +2,10 @@
  * Slots for held requests. A browser has six connections to a host without HTTP/2, which the page needs as well: so one socket of a tab
  * holds a request, the first one, and four of an origin's tabs, by Web Locks. Who has no slot waits for one here.
  */
-import { type Environment, here } from "./environment.js";
+import type { Environment } from "./environment.js";
 
 const SLOTS = 4;
 const turns = new Map<string, Slot[]>(); /* of this tab, by gateway */
-
-function gateway(base: string): string {
-	try {
-		return new URL(base, here.location?.href).origin;
-	} catch {
-		return base;
-	}
-}
 
 export class Slot {
 	_held = false;
@@ -26,7 +18,7 @@ export class Slot {
 		base: string,
 		private _granted: () => void,
 	) {
-		this._key = gateway(base);
+		this._key = new URL(base).origin;
 	}
 
 	_want(): void {

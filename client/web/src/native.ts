@@ -121,7 +121,7 @@ export class NativeLine implements Line {
 		if (!this._told)
 			return this._fail();
 		this._abandon();
-		this._events._closed(code, reason, wasClean, this._broken ? "the native WebSocket failed" : "");
+		this._events._closed(code, reason, wasClean, this._broken);
 	}
 
 	/* Not in time, or not at all. */
@@ -131,7 +131,7 @@ export class NativeLine implements Line {
 		this._abandon();
 		this._memory._note(BAD);
 		if (this._told)
-			this._events._closed(1006, "", false, "nothing came back by the native WebSocket");
+			this._events._closed(1006, "", false, true);
 		else
 			this._failed();
 	}

@@ -14,10 +14,8 @@ import { stream } from "./transport_stream.js";
 export type Transport = (session: Session, receiver: Receiver, signal: AbortSignal) => Promise<void>;
 
 /** Thrown by a transport that does not work on this way; held: because answers that go on are held back there. */
-export class Unfit extends Error {
-	constructor(readonly _held = false) {
-		super("unfit");
-	}
+export class Unfit {
+	constructor(readonly _held = false) {}
 }
 
 const TRANSPORTS: Record<string, Transport> = { stream, sse, poll };
@@ -41,8 +39,7 @@ export class Receiver {
 	private _resting = false;
 
 	constructor(private _session: Session) {
-		const { _env: env, _options: options } = _session;
-		this._slot = new Slot(env, options.base, () => this._nudge());
+		this._slot = new Slot(_session._env, _session._base, () => this._nudge());
 	}
 
 	get _listens(): boolean {
@@ -67,7 +64,7 @@ export class Receiver {
 			try {
 				this._slot._held ? await TRANSPORTS[this._transport](session, this, signal) : await this._ask(signal);
 				if (session._env.now() - began < QUICK && session._after === before && this._slot._held)
-					throw new Error("an answer without anything");
+					throw 0;
 				failures = 0;
 			} catch (error) {
 				if (signal.aborted || session._over)

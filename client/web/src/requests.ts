@@ -6,25 +6,21 @@ import type { Environment } from "./environment.js";
 import type { CulvertOptions } from "./options.js";
 
 const PAUSE_MAX = 60000; /* ms, whatever a server asks for */
-export const OCTETS = "application/octet-stream";
+const OCTETS = "application/octet-stream";
+export const TYPED = { "Content-Type": OCTETS };
+export const ACCEPTED = { Accept: OCTETS };
+export const JSON_TYPED = { "Content-Type": "application/json" };
 
-export class Refusal extends Error {
-	constructor(
-		readonly _status: number,
-		/** Nothing will change it. */
-		readonly _fatal: boolean,
-		/** Milliseconds that the server asks to wait; 0: it did not say. */
-		readonly _after: number,
-		message: string,
-	) {
-		super(message);
-	}
+/** What an answer that is none says. */
+export interface Refusal {
+	/** Nothing will change it. */
+	_fatal?: boolean;
+	/** Milliseconds that the server asks to wait. */
+	_pause?: number;
 }
 
 export interface Asking {
 	_suffix?: string;
-	_type?: string;
-	_accept?: string;
 	_headers?: Record<string, string>;
 	_body?: Uint8Array | string;
 	/** Milliseconds until the answer must be there. */
@@ -37,18 +33,12 @@ export interface Asking {
  * 404 and 410 always end the session. Of the other errors only those are the server's word that come as a problem of its own and are no
  * plea for time: a proxy's pages and what a gateway says in between are of the way.
  */
-async function refusal(answer: Response): Promise<Refusal> {
-	const { status, headers } = answer;
+function refusal({ status, headers }: Response): Refusal {
 	const problem = /problem\+json/.test(headers.get("Content-Type") || "");
-	let detail = `HTTP status ${status}`;
-	try {
-		if (problem)
-			detail = (await answer.json()).detail || detail;
-	} catch {
-		/* the status says enough */
-	}
-	const fatal = status === 404 || status === 410 || (problem && status !== 401 && status !== 408 && status !== 429 && status !== 503);
-	return new Refusal(status, fatal, Math.min(Number(headers.get("Retry-After")) * 1000 || 0, PAUSE_MAX), detail);
+	return {
+		_fatal: status === 404 || status === 410 || (problem && ![408, 429, 503].includes(status)),
+		_pause: Math.min(Number(headers.get("Retry-After")) * 1000 || 0, PAUSE_MAX),
+	};
 }
 
 export class Requests {
@@ -97,10 +87,10 @@ export class Requests {
 				this._token = undefined;
 			answer = await this._fetch(method, asking, signal, await this._credential());
 			if (answer.status === 401)
-				throw new Refusal(401, true, 0, "the credential was refused");
+				throw { _fatal: true };
 		}
 		if (!answer.ok)
-			throw await refusal(answer);
+			throw refusal(answer);
 		return answer;
 	}
 
@@ -119,13 +109,9 @@ export class Requests {
 	}
 
 	private _fetch(method: string, asking: Asking, signal: AbortSignal, token: string): Promise<Response> {
-		const headers: Record<string, string> = { ...asking._headers };
+		const headers = { ...asking._headers };
 		if (token)
 			headers.Authorization = `Bearer ${token}`;
-		if (asking._type)
-			headers["Content-Type"] = asking._type;
-		if (asking._accept)
-			headers.Accept = asking._accept;
 		/* No cache mode: with any but the default one Chromium asks for leave (CORS) before each request. The answers say no-store. */
 		return this._env.fetch(this._url + (asking._suffix || ""), {
 			method,

@@ -5,7 +5,7 @@
  */
 import type { Session } from "./session.js";
 import { head, join } from "./records.js";
-import { OCTETS } from "./requests.js";
+import { TYPED } from "./requests.js";
 
 const FLIGHTS = 2;
 const BATCH = 1 << 20; /* octets in one POST: the server takes no longer ones */
@@ -47,7 +47,7 @@ export class Sender {
 				entry._record = octets;
 				this._soon();
 			},
-			() => this._session._fail("a Blob could not be read"),
+			() => this._session._fail(),
 		);
 	}
 
@@ -123,7 +123,7 @@ export class Sender {
 			this._acknowledged();
 			try {
 				const within = WITHIN + body.length / SLOWEST;
-				session._answer(await session._requests._exchange("POST", { _type: OCTETS, _body: body, _within: within, _signal: this._cut.signal }));
+				session._answer(await session._requests._exchange("POST", { _headers: TYPED, _body: body, _within: within, _signal: this._cut.signal }));
 				break;
 			} catch (error) {
 				await session._troubled(error, failures);

@@ -9,7 +9,7 @@ import type { Memory } from "./memory.js";
 import type { CulvertOptions } from "./options.js";
 import { BINARY, CLOSE, HEAD, Records, TEXT, closing, record, text } from "./records.js";
 import { Receiver } from "./receiver.js";
-import { Refusal, Requests } from "./requests.js";
+import { JSON_TYPED, type Refusal, Requests } from "./requests.js";
 import { Sender } from "./sender.js";
 import { Waits } from "./waits.js";
 
@@ -48,23 +48,27 @@ export class Session implements Line {
 	constructor(
 		readonly _env: Environment,
 		readonly _memory: Memory,
+		/** The culvertd's, absolute. */
+		readonly _base: string,
 		readonly _options: CulvertOptions,
 		readonly _events: LineEvents,
 	) {
 		const octets = new Uint8Array(16);
 		_env.secret(octets);
 		const sid = btoa(String.fromCharCode(...octets)).replace(/\+/g, "-").replace(/\//g, "_").slice(0, 22);
-		const base = _options.base.replace(/\/$/, "");
-		this._requests = new Requests(_env, _options, `${base}/v1/${sid}/signal/${encodeURIComponent(_options.service)}`);
+		this._requests = new Requests(_env, _options, `${_base}/v1/${sid}/signal/${encodeURIComponent(_options.service)}`);
 		this._last = _env.now();
 		this._sender = new Sender(this);
 		this._receiver = new Receiver(this);
-		this._waits = new Waits(_env, () => {
-			this._sender._again();
-			this._receiver._again();
-		});
-		for (const target of _env.events)
-			target.addEventListener("pagehide", this._hide);
+		this._waits = new Waits(
+			_env,
+			() => {
+				this._sender._again();
+				this._receiver._again();
+			},
+			/* One that is kept keeps its session, but nothing that would hinder its being kept. */
+			(kept) => (kept ? this._receiver._rest() : this._abandon()),
+		);
 	}
 
 	get _transport(): string {
@@ -85,7 +89,7 @@ export class Session implements Line {
 		for (let n = 0; !this._over; n++) {
 			try {
 				const began = this._env.now();
-				const octets = await this._requests._exchange("PUT", { _type: "application/json", _body: body, _within: Math.min(limit - began, OPEN_WAIT) });
+				const octets = await this._requests._exchange("PUT", { _headers: JSON_TYPED, _body: body, _within: Math.min(limit - began, OPEN_WAIT) });
 				const terms = JSON.parse(text(octets)) as Terms;
 				this._heard();
 				if (terms.state === "opening")
@@ -107,7 +111,7 @@ export class Session implements Line {
 		if (this._over)
 			return;
 		if (protocols.length && !protocols.includes(terms.protocol))
-			return this._fail("the target chose none of the subprotocols");
+			return this._fail();
 		this._terms = terms;
 		this._events._opened(terms.protocol);
 		this._sender._start();
@@ -134,7 +138,7 @@ export class Session implements Line {
 			}
 		})._feed(octets);
 		if (!fields)
-			throw new Error("no answer of a culvertd");
+			throw 0;
 		this._heard();
 		return fields;
 	}
@@ -176,11 +180,11 @@ export class Session implements Line {
 
 	/* Milliseconds; -1: never. */
 	private _pause(error: unknown, n: number): number {
-		const refusal = error instanceof Refusal ? error : undefined;
-		if (refusal && refusal._fatal)
+		const { _fatal, _pause } = Object(error) as Refusal;
+		if (_fatal)
 			return -1;
 		const pause = Math.min(RETRY_FIRST * 2 ** n, RETRY_LAST) * (0.5 + this._env.random() / 2);
-		return refusal && refusal._after ? refusal._after * (1 + this._env.random() / 10) : pause;
+		return _pause ? _pause * (1 + this._env.random() / 10) : pause;
 	}
 
 	/* ---- Line ---- */
@@ -188,7 +192,7 @@ export class Session implements Line {
 	_send(data: Uint8Array | Blob, binary: boolean): void {
 		if (data instanceof Uint8Array) {
 			if (data.length > this._terms.message_max)
-				return this._fail("a message is longer than the server takes", 1009);
+				return this._fail(0, 1009);
 			this._sender._put(record(binary ? BINARY : TEXT, data), data.length);
 		} else {
 			this._sender._put(data.arrayBuffer().then((b) => record(BINARY, new Uint8Array(b))), data.size);
@@ -197,7 +201,7 @@ export class Session implements Line {
 
 	_close(code: number | undefined, reason: string): void {
 		this._sender._put(record(CLOSE, closing(code, reason)), 0);
-		this._closing = this._env.setTimeout(() => this._fail("the other end did not close"), CLOSE_WAIT);
+		this._closing = this._env.setTimeout(() => this._fail(), CLOSE_WAIT);
 	}
 
 	_abandon(): void {
@@ -211,13 +215,13 @@ export class Session implements Line {
 			return;
 		/* With 1006 the reason is for people. A mere cut is no error to a WebSocket, only an end that is not clean. */
 		const lost = code === 1006;
-		this._events._closed(code, lost ? "" : reason, !lost, lost && !/cut$/.test(reason) ? reason : "");
+		this._events._closed(code, lost ? "" : reason, !lost, lost && !/cut$/.test(reason));
 	}
 
 	/** The session is lost, or never was. */
-	_fail(why: unknown, code = 1006): void {
-		if (this._finish(why instanceof Refusal && why._fatal))
-			this._events._closed(code, "", false, String(why));
+	_fail(why?: unknown, code = 1006): void {
+		if (this._finish((Object(why) as Refusal)._fatal))
+			this._events._closed(code, "", false, true);
 	}
 
 	/* False: it was over before. What the server has still is deleted once, and nobody waits for that: else it expires. */
@@ -225,8 +229,6 @@ export class Session implements Line {
 		if (this._over)
 			return false;
 		this._over = true;
-		for (const target of this._env.events)
-			target.removeEventListener("pagehide", this._hide);
 		this._env.clearTimeout(this._closing);
 		this._waits._stop();
 		this._sender._again();
@@ -235,12 +237,4 @@ export class Session implements Line {
 			this._requests._exchange("DELETE", { _within: 10000, _keepalive: true }).catch(() => {});
 		return true;
 	}
-
-	/* The page goes. One that may come back keeps its session, but nothing that would hinder its being kept. */
-	private _hide = (event: Event): void => {
-		if ((event as PageTransitionEvent).persisted)
-			this._receiver._rest();
-		else
-			this._abandon();
-	};
 }

@@ -200,7 +200,7 @@ export class CulvertSocket extends EventTarget {
 		own._state = CLOSING;
 		if (state === CONNECTING) {
 			own._line()._abandon();
-			own._env.task(() => this._closed(1006, "", false, "closed before it was open"));
+			own._env.task(() => this._closed(1006, "", false, true));
 		} else {
 			own._line()._close(number === undefined && text ? 1000 : number, text);
 		}
@@ -222,7 +222,7 @@ export class CulvertSocket extends EventTarget {
 				}),
 			_message: (data) => task(() => this._message(data)),
 			_sent: (octets) => (this._own._buffered -= octets),
-			_closed: (code, reason, clean, why) => task(() => this._closed(code, reason, clean, why)),
+			_closed: (code, reason, clean, failed) => task(() => this._closed(code, reason, clean, failed)),
 		};
 	}
 
@@ -233,12 +233,12 @@ export class CulvertSocket extends EventTarget {
 		this.dispatchEvent(new MessageEvent("message", { data: shown, origin: this._own._url.origin }));
 	}
 
-	private _closed(code: number, reason: string, wasClean: boolean, why: string): void {
+	private _closed(code: number, reason: string, wasClean: boolean, failed: boolean): void {
 		if (this._own._state === CLOSED)
 			return;
 		this._own._state = CLOSED;
 		const close = () => void this.dispatchEvent(new CloseEventHere("close", { code, reason, wasClean }));
-		if (!why)
+		if (!failed)
 			return close();
 		this._own._env.task(close);
 		this.dispatchEvent(new Event("error"));

@@ -3,7 +3,7 @@
  * preflight serves all. Where the way does not hold an answer as long as the server would, the wait becomes shorter.
  */
 import { head } from "./records.js";
-import { OCTETS } from "./requests.js";
+import { TYPED } from "./requests.js";
 import type { Transport } from "./receiver.js";
 import type { Session } from "./session.js";
 
@@ -13,7 +13,7 @@ const SHORTEST = 2000; /* ms */
 export async function ask(session: Session, ms: number, signal: AbortSignal): Promise<void> {
 	const body = head({ after: session._after, wait: ms / 1000 });
 	session._acknowledged();
-	session._answer(await session._requests._exchange("POST", { _type: OCTETS, _body: body, _within: ms + GRACE, _signal: signal }));
+	session._answer(await session._requests._exchange("POST", { _headers: TYPED, _body: body, _within: ms + GRACE, _signal: signal }));
 }
 
 export const poll: Transport = async (session, receiver, signal) => {

@@ -5,6 +5,7 @@
 import { Marks } from "./marks.js";
 import { BINARY, CLOSE, TEXT, closing, text, utf8 } from "./records.js";
 import { type Transport, Unfit } from "./receiver.js";
+import { JSON_TYPED } from "./requests.js";
 import { ask } from "./transport_poll.js";
 
 const LOOK = 25000; /* ms between two questions */
@@ -15,7 +16,7 @@ function octets(base64: string): Uint8Array {
 
 export const sse: Transport = async (session, receiver, signal) => {
 	const { _env: env, _requests: requests } = session;
-	const answer = await requests._exchange("POST", { _suffix: "/ticket", _type: "application/json", _body: "{}", _within: 20000, _signal: signal });
+	const answer = await requests._exchange("POST", { _suffix: "/ticket", _headers: JSON_TYPED, _body: "{}", _within: 20000, _signal: signal });
 	const ticket = encodeURIComponent(JSON.parse(text(answer)).ticket);
 	const marks = new Marks(env.now(), Math.min(1000 + 3 * session._rtt, 5000));
 	session._acknowledged();
@@ -31,9 +32,10 @@ export const sse: Transport = async (session, receiver, signal) => {
 		const message = (name: string, type: number, decode: (data: string) => Uint8Array) =>
 			on(name, (data, id) => session._take(id, type, decode(data)));
 		const judge = () => {
-			if (!marks._good)
-				return reject(new Unfit(true));
-			timer = env.setTimeout(look, LOOK);
+			if (marks._good)
+				timer = env.setTimeout(look, LOOK);
+			else
+				reject(new Unfit(true));
 		};
 		const look = () => {
 			const before = session._after;
@@ -51,10 +53,10 @@ export const sse: Transport = async (session, receiver, signal) => {
 			env.clearTimeout(timer);
 			if (marks._good)
 				receiver._proven();
-			timer = marks._good ? env.setTimeout(look, LOOK) : env.setTimeout(judge, marks._good === false ? 0 : marks._due - env.now());
+			timer = env.setTimeout(judge, marks._good === undefined ? marks._due - env.now() : 0);
 		});
 		on("end", () => resolve());
-		source.onerror = () => reject(new Error("the answer ended"));
+		source.onerror = () => reject(source);
 		signal.addEventListener("abort", () => resolve());
 		timer = env.setTimeout(judge, marks._due - env.now());
 	}).finally(() => {

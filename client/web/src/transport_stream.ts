@@ -2,7 +2,7 @@
 import { Marks } from "./marks.js";
 import { HEAD, MARK, Records, text } from "./records.js";
 import { type Transport, Unfit } from "./receiver.js";
-import { OCTETS } from "./requests.js";
+import { ACCEPTED } from "./requests.js";
 
 const SILENCE = 25000; /* ms: the server sends something every 8 s */
 
@@ -34,8 +34,7 @@ export const stream: Transport = async (session, receiver, signal) => {
 		session._acknowledged();
 		const answer = await session._requests._ask("GET", {
 			_suffix: "?stream=1",
-			_accept: OCTETS,
-			_headers: { "Last-Event-ID": String(session._after) },
+			_headers: { ...ACCEPTED, "Last-Event-ID": String(session._after) },
 			_within: 60000,
 			_signal: stop.signal,
 		});

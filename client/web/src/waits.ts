@@ -6,7 +6,7 @@ import type { Environment } from "./environment.js";
 
 const TICK = 5000; /* ms */
 const LATE = 15000; /* ms between two ticks: this was no delay but sleep */
-const NEWS = ["online", "pageshow", "change", "resume", "visibilitychange"];
+const NEWS = ["online", "pageshow", "change", "resume", "visibilitychange", "pagehide"];
 
 export class Waits {
 	private _waiting = new Set<() => void>();
@@ -14,16 +14,21 @@ export class Waits {
 	private _timer: unknown;
 	private _stopped = false;
 
-	/** `woken` is called when all may be different: by an event, or after sleep. */
+	/** woken: all may be different, by an event, or after sleep; hidden: the page goes, and may come back if it is kept. */
 	constructor(
 		private _env: Environment,
 		private _woken: () => void,
+		private _hidden: (kept: boolean) => void,
 	) {
 		this._ticked = _env.now();
 		this._tick();
-		for (const target of _env.events)
+		this._listen("addEventListener");
+	}
+
+	private _listen(how: "addEventListener" | "removeEventListener"): void {
+		for (const target of this._env.events)
 			for (const name of NEWS)
-				target.addEventListener(name, this._news);
+				target[how](name, this._news);
 	}
 
 	_sleep(ms: number): Promise<void> {
@@ -50,9 +55,7 @@ export class Waits {
 		this._stopped = true;
 		this._wake();
 		this._env.clearTimeout(this._timer);
-		for (const target of this._env.events)
-			for (const name of NEWS)
-				target.removeEventListener(name, this._news);
+		this._listen("removeEventListener");
 	}
 
 	private _tick = (): void => {
@@ -71,7 +74,9 @@ export class Waits {
 	/* A page that is seen again tries again; but only what slept, or has another network, drops what is under way. */
 	private _news = (event: Event): void => {
 		this._look();
-		if (event.type === "visibilitychange" || event.type === "resume")
+		if (event.type === "pagehide")
+			this._hidden((event as PageTransitionEvent).persisted);
+		else if (event.type === "visibilitychange" || event.type === "resume")
 			this._wake();
 		else
 			this._all();
