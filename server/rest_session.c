@@ -142,6 +142,7 @@ static void close_out(struct rest_session *s, unsigned code, const void *reason,
 	s->open = NULL;
 	m = rest_message_new(REST_CLOSE, reason, n);
 	m->code = code;
+	count(rest_messages_out);
 	rest_messages_append(&s->out, m);
 	s->out_closed = true;
 	if (s->state == REST_OPEN)
