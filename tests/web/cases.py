@@ -101,7 +101,7 @@ async def main():
     asked = parser.parse_args()
     transports = asked.transports.split(",") if asked.base else []
     async with Site([("cases", os.path.join(HERE, "cases")), ("dist", asked.library)], port=asked.port) as site, \
-            Chromium(asked.profile, trust=asked.trust, args=["--js-flags=--expose-gc"]) as browser:
+            Chromium(asked.profile, trust=asked.trust, args=["--js-flags=--expose-gc", "--disable-background-timer-throttling"]) as browser:
         # Each in a tab of its own, at the same time: four may hold a request.
         tried = [None] + transports
         done = await asyncio.gather(*(run(browser, site, asked, transport) for transport in tried))

@@ -1,0 +1,288 @@
+#!/usr/bin/python3
+"""The library in pages of all kinds, in Chromium. A line "ok NAME" or "FAIL NAME: why" for each; exit status 0 when all are ok.
+
+    pages.py --dir DIR --base URL --token TEXT --cert PEM --key PEM --ports HTTP,HTTPS,OTHER NAME...
+
+--dir: for profiles. --ports: of the web servers; their origins are in the culvertd's configuration. What restarts the culvertd waits for DIR/opened.
+"""
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+import urllib.parse
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from browser import Chromium, Failed  # noqa: E402
+from website import Site  # noqa: E402
+
+TRANSPORTS = ("stream", "sse", "poll")
+HOSTS = "--host-resolver-rules=MAP app.example 127.0.0.1, MAP other.example 127.0.0.1"
+
+
+class Wrong(Exception):
+    pass
+
+
+def must(truth, why):
+    if not truth:
+        raise Wrong(why)
+
+
+class Bench:
+    """The web servers, a browser, and what sockets need."""
+
+    def __init__(self, asked):
+        self.asked = asked
+        self.options = {"base": asked.base, "token": asked.token}
+        self.http, self.https, self.other = map(int, asked.ports.split(","))
+
+    def site(self, port, tls, headers=None, name="localhost"):
+        roots = [("pages", os.path.join(HERE, "pages")), ("dist", os.path.join(HERE, "../../client/web/dist"))]
+        tls = (self.asked.cert, self.asked.key) if tls else (None, None)
+        return Site(roots, *tls, headers=headers, port=port, name=name)
+
+    def strict(self):
+        gateway = urllib.parse.urlsplit(self.asked.base)
+        return {"Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self' %s://%s" % (gateway.scheme, gateway.netloc)}
+
+    def browser(self, name, *args, **more):
+        return Chromium(os.path.join(self.asked.dir, "profile-" + name), args=[HOSTS, *args], trust=[self.asked.cert], **more)
+
+    def only(self, transport):
+        return {**self.options, "transports": [transport]}
+
+
+def js(value):
+    return json.dumps(value)
+
+
+async def exchange(where, name, options, transport, seconds=30):
+    said = await where.eval("await exchange(%s, %s, %s).catch(String)" % (js(name), js(options), js(transport)), seconds)
+    must(said == "ok by " + transport, "%s: %s" % (transport, said))
+
+
+async def pages(bench):
+    """http://localhost and https:// pages with a strict CSP, each transport and all of them."""
+    async with bench.site(bench.http, False, bench.strict()) as plain, bench.site(bench.https, True, bench.strict(), "app.example") as covered, bench.browser("pages") as b:
+        for site in (plain, covered):
+            page = await b.page(site.url + "/pages/app.html")
+            for transport in TRANSPORTS:
+                await exchange(page, transport, bench.only(transport), transport)
+                await page.eval("sockets.%s.s.close(); await until(() => sockets.%s.s.readyState === 3)" % (transport, transport))
+            await exchange(page, "any", bench.options, "stream")
+            must(not page.errors, "%s: %s" % (site.url, page.errors))
+            refused = await page.eval("await fetch('https://localhost:1/').catch(e => 'refused')")
+            must(refused == "refused" and not any("Content Security" in c for c in page.console), "CSP: %s" % page.console)
+            await page.close()
+
+
+async def csp_forbids(bench):
+    """A CSP that does not name the gateway: an honest end, nothing silent."""
+    headers = {"Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'"}
+    async with bench.site(bench.http, False, headers) as site, bench.browser("csp") as b:
+        page = await b.page(site.url + "/pages/app.html")
+        said = await page.eval("await open('x', 'echo', {...%s, timeout: 2}).catch(String)" % js(bench.options))
+        must(said == "Error: closed 1006" and await page.eval("sockets.x.told") == ["error", "close 1006 false"], "it said %s" % said)
+
+
+async def workers(bench):
+    """Dedicated, shared and module workers, under a strict CSP."""
+    async with bench.site(bench.https, True, bench.strict(), "app.example") as site, bench.browser("workers") as b:
+        page = await b.page(site.url + "/pages/app.html")
+        for transport in TRANSPORTS:
+            asked = js({"options": bench.only(transport), "transport": transport})
+            for kind, port in (("Worker('/pages/worker.js')", "w"), ("SharedWorker('/pages/worker.js', %s)" % js(transport), "w.port")):
+                said = await page.eval("await new Promise(yes => { const w = new %s; w.onerror = e => yes('error ' + e.message); %s.onmessage = e => { yes(e.data);"
+                                       " w.terminate?.(); }; %s.postMessage(%s); })" % (kind, port, port, asked))
+                must(said == "ok by " + transport, "%s %s: %s" % (kind, transport, said))
+        said = await page.eval("await new Promise(yes => { const w = new Worker('/pages/module.js', { type: 'module' }); w.onerror = e => yes('error ' + e.message);"
+                               " w.onmessage = e => yes(e.data); w.postMessage({ options: %s }); })" % js(bench.options))
+        must(said == "from a module", said)
+
+
+async def third_party(bench):
+    """A frame in another site's page, with third-party cookies blocked and storage partitioned."""
+    async with bench.site(bench.https, True, {}, "app.example") as site, bench.site(bench.other, True, {}, "other.example") as top, \
+            bench.browser("third", third_party=False) as b:
+        page = await b.page(site.url + "/cookie?known=yes")
+        seen = await page.eval("await fetch('/header').then(a => a.json())")
+        must(seen.get("cookie") == "known=yes", "no cookie in its own page: %s" % seen)
+        for transport in TRANSPORTS:
+            inner = "%s/pages/app.html#run,%s" % (site.url, urllib.parse.quote(js({"options": bench.only(transport), "transport": transport})))
+            page = await b.page("%s/pages/top.html#%s" % (top.url, urllib.parse.quote(inner, safe="")))
+            said = await page.wait("window.said || said")
+            must(said["said"] == "ok by " + transport and said["cookie"] == "", "%s: %s" % (transport, said))
+            await page.close()
+
+
+async def install(bench):
+    """An unmodified page with install() before its scripts."""
+    with open(os.path.join(HERE, "../../client/web/dist/culvert-web.umd.js"), encoding="utf-8") as f:
+        library = f.read()
+    async with bench.site(bench.http, False, bench.strict()) as site, bench.browser("install") as b:
+        rule = {"wss://app.example/echo": {**bench.options, "service": "echo"}}
+        page = await b.page(None, before=library + "\nCulvertWeb.CulvertSocket.install(%s);" % js(rule))
+        await page.go(site.url + "/pages/plain.html")
+        await page.wait("seen.includes('close')")
+        seen = await page.eval("seen")
+        must(seen == ["open", True, True, "wss://app.example/echo", "hello", "wss://app.example", 3, "wss://app.example", "close", 4000, "bye", True], "it saw %s" % seen)
+        must(not page.errors, page.errors)
+
+
+async def sleeping(bench):
+    """A page that is frozen misses nothing."""
+    async with bench.site(bench.http, False) as site, bench.browser("sleep") as b:
+        for transport in TRANSPORTS:
+            page = await b.page(site.url + "/pages/app.html")
+            await page.eval("await open('x', 'do', %s)" % js(bench.only(transport)))
+            await page.eval("sockets.x.s.send('later 200 before'); for (let i = 0; i < 20; i++) sockets.x.s.send('later 100 m' + i); await until(() => sockets.x.got.length === 1)")
+            await page.freeze()
+            await asyncio.sleep(3)
+            await page.freeze(False)
+            got = await page.wait("sockets.x.got.length >= 21 && sockets.x.got")
+            must(got == ["before"] + ["m%d" % i for i in range(20)], "%s: %s" % (transport, got))
+            must(await page.eval("sockets.x.told") == ["open"], "told")
+            await page.close()
+
+
+async def offline(bench):
+    """Without a network for a while: nothing is lost, repeated or out of order, in both directions."""
+    async with bench.site(bench.http, False) as site, bench.browser("offline") as b:
+        tried = []
+        for transport in TRANSPORTS:
+            page = await b.page(site.url + "/pages/app.html")
+            await page.eval("await open('x', 'echo', %s); var n = 0; var timer = setInterval(() => { if (n < 60) sockets.x.s.send('m' + n++); }, 50); 1" % js(bench.only(transport)))
+            await page.wait("sockets.x.got.length > 5")
+            tried.append(page)
+        for page in tried:
+            await page.offline()
+        await asyncio.sleep(1.5)
+        before = [await page.eval("sockets.x.got.length") for page in tried]
+        for page in tried:
+            await page.offline(False)
+        for page, transport in zip(tried, TRANSPORTS):
+            got = await page.wait("sockets.x.got.length >= 60 && sockets.x.got")
+            must(got == ["m%d" % i for i in range(60)], "%s: %s" % (transport, got))
+        must(min(before) < 60, "it was never offline")
+
+
+async def back(bench):
+    """A page that comes back out of the back/forward cache goes on."""
+    async with bench.site(bench.http, False) as site, bench.browser("back", "--enable-features=BackForwardCache") as b:
+        for transport in TRANSPORTS:
+            page = await b.page(site.url + "/pages/app.html")
+            await page.eval("await open('x', 'do', %s); var persisted = 0; addEventListener('pageshow', e => { persisted += e.persisted; }); 1" % js(bench.only(transport)))
+            await page.eval("sockets.x.s.send('later 1 before'); await until(() => sockets.x.got.length === 1); sockets.x.s.send('later 1500 away'); await until(() => !sockets.x.s.bufferedAmount)")
+            await page.go(site.url + "/pages/empty.html")
+            await asyncio.sleep(2)
+            await page.back()
+            await page.wait("typeof sockets === 'object' && persisted")
+            await page.eval("sockets.x.s.send('later 1 after')")
+            got = await page.wait("sockets.x.got.length >= 3 && sockets.x.got")
+            must(got == ["before", "away", "after"], "%s: %s" % (transport, got))
+            await page.close()
+
+
+async def held(page):
+    """Requests for messages that are under way, by page.requests: (kind of end, URL)."""
+    return [r for r in page.open.values() if "/signal/" in r[1] and time.monotonic() - r[2] > 0.7]
+
+
+async def count(page):
+    """Keeps those of its requests in page.open that have not ended."""
+    page.open = {}
+    page.on("Network.requestWillBeSent", lambda p: page.open.__setitem__(p["requestId"], (p["request"]["method"], p["request"]["url"], time.monotonic())))
+    for method in ("Network.loadingFinished", "Network.loadingFailed"):
+        page.on(method, lambda p: page.open.pop(p["requestId"], None))
+    await page.call("Network.enable")
+
+
+async def tabs(bench):
+    """Six tabs on the gateway's own origin, by HTTP/1.1: no more than four held requests, and what the pages fetch passes."""
+    origin = bench.asked.base.rsplit("/", 1)[0]
+    async with bench.browser("tabs", "--disable-http2") as b:
+        pages = []
+        for i in range(6):
+            page = await b.page()
+            await count(page)
+            await page.go(origin + "/pages/app.html")
+            await page.eval("await open('x', 'do', %s)" % js(bench.only("stream" if i % 2 else "poll")))
+            pages.append(page)
+        await asyncio.sleep(2)
+        most = 0
+        for _ in range(20):
+            most = max(most, sum([len(await held(p)) for p in pages]))
+            await asyncio.sleep(0.1)
+        must(most == 4, "%d held requests of six tabs" % most)
+        began = time.monotonic()
+        said = await pages[0].eval("await Promise.all([1,2,3,4,5,6].map(i => fetch('/slow?ms=100&n=' + i, { credentials: 'omit', cache: 'no-store' }).then(a => a.text())))")
+        took = time.monotonic() - began
+        must(said == ["slow"] * 6 and took < 3, "six fetches took %.1f s" % took)
+        for i, page in enumerate(pages):
+            await page.eval("sockets.x.s.send('later 300 news')")
+        for page in pages:
+            await page.wait("sockets.x.got.length === 1", 6)
+        # Those that waited follow those that go.
+        for page in pages[:3]:
+            await page.close()
+        await asyncio.sleep(2.5)
+        most = sum([len(await held(p)) for p in pages[3:]])
+        must(most == 3, "%d held requests of the three tabs that are left" % most)
+
+
+async def starving(bench):
+    """The same without locks: the pages' own requests do not pass. So the test above can fail."""
+    origin = bench.asked.base.rsplit("/", 1)[0]
+    async with bench.browser("starving", "--disable-http2") as b:
+        pages = [await b.page(origin + "/pages/app.html") for _ in range(6)]
+        for page in pages:
+            await page.eval("await open('x', 'do', {...%s, environment: { locks: undefined }})" % js(bench.only("stream")))
+        await asyncio.sleep(1)
+        said = await pages[0].eval("await Promise.race([fetch('/slow?ms=100', { credentials: 'omit', cache: 'no-store' }).then(a => a.text()), new Promise(yes => setTimeout(yes, 2000, 'starved'))])")
+        must(said == "starved", "six held requests hinder nothing: %s" % said)
+
+
+async def restart(bench):
+    """The server starts anew: 1006 and never a word more; a new socket works."""
+    async with bench.site(bench.http, False) as site, bench.browser("restart") as b:
+        pages = []
+        for transport in TRANSPORTS:
+            page = await b.page(site.url + "/pages/app.html")
+            await exchange(page, "x", bench.only(transport), transport)
+            pages.append(page)
+        with open(os.path.join(bench.asked.dir, "opened"), "w", encoding="utf-8"):
+            pass
+        for page, transport in zip(pages, TRANSPORTS):
+            await page.wait("sockets.x.s.readyState === 3")
+            told = await page.eval("sockets.x.told")
+            must(told == ["open", "error", "close 1006 false"], "%s: told %s" % (transport, told))
+            must(await page.eval("sockets.x.got.length") == 13, "something came after the end")
+            await exchange(page, "again", bench.only(transport), transport)
+
+
+ALL = {f.__name__: f for f in (pages, csp_forbids, workers, third_party, install, sleeping, offline, back, tabs, starving, restart)}
+
+
+async def main():
+    parser = argparse.ArgumentParser()
+    for name in ("dir", "base", "token", "cert", "key", "ports"):
+        parser.add_argument("--" + name, required=True)
+    parser.add_argument("names", nargs="*", default=[])
+    asked = parser.parse_args()
+    failed = 0
+    for name in asked.names or ALL:
+        began = time.monotonic()
+        try:
+            await ALL[name](Bench(asked))
+            print("ok %s  %.1f s" % (name, time.monotonic() - began), flush=True)
+        except (Wrong, Failed, asyncio.TimeoutError) as e:
+            failed += 1
+            print("FAIL %s: %s %s" % (name, type(e).__name__, e), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
