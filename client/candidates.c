@@ -343,6 +343,16 @@ static void on_cancel(struct dial *d)
 	choice_drop((struct choice *)d);
 }
 
+static bool on_reached(const struct dial *d)
+{
+	const struct choice *k = (const struct choice *)d;
+	bool any = k->stream;
+
+	for (unsigned i = 0; i < CANDIDATES_MAX; i++)
+		any |= k->attempt[i].dial && k->attempt[i].dialler->reached(k->attempt[i].dial);
+	return any;
+}
+
 /* ---- back to a better one ---- */
 
 static void drop_back(struct candidates *c)
@@ -414,7 +424,7 @@ struct candidates *candidates_new(struct loop *loop, const struct candidates_eve
 	c->loop = loop;
 	c->events = events;
 	c->ctx = ctx;
-	c->dialler = (struct pool_dialler){ on_start, on_cancel, c };
+	c->dialler = (struct pool_dialler){ on_start, on_cancel, c, on_reached };
 	c->back_us = CANDIDATES_BACK_US;
 	timer_init(&c->spare_until, loop, drop_spare, c);
 	timer_init(&c->back, loop, on_back, c);

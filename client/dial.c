@@ -288,6 +288,11 @@ static struct dial *dial_start(void *ctx, enum dial_versions versions, void (*do
 	return d;
 }
 
+static bool dial_reached(const struct dial *d)
+{
+	return d->state == DIAL_HOP;
+}
+
 /* The dialler. */
 
 static char *dial_copy(const char *s)
@@ -333,7 +338,7 @@ struct dialler *dialler_new(const struct dial_config *config)
 	c->chain = &r->chain;
 	dial_steps_init(&r->steps, c);
 	dial_choose_first(r);
-	r->pool = (struct pool_dialler){ dial_start, dial_drop, r };
+	r->pool = (struct pool_dialler){ dial_start, dial_drop, r, dial_reached };
 	return r;
 }
 

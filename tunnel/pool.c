@@ -1,7 +1,7 @@
 /*
  * The pool of connections of one path: who uses which, and what is known
  * of how long they live. A connection of HTTP/2 takes several exchanges of its user. Who waits is in
- * pool_wait.c, dials are in pool_dial.c.
+ * pool_wait.c, dials are in pool_dial.c and pool_slow.c.
  */
 #include "tunnel/pool.h"
 
@@ -146,6 +146,8 @@ static void on_closed(void *ctx, int error)
 	pool_judge_version(m);
 	pool_unlink(p, m);
 	loop_free_later(p->loop, m);
+	if (!m->old)
+		pool_slow_ended(p);
 	pool_ensure(p, m->state == MEMBER_USED);	/* what only grew old is not replaced */
 }
 

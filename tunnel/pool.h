@@ -38,6 +38,8 @@ struct pool_dialler {
 			      void *pool_ctx);
 	void (*cancel)(struct dial *);	/* done is not called any more */
 	void *ctx;
+	/* What it was to connect to first, a proxy or the server, accepted that. NULL: it cannot be told. */
+	bool (*reached)(const struct dial *);
 };
 
 struct pool_events {

@@ -11,30 +11,15 @@
 
 #define GAP_US (50 * LOOP_MS)		/* between dials once one has failed */
 #define GAP_MAX_US (32 * GAP_US)	/* while others stand and more are refused */
-#define SLOW_US (500 * LOOP_MS)		/* beyond three usual dials: it is made to wait */
 #define SETTLED 16		/* exchanges; then it is no beginning any more */
 #define RAISE_US (60 * LOOP_SECOND)	/* one more may be tried again */
 #define RAISE_MAX_US (1800 * LOOP_SECOND)
-
-#define LOOK_US (500 * LOOP_MS)		/* while all are silent */
-#define LATE_US (100 * LOOP_MS)		/* beyond two usual dials: another is begun beside it, for its first packet may be lost */
-#define BESIDE_US (300 * LOOP_MS)	/* beyond a usual dial: that one is made to wait, too */
-#define SLOW_MAX 1			/* in a row are made anew where none could be begun beside them */
-#define CROWDED_MAX 8			/* in a row: then it is something else */
-
-/* On one of those that stand something came since then: it is not the network that is silent. */
-static bool heard_since(const struct pool *p, int64_t us)
-{
-	for (const struct member *m = p->members; m; m = m->next)
-		if (m->state != MEMBER_DIALLING && http_course(m->http)->heard >= us)
-			return true;
-	return false;
-}
+#define CROWDED_MAX 8		/* in a row: then it is something else */
 
 static bool is_refusal(const struct pool *p, int error, int64_t begun_us)
 {
 	if (error == ERROR_TIMEOUT)
-		return heard_since(p, begun_us);
+		return pool_heard_since(p, begun_us);
 	return error == ERROR_PROXY || error == ERROR_DENIED || error == ERROR_REFUSED || error == ERROR_RESET;
 }
 
@@ -87,7 +72,7 @@ static void raise_limit(struct pool *p)
 	p->raise_us = loop_now(p->loop) + p->raise_wait_us;
 }
 
-static void dial_failed(struct pool *p, int error, const char *why, int64_t begun_us)
+void pool_dial_failed(struct pool *p, int error, const char *why, int64_t begun_us)
 {
 	unsigned standing = pool_standing(p), doublings = standing ? p->failures : 0;
 	int64_t gap = doublings < 5 ? GAP_US << doublings : GAP_MAX_US;
@@ -115,130 +100,37 @@ static void on_dialled(void *ctx, struct stream *s, int error, const char *why)
 	struct member *m = ctx;
 	struct pool *p = m->pool;
 	int64_t begun = m->since, took = loop_now(p->loop) - begun;
+	bool doubted;
 
 	m->dial = NULL;
+	doubted = m == p->doubt;
+	if (doubted)
+		pool_slow_settle(p, s);
 	if (!s) {
 		pool_unlink(p, m);
 		loop_free_later(p->loop, m);
-		dial_failed(p, error, why && *why ? why : error_text(error), begun);
+		if (!doubted)
+			pool_dial_failed(p, error, why && *why ? why : error_text(error), begun);
 		return;
 	}
 	p->trying = false;
 	p->failures = p->slow_dials = 0;
 	p->not_before = 0;
 	p->stood_us = loop_now(p->loop);
-	p->usual_us = p->usual_us ? (7 * p->usual_us + took) / 8 : took;
+	p->usual_us = !p->usual_us ? took : took < p->usual_us ? (p->usual_us + took) / 2 : (7 * p->usual_us + took) / 8;
 	if (p->raise_us && pool_standing(p) + 1 == p->limit)
 		p->raise_wait_us = RAISE_US;	/* so many do stand */
 	pool_stands(p, m, s);
 }
 
-/* ---- dials that wait ---- */
-
-static int64_t patience(const struct pool *p)
-{
-	return 3 * p->usual_us + SLOW_US;
-}
-
-static int64_t late_us(const struct pool *p, const struct member *m)
-{
-	return m->since + 2 * p->usual_us + LATE_US;
-}
-
-static void watch_slow(struct pool *p)
-{
-	int64_t now = loop_now(p->loop), at;
-
-	if (!p->usual_us || pool_standing(p) == 0)
-		return;
-	for (const struct member *m = p->members; m; m = m->next) {
-		if (m->state != MEMBER_DIALLING)
-			continue;
-		at = late_us(p, m) > now ? late_us(p, m) : m->since + patience(p);
-		timer_sooner(&p->slow, at > now ? at : now + LOOK_US);
-	}
-}
-
-/* While others stand, and something comes on them, all that are under way are late: one of them is not to be counted on. */
-static bool dials_are_late(const struct pool *p)
-{
-	bool any = false;
-
-	if (!p->usual_us || pool_standing(p) == 0)
-		return false;
-	for (const struct member *m = p->members; m; m = m->next) {
-		if (m->state != MEMBER_DIALLING)
-			continue;
-		if (late_us(p, m) > loop_now(p->loop) || !heard_since(p, m->since))
-			return false;
-		any = true;
-	}
-	return any;
-}
-
-/* One that was begun beside it waits as well, and none came about since. */
-static bool another_waits(const struct pool *p, const struct member *slow)
-{
-	for (const struct member *m = p->members; m; m = m->next)
-		if (m->state == MEMBER_DIALLING && m->since > slow->since && m->since >= p->stood_us &&
-		    m->since + p->usual_us + BESIDE_US <= loop_now(p->loop) && heard_since(p, m->since))
-			return true;
-	return false;
-}
-
-static bool is_slow(const struct pool *p, const struct member *m)
-{
-	return m->state == MEMBER_DIALLING && m->since + patience(p) <= loop_now(p->loop);
-}
-
-/* What takes so long is given up, but while all are silent; if they are refused what was begun beside them, too. True if one of
- * them tells more than that all were silent. */
-static bool give_up_slow(struct pool *p, bool refused, int64_t *begun)
-{
-	bool telling = false;
-
-	for (struct member *m = p->members, *next; pool_standing(p) > 0 && m; m = next) {
-		next = m->next;
-		if (!is_slow(p, m) && !(refused && m->state == MEMBER_DIALLING && late_us(p, m) <= loop_now(p->loop)))
-			continue;
-		if (!heard_since(p, m->since)) {
-			m->silent = true;
-			continue;
-		}
-		telling |= !m->silent;
-		*begun = m->since;
-		p->dialler->cancel(m->dial);
-		pool_unlink(p, m);
-		loop_free_later(p->loop, m);
-	}
-	return telling;
-}
-
-/*
- * While others stand, and something comes on them, a dial that takes far longer than usual waits for one of them to end. Unless
- * its first packet was lost: then another, begun beside it, comes about.
- */
-static void on_slow(void *ctx)
-{
-	struct pool *p = ctx;
-	bool refused = p->trying, telling;
-	int64_t begun = 0;
-
-	for (const struct member *m = p->members; m; m = m->next)
-		refused |= is_slow(p, m) && !m->silent && another_waits(p, m);
-	telling = give_up_slow(p, refused, &begun);
-	watch_slow(p);
-	if (!begun) {
-		pool_ensure(p, true);
-	} else if (!refused && (!telling || p->slow_dials < SLOW_MAX)) {
-		p->slow_dials += telling;
-		pool_tell_available(p);
-	} else {
-		dial_failed(p, ERROR_TIMEOUT, "it was made to wait", begun);
-	}
-}
-
 /* ---- opening ---- */
+
+void pool_drop(struct pool *p, struct member *m)
+{
+	p->dialler->cancel(m->dial);
+	m->dial = NULL;
+	loop_free_later(p->loop, m);
+}
 
 static void start_dial(struct pool *p, enum dial_versions versions)
 {
@@ -254,7 +146,7 @@ static void start_dial(struct pool *p, enum dial_versions versions)
 		p->not_before = loop_now(p->loop) + GAP_US;
 	m->only_11 = versions != pool_versions(p);
 	m->dial = p->dialler->start(p->dialler->ctx, versions, on_dialled, m);
-	watch_slow(p);
+	pool_watch_slow(p);
 }
 
 /* Where each exchange needs a connection of its own they are spread in time: else all come and go together. With few that matters
@@ -294,7 +186,7 @@ static void ensure_apart(struct pool *p)
 
 void pool_ensure(struct pool *p, bool with_spare)
 {
-	unsigned eager = 0, modest = 0, spare = 0, coming;
+	unsigned eager = 0, modest = 0, spare = 0, beside = pool_missing_beside(p), coming;
 
 	for (const struct link *l = p->users.next; l != &p->users; l = l->next) {
 		const struct pool_user *u = list_entry(l, const struct pool_user, link);
@@ -306,9 +198,9 @@ void pool_ensure(struct pool *p, bool with_spare)
 	eager += with_spare ? spare : 0;
 	ensure_apart(p);
 	while (!p->dead) {
-		coming = pool_free_count(p) + pool_count(p, MEMBER_DIALLING) - dials_are_late(p);
+		coming = pool_free_count(p) + pool_count(p, MEMBER_DIALLING);
 		/* One more than the modest take: see may_take. */
-		if (coming >= eager + modest + (modest && p->limit > POOL_LIMIT_MIN))
+		if (coming >= eager + modest + beside + (modest && p->limit > POOL_LIMIT_MIN))
 			return;
 		raise_limit(p);
 		if (pool_open_count(p) >= p->limit)
@@ -330,13 +222,13 @@ void pool_dial_init(struct pool *p)
 {
 	p->limit = p->most;
 	timer_init(&p->retry, p->loop, on_retry, p);
-	timer_init(&p->slow, p->loop, on_slow, p);
+	pool_slow_init(p);
 }
 
 void pool_dial_fini(struct pool *p)
 {
 	timer_stop(&p->retry);
-	timer_stop(&p->slow);
+	pool_slow_stop(p);
 }
 
 void pool_dial_forget(struct pool *p)
@@ -345,9 +237,8 @@ void pool_dial_forget(struct pool *p)
 		next = m->next;
 		if (m->state != MEMBER_DIALLING)
 			continue;
-		p->dialler->cancel(m->dial);
 		pool_unlink(p, m);
-		loop_free_later(p->loop, m);
+		pool_drop(p, m);
 	}
 	p->trying = false;
 	p->limit = p->most;
@@ -356,7 +247,7 @@ void pool_dial_forget(struct pool *p)
 	p->turns = 0;
 	p->failures = 0;
 	p->not_before = 0;
-	timer_stop(&p->slow);
+	pool_slow_stop(p);
 }
 
 void pool_set_limit(struct pool *p, unsigned limit)

@@ -1,6 +1,6 @@
 /*
  * The inside of the pool, shared by pool.c (users, connections), pool_dial.c (dials, the
- * limit) and pool_cuts.c.
+ * limit), pool_slow.c (dials that take long), pool_wait.c and pool_cuts.c.
  */
 #ifndef TUNNEL_POOL_INTERNAL_H
 #define TUNNEL_POOL_INTERNAL_H
@@ -55,7 +55,7 @@ struct pool {
 	/* dials */
 	unsigned failures;	/* in a row */
 	int64_t not_before;	/* the next dial */
-	unsigned slow_dials;	/* in a row that took too long */
+	unsigned slow_dials;	/* what those in a row that took too long tell */
 	int64_t stood_us;	/* when the last one came about */
 	int64_t usual_us;	/* that a dial takes, smoothed; 0: none succeeded */
 	unsigned turns;		/* exchanges that had a connection each */
@@ -73,6 +73,8 @@ struct pool {
 	bool insists;		/* never */
 	unsigned crowded;	/* exchanges in a row that were refused because others stand */
 	struct timer retry, slow;
+	struct member *doubt;	/* being dialled, none of the members: the limit was learned from it; see pool_slow_ended */
+	struct timer doubted;
 	/* limit */
 	unsigned most, limit;	/* as configured, and as learned */
 	unsigned before_limit;	/* before it was learned last; see pool_excuse */
@@ -120,5 +122,23 @@ void pool_unlimit(struct pool *);	/* the limit that was learned last was none */
 bool pool_is_crowded(struct pool *, const struct member *);
 /* Opens what is missing for those who wait and, if wanted, for what is to be kept spare. */
 void pool_ensure(struct pool *, bool spare);
+/* A dial failed that began then. */
+void pool_dial_failed(struct pool *, int error, const char *why, int64_t begun_us);
+/* One that is no member any more, or was never: its dial and it. */
+void pool_drop(struct pool *, struct member *);
+
+/* pool_slow.c */
+void pool_slow_init(struct pool *);
+void pool_slow_stop(struct pool *);
+/* On one of those that stand something came since then: it is not the network that is silent. */
+bool pool_heard_since(const struct pool *, int64_t us);
+/* A dial began. */
+void pool_watch_slow(struct pool *);
+/* While others stand, and something comes on them, all that are under way are late: so many are to be begun beside them. */
+unsigned pool_missing_beside(const struct pool *);
+/* One of those that stood is gone: the dial in doubt, if there is one, may have waited for its place, and takes it. */
+void pool_slow_ended(struct pool *);
+/* The dial in doubt is over, and a member again. If it stands, though none of those that stood has ended, nothing let it wait. */
+void pool_slow_settle(struct pool *, bool stands);
 
 #endif

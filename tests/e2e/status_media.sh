@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # What both ends' status says of calls: on a clean path, with loss, on a path that cannot carry the video.
 # seconds: 120
-# alone: it measures time
 [ -n "${IN_NAMESPACE:-}" ] || IN_NAMESPACE=1 exec "$(dirname "$0")/../lib/namespace.sh" "$0"
 . "$(dirname "$0")/e2e.sh"
 

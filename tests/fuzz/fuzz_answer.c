@@ -419,7 +419,7 @@ static struct world *world_new(const uint8_t *p, size_t n)
 	w->loop = loop_new_virtual(LOOP_SECOND, 1700000000);
 	w->pool = packet_pool_new(64, 8);
 	w->welcome = p[0] & 0x80;
-	w->dialler = (struct pool_dialler){ dial_start, dial_cancel, w };
+	w->dialler = (struct pool_dialler){ .start = dial_start, .cancel = dial_cancel, .ctx = w };
 	w->connections = pool_new(w->loop, &w->dialler, 3, &w->cuts);
 	w->path = (struct carrier_path){ .host = "h", .base = "/culvert", .user_agent = "t", .sign = sign,
 					 .clock = correct, .ctx = w, .hold_ms = 2000 };

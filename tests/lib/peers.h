@@ -7,7 +7,7 @@
 
 #include "tunnel/h1.h"
 
-#define PEERS_MAX 64
+#define PEERS_MAX 256
 
 struct peer {
 	struct http *h;		/* NULL: closed */

@@ -67,7 +67,7 @@ static void dial_cancel(struct dial *d)
 	loop_free_later(takers.loop, d);
 }
 
-static const struct pool_dialler dialler = { dial_start, dial_cancel, NULL };
+static const struct pool_dialler dialler = { .start = dial_start, .cancel = dial_cancel };
 
 /* ---- users ---- */
 

@@ -17,6 +17,7 @@ struct lossy_dial {
 	struct lossy *lossy;
 	struct timer timer;
 	int error;
+	int64_t reached_us;	/* the server has answered its first packet */
 	void (*done)(void *, struct stream *, int, const char *);
 	void *ctx;
 };
@@ -275,6 +276,13 @@ static void dial_cancel(struct dial *d)
 	dial_free((struct lossy_dial *)(void *)d);
 }
 
+static bool dial_reached(const struct dial *dial)
+{
+	const struct lossy_dial *d = (const struct lossy_dial *)(const void *)dial;
+
+	return loop_now(d->lossy->loop) >= d->reached_us;
+}
+
 static void on_dial(void *ctx)
 {
 	struct lossy_dial *d = ctx;
@@ -320,6 +328,7 @@ static struct dial *dial_start(void *ctx, enum dial_versions versions,
 		if (now >= l->queue[i].way.stall_from_us && now < l->queue[i].way.stall_until_us)
 			stalled = l->queue[i].way.stall_until_us - now;
 	*d = (struct lossy_dial){ .lossy = l, .done = done, .ctx = done_ctx, .error = syn < 0 || hello < 0 ? ERROR_TIMEOUT : 0 };
+	d->reached_us = syn < 0 ? NEVER : now + syn;
 	list_append(&l->dials, &d->link);
 	timer_init(&d->timer, l->loop, on_dial, d);
 	timer_in(&d->timer, d->error ? 10 * LOOP_SECOND : syn + hello + stalled);
@@ -343,7 +352,7 @@ struct lossy *lossy_new(struct loop *loop, const struct lossy_options *o, void (
 		l->o.unsent = 16384;
 	l->accept = accept;
 	l->ctx = ctx;
-	l->dialler = (struct pool_dialler){ dial_start, dial_cancel, l };
+	l->dialler = (struct pool_dialler){ dial_start, dial_cancel, l, dial_reached };
 	list_init(&l->pairs);
 	list_init(&l->dials);
 	for (unsigned i = 0; i < 2; i++) {

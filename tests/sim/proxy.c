@@ -451,7 +451,7 @@ struct proxy *proxy_new(struct loop *loop, const struct proxy_options *o, void (
 	p->o = *o;
 	p->accept = accept;
 	p->ctx = ctx;
-	p->dialler = (struct pool_dialler){ dial_start, dial_free, p };
+	p->dialler = (struct pool_dialler){ .start = dial_start, .cancel = dial_free, .ctx = p };
 	list_init(&p->ways);
 	list_init(&p->errands);
 	list_init(&p->dials);

@@ -226,7 +226,7 @@ struct relay *relay_new(struct loop *loop, const struct relay_options *o, void (
 	r->o = *o;
 	r->accept = accept;
 	r->ctx = ctx;
-	r->dialler = (struct pool_dialler){ dial_start, dial_cancel, r };
+	r->dialler = (struct pool_dialler){ .start = dial_start, .cancel = dial_cancel, .ctx = r };
 	later_init(&r->places, on_places, r);
 	list_init(&r->ways);
 	list_init(&r->echoes);

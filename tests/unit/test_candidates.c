@@ -25,6 +25,7 @@ static struct way {
 	int error;		/* 0: a stream; SILENT */
 	int64_t after_us;
 	unsigned started, cancelled;
+	bool reached;
 	const char *alpn;	/* what its streams agreed to */
 	enum dial_versions versions; /* of the last one */
 } way[WAYS];
@@ -90,6 +91,11 @@ static void way_cancel(struct dial *d)
 	d->way->cancelled++;
 	timer_stop(&d->timer);
 	loop_free_later(t.loop, d);
+}
+
+static bool way_reached(const struct dial *d)
+{
+	return d->way->reached;
 }
 
 /* ---- the pool ---- */
@@ -163,7 +169,7 @@ static int set_up(void **state)
 	memset(&t, 0, sizeof t);
 	t.loop = loop_new_virtual(LOOP_SECOND, 1000000);
 	for (unsigned i = 0; i < WAYS; i++)
-		way[i] = (struct way){ .dialler = { way_start, way_cancel, &way[i] }, .after_us = 20 * LOOP_MS };
+		way[i] = (struct way){ .dialler = { way_start, way_cancel, &way[i], way_reached }, .after_us = 20 * LOOP_MS };
 	t.c = candidates_new(t.loop, &events, NULL);
 	return 0;
 }
@@ -256,6 +262,9 @@ static void silence_is_waited_for_a_while_only(void **state)
 	ask();
 	run(CANDIDATES_PATIENCE_US - LOOP_MS);
 	assert_int_equal(way[1].started, 0);
+	assert_false(candidates_dialler(t.c)->reached(t.dial));
+	way[0].reached = true;
+	assert_true(candidates_dialler(t.c)->reached(t.dial));
 	run(100 * LOOP_MS);
 	assert_int_equal(t.got, 1);
 	assert_int_equal(candidates_current(t.c), 1);

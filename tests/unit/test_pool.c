@@ -104,7 +104,7 @@ static void dial_cancel(struct dial *d)
 	dial_unlink(d);
 }
 
-static const struct pool_dialler dialler = { dial_start, dial_cancel, &dials };
+static const struct pool_dialler dialler = { .start = dial_start, .cancel = dial_cancel, .ctx = &dials };
 
 /* The legs */
 

@@ -234,6 +234,54 @@ static void a_dial_that_is_slow(void **state)
 	assert_int_equal(pool_limit(takers.pool), 6);
 }
 
+/* Each of them lost its first packet: what was learned is forgotten when one comes about though none of the others has ended. */
+static void a_limit_that_was_none(void **state)
+{
+	(void)state;
+	takers_begin(6);
+	takers_want(0, 3);
+	takers_run(MS(50));
+	takers.lost = 3;
+	takers_want(1, 1);
+	takers_run(MS(10));
+	for (unsigned i = 0; i < 11; i++) {
+		murmur(0, i == 0);
+		takers_run(MS(50));
+	}
+	assert_int_equal(pool_limit(takers.pool), 3);
+	assert_int_equal(pool_limit_learned(takers.pool), 3);
+	takers_run(MS(460));
+	assert_int_equal(pool_limit_learned(takers.pool), 0);
+	assert_int_equal(pool_limit(takers.pool), 6);
+	assert_int_equal(takers.who[1].n, 1);
+}
+
+/* The one that waited has the place of the one that ended: it is a limit. */
+static void a_limit_that_queues_goes_on(void **state)
+{
+	(void)state;
+	takers_begin(6);
+	takers.queueing = true;
+	takers.accept_max = 3;
+	takers_want(0, 3);
+	takers_run(MS(50));
+	takers_want(1, 1);
+	takers_run(MS(10));
+	for (unsigned i = 0; i < 11; i++) {
+		murmur(0, i == 0);
+		takers_run(MS(50));
+	}
+	assert_int_equal(pool_limit(takers.pool), 3);
+	takers.started = 0;
+	peers[1].old = true;
+	takers_answer(1);
+	takers_run(MS(20));
+	assert_int_equal(takers.who[1].n, 1);
+	assert_int_equal(takers.started, 0);
+	assert_int_equal(pool_limit(takers.pool), 3);
+	assert_int_equal(pool_open_count(takers.pool), 3);
+}
+
 static void a_limit_from_before(void **state)
 {
 	(void)state;
@@ -264,6 +312,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_most_spare_counts, takers_set_up, takers_tear_down),
 		cmocka_unit_test_setup_teardown(a_limit_that_queues, takers_set_up, takers_tear_down),
 		cmocka_unit_test_setup_teardown(a_dial_that_is_slow, takers_set_up, takers_tear_down),
+		cmocka_unit_test_setup_teardown(a_limit_that_was_none, takers_set_up, takers_tear_down),
+		cmocka_unit_test_setup_teardown(a_limit_that_queues_goes_on, takers_set_up, takers_tear_down),
 		cmocka_unit_test_setup_teardown(a_limit_from_before, takers_set_up, takers_tear_down),
 	};
 
