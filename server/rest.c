@@ -390,6 +390,8 @@ static void do_ticket(struct rest_call *c)
 		return;
 	if (left_s > REST_TICKET_SECONDS)
 		left_s = REST_TICKET_SECONDS;
+	if (left_s < 1)
+		left_s = 1;
 	memcpy(holder.identity, c->identity, sizeof holder.identity);
 	rest_ticket_write(text, c->rest->ticket_key, &t, &holder, loop_now(loop_of(c)) + left_s * LOOP_SECOND);
 	rest_text_print(&c->answer, "{\"ticket\":\"%s\",\"expires\":%d}\n", text, (int)left_s);

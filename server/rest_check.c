@@ -48,6 +48,21 @@ static bool is_type(struct span value, const char *type)
 	return http1_is(value, type);
 }
 
+/* What says who asks may be there once: of two, boxes on the way and we might not believe the same. */
+static bool check_once(struct rest_call *c, const struct http1_head *head)
+{
+	unsigned origins = 0, authorizations = 0;
+
+	for (size_t i = 0; i < head->count; i++) {
+		origins += http1_is(head->header[i].name, "origin");
+		authorizations += http1_is(head->header[i].name, "authorization");
+	}
+	if (origins <= 1 && authorizations <= 1)
+		return true;
+	rest_problem(c, 400, "malformed", "Origin and Authorization may be there once", "");
+	return false;
+}
+
 /* True: the page may ask, if it is one. */
 static bool check_origin(struct rest_call *c, const struct http1_head *head)
 {
@@ -56,8 +71,11 @@ static bool check_origin(struct rest_call *c, const struct http1_head *head)
 	if (!origin.p)
 		return true;
 	if (!rest_cors_allows(c->rest->cors, origin)) {
-		log_limited(LOG_LEVEL_WARN, "rest", c->visitor->peer, "refused a page of %.*s: that is none of the configured origins; if it may use "
-			    "this server, add --origins %.*s", SHOWN(origin), SHOWN(origin));
+		if (http1_is(origin, "null"))
+			log_limited(LOG_LEVEL_WARN, "rest", c->visitor->peer, "refused a page without an origin of its own, such as a file or a sandboxed frame");
+		else
+			log_limited(LOG_LEVEL_WARN, "rest", c->visitor->peer, "refused a page of %.*s: that is none of the configured origins; if it may use "
+				    "this server, add --origins %.*s", SHOWN(origin), SHOWN(origin));
 		rest_problem(c, 403, "origin", "pages of this origin may not use this server: its administrator names those that may (origins)", "");
 		return false;
 	}
@@ -201,7 +219,7 @@ static bool check_crowd(struct rest_call *c)
 bool rest_check(struct rest_call *c, const struct http1_head *head, int readable)
 {
 	c->method = method_of(head->method);
-	if (!check_origin(c, head))
+	if (!check_once(c, head) || !check_origin(c, head))
 		return false;
 	if (c->method == REST_OPTIONS) {
 		rest_call_answer(c, 204, "", c->request.ticket_wanted ? FOR_TICKET : FOR_ALL);

@@ -55,8 +55,8 @@ wrong '--proxy-password-file: needs a user' "$CULVERT" "${at[@]}" "${rest[@]}" -
 
 # Forwards
 wrong '--local .-L. is missing' "$CULVERT" "${rest[@]}" --server https://localhost
-for forward in udp 5004=udp UDP://127.0.0.1:5004=udp http://127.0.0.1:5004=udp; do
-	wrong 'begins with udp://, tcp:// or ws://; for example' "$CULVERT" "${rest[@]}" --server https://localhost -L $forward
+for forward in udp 5004=udp UDP://127.0.0.1:5004=udp wss://127.0.0.1:5004=udp; do
+	wrong 'begins with udp://, tcp://, ws://, socks5:// or http://; for example' "$CULVERT" "${rest[@]}" --server https://localhost -L $forward
 done
 wrong "'=SERVICE' is missing at the end" "$CULVERT" "${rest[@]}" --server https://localhost -L udp://127.0.0.1:5004
 for forward in udp://127.0.0.1=udp udp://127.0.0.1:5013-5004=udp udp://127.0.0.1:70000=udp; do

@@ -170,6 +170,19 @@ static void wrong_bearers(void **state)
 	assert_int_equal(sessions_count(rig.sessions), 0);
 }
 
+static void only_one_of_each(void **state)
+{
+	char line[1024];
+
+	(void)state;
+	snprintf(line, sizeof line, "%s", jwt(HEADER, GOOD, "page"));
+	expect("PUT", AT, with(line, "Authorization: Bearer x\n"), 400, "malformed");
+	expect("PUT", AT, with(line, line), 400, "malformed");
+	expect("PUT", AT, with(line, ORIGIN "Origin: https://evil.example\n"), 400, "malformed");
+	expect("PUT", AT, with(line, "Origin: https://evil.example\n" ORIGIN), 400, "malformed");
+	assert_int_equal(sessions_count(rig.sessions), 0);
+}
+
 static void wrong_jwts(void **state)
 {
 	char line[8192];
@@ -422,6 +435,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(good_ones, setup, teardown),
 		cmocka_unit_test_setup_teardown(wrong_bearers, setup, teardown),
+		cmocka_unit_test_setup_teardown(only_one_of_each, setup, teardown),
 		cmocka_unit_test_setup_teardown(wrong_jwts, setup, teardown),
 		cmocka_unit_test_setup_teardown(services_are_enforced, setup, teardown),
 		cmocka_unit_test_setup_teardown(sessions_are_of_their_identity, setup, teardown),
