@@ -33,6 +33,7 @@ stage_valgrind() { # without the longest simulations, which say so themselves
 }
 stage_web() { make --no-print-directory web-test && echo "web library: 1 passed, 0 failed"; }
 stage_install() { tests/install.sh; }
+stage_web-real() { make --no-print-directory web-real; }
 stage_zoo() { make --no-print-directory zoo; }
 stage_matrix() { make --no-print-directory demo && echo "demo: 1 passed, 0 failed"; }
 

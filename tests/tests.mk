@@ -33,6 +33,6 @@ test: deps-real
 	@tests/run.sh $(or $(STAGES),includes gcc sanitizers clang fuzz programs web peer e2e)
 # What takes longer: valgrind, sanitizers end to end, install, the matrix of calls, the whole zoo.
 test-all: deps-zoo
-	@tests/run.sh includes gcc sanitizers clang-unit fuzz programs web peer-all e2e-all e2e-sanitizers valgrind install matrix zoo
+	@tests/run.sh includes gcc sanitizers clang-unit fuzz programs web peer-all e2e-all e2e-sanitizers valgrind install matrix zoo web-real
 
 .PHONY: unit unit-build check check-includes test test-all

@@ -1,7 +1,7 @@
 // Janus' own janus.js: a session; echotest with audio and video, both ways; videoroom as publisher; everything taken down again.
 import Janus from "janus-gateway";
 import adapter from "webrtc-adapter";
-import { deferred, exchanges, page } from "./life.js";
+import { deferred, exchanges, page, within } from "./life.js";
 
 function attach(janus, plugin, more) {
 	const d = deferred();
@@ -12,7 +12,7 @@ function attach(janus, plugin, more) {
 function called(handle, method, options = {}) {
 	const d = deferred();
 	handle[method]({ ...options, success: d.yes, error: d.no });
-	return d.promise;
+	return within(20000, d.promise, method);
 }
 
 const AUDIO_VIDEO = [{ type: "audio", capture: true, recv: true }, { type: "video", capture: "lowres", recv: true }];
@@ -71,12 +71,11 @@ page(async (options, steps, result) => {
 	await steps.wait("registered", session.promise, options.patience);
 	await echotest(janus, steps);
 	await videoroom(janus, steps);
-	result.latency = await exchanges(options.messages, () => {
+	result.latency = await steps.wait("messages", exchanges(options.messages, () => {
 		const info = deferred();
 		janus.getInfo({ success: info.yes, error: info.no });
 		return info.promise;
-	});
-	steps.done("messages");
+	}));
 	janus.destroy({ success: destroyed.yes, error: destroyed.no });
 	await steps.wait("destroyed", destroyed.promise);
 });

@@ -55,14 +55,13 @@ page(async (options, steps, result) => {
 	await steps.wait("registered", Promise.all([alice.registered, bob.registered]), options.patience);
 	await steps.wait("message", message(alice, bob, "hello"));
 	await call(alice, bob, steps);
-	result.latency = await exchanges(options.messages, i => message(bob, alice, "number " + i));
-	steps.done("messages");
+	result.latency = await steps.wait("messages", exchanges(options.messages, i => message(bob, alice, "number " + i)));
 	await steps.wait("unregistered", leave(bob));
 	await steps.wait("unknown", message(alice, bob, "anybody?").then(() => { throw new Error("the user is still there"); }, e => {
 		if (!/Not Found/i.test(e.message))
 			throw e;
 	}));
-	await leave(alice);
+	await steps.wait("left", leave(alice));
 	alice.ua.stop();
 	bob.ua.stop();
 });

@@ -8,7 +8,12 @@ export function watchSockets() {
 	window.WebSocket = new Proxy(window.WebSocket, {
 		construct(target, args) {
 			const socket = new target(...args);
-			const seen = { url: String(args[0]), socket, closed: null, received: 0, end: deferred() };
+			const seen = { url: String(args[0]), socket, closed: null, sent: 0, received: 0, end: deferred() };
+			const send = socket.send;
+			socket.send = data => {
+				seen.sent++;
+				send.call(socket, data);
+			};
 			socket.addEventListener("message", () => seen.received++);
 			socket.addEventListener("close", e => {
 				seen.closed = [e.code, e.reason, e.wasClean];
@@ -18,6 +23,16 @@ export function watchSockets() {
 			return socket;
 		},
 	});
+}
+
+export async function within(ms, promise, what) {
+	let timer;
+	const late = new Promise((_, no) => { timer = setTimeout(() => no(new Error(what + ": nothing came within " + ms + " ms")), ms); });
+	try {
+		return await Promise.race([promise, late]);
+	} finally {
+		clearTimeout(timer);
+	}
 }
 
 export class Steps {
@@ -32,17 +47,13 @@ export class Steps {
 
 	// Waits for a promise, or fails with the step's name.
 	async wait(name, promise, ms = 20000) {
-		let timer;
-		const late = new Promise((_, no) => { timer = setTimeout(() => no(new Error("nothing came within " + ms + " ms")), ms); });
 		try {
-			const value = await Promise.race([promise, late]);
+			const value = await within(ms, promise, name);
 			this.done(name);
 			return value;
 		} catch (e) {
 			e.step ??= name;
 			throw e;
-		} finally {
-			clearTimeout(timer);
 		}
 	}
 }
@@ -73,12 +84,12 @@ export function page(life) {
 		const steps = new Steps();
 		const result = { steps: steps.at, latency: [], failed: null };
 		try {
-			await life(options, steps, result);
+			await within(50000, life(options, steps, result), "all of it");
 			await steps.wait("closed", Promise.all(sockets.map(s => s.end.promise)));
 		} catch (e) {
 			result.failed = { step: e.step ?? "?", why: String(e.message ?? e) };
 		}
-		result.sockets = sockets.map(s => ({ url: s.url, transport: s.socket.transport ?? "websocket", state: s.socket.readyState, received: s.received, closed: s.closed }));
+		result.sockets = sockets.map(s => ({ url: s.url, transport: s.socket.transport ?? "websocket", state: s.socket.readyState, sent: s.sent, received: s.received, closed: s.closed }));
 		return result;
 	};
 }

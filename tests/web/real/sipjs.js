@@ -67,8 +67,7 @@ page(async (options, steps, result) => {
 	await steps.wait("registered", Promise.all([carol.begin(), dave.begin()]), options.patience);
 	await steps.wait("message", message(carol, dave, "hello"));
 	await call(carol, dave, steps);
-	result.latency = await exchanges(options.messages, i => message(dave, carol, "number " + i));
-	steps.done("messages");
+	result.latency = await steps.wait("messages", exchanges(options.messages, i => message(dave, carol, "number " + i)));
 	await steps.wait("unregistered", Promise.all([carol.end(), dave.end()]));
 	await steps.wait("disconnected", Promise.all([carol.user.disconnect(), dave.user.disconnect()]));
 });
