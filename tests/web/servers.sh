@@ -2,7 +2,8 @@
 #
 #   janus_start NAME        Janus with its WebSocket transport, echotest and videoroom; sets JANUS_AT (ADDR:PORT)
 #   kamailio_start NAME     Kamailio: registrar with passwords and proxy, SIP over WebSocket; sets KAMAILIO_AT
-#   app_start NAME ROOT     nginx: the application's own web server: files of ROOT, WebSockets of /janus and /sip passed on; sets APP_AT
+#   app_start NAME ROOT     nginx: the application's own web server: files of ROOT, WebSockets of /janus, /sip and /probe (which answers whatever is
+#                           sent) passed on; sets APP_AT
 #
 # Users of SIP: sip:NAME@sip.test, any NAME, password "secret".
 
@@ -45,10 +46,12 @@ kamailio_start() { # NAME
 }
 
 app_start() { # NAME ROOT
-	local dir=$W/$1 port
+	local dir=$W/$1 port probe
 	port=$(free_port)
 	mkdir -p "$dir/tmp"
-	_configure app.conf "DIR=$dir" "PORT=$port" "ROOT=$2" "JANUS=$JANUS_AT" "KAMAILIO=$KAMAILIO_AT" >"$dir/nginx.conf"
+	launch "$1-probe" $PYTHON "$WEB/backend.py"
+	probe=$(ready "$1-probe" tcp backend) || fail "no probe"
+	_configure app.conf "DIR=$dir" "PORT=$port" "ROOT=$2" "JANUS=$JANUS_AT" "KAMAILIO=$KAMAILIO_AT" "PROBE=$probe" >"$dir/nginx.conf"
 	launch "$1" nginx -e "$dir/error.log" -p "$dir" -c "$dir/nginx.conf"
 	await 15 _serves "$1" "$port" && running "$1" || fail "nginx did not start: $(cat "$dir/error.log")"
 	APP_AT=127.0.0.1:$port

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """real: the clients of real signalling servers, in a real browser, by one path. Prints a line of JSON for each run; exit status 0 when each is as expected.
 
-Modes: native, the platform's WebSocket; culvert, the README's line for the client, and a WebSocket may be tried first; fallback, that line as it is.
+Modes: native, the platform's WebSocket; culvert, the README's line for the client, with a probe for native WebSockets; fallback, that line as it is.
 """
 import argparse
 import asyncio
@@ -26,7 +26,7 @@ def line_of(o, client, mode):
     """The README's line for a client, with what is here in place of the examples."""
     with open(README, encoding="utf-8") as f:
         line = re.search(r"^\| %s \| `(.*)` \|$" % re.escape(NAMES[client]), f.read(), re.M).group(1)
-    for example, here in (("wss://app.example", o.ws), ("https://gw.example/culvert", o.at + "/culvert"), ("token }", "token, native: true }")):
+    for example, here in (("wss://app.example", o.ws), ("https://gw.example/culvert", o.at + "/culvert"), ("token }", 'token, native: { probe: "%s/probe" } }' % o.ws)):
         if example not in line:
             raise Failed("the README's line for %s has no %s" % (NAMES[client], example))
         if mode == "culvert" or example != "token }":
