@@ -52,6 +52,16 @@ void mac_sum(const struct mac_key *k, const struct span *parts, size_t n, uint8_
 	EVP_MAC_CTX_free(ctx);
 }
 
+void mac_sha1(const void *key, size_t n, struct span text, uint8_t out[MAC_SHA1_BYTES])
+{
+	char digest[] = "SHA1";
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string("digest", digest, 0), OSSL_PARAM_construct_end() };
+	size_t len;
+
+	if (!EVP_Q_mac(NULL, "HMAC", NULL, NULL, params, key, n, text.p, text.n, out, MAC_SHA1_BYTES, &len) || len != MAC_SHA1_BYTES)
+		abort();
+}
+
 bool mac_equal(const uint8_t a[MAC_BYTES], const uint8_t b[MAC_BYTES])
 {
 	return CRYPTO_memcmp(a, b, MAC_BYTES) == 0;
