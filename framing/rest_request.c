@@ -97,6 +97,11 @@ int rest_request_parse(struct rest_request *r, const char *base, struct span tar
 	p = target_take(&query, '?');
 	if (!target_below(&p, base))
 		return ERROR_UNSUPPORTED;
+	if (target_is(p, "turn-credentials")) {
+		r->turn = true;
+		memcpy(r->service, "turn", sizeof "turn");
+		return 0;
+	}
 	sid = target_take(&p, '/');
 	if (!target_is(target_take(&p, '/'), "signal"))
 		return ERROR_UNSUPPORTED;

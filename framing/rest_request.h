@@ -1,5 +1,5 @@
 /*
- * REST request: path and query of REST.md, {base}/v1/{sid}/signal/{service}?after=..&wait=.. Pure.
+ * REST request: path and query of REST.md, {base}/v1/{sid}/signal/{service}?after=..&wait=.., and {base}/v1/turn-credentials. Pure.
  */
 #ifndef FRAMING_REST_REQUEST_H
 #define FRAMING_REST_REQUEST_H
@@ -18,6 +18,7 @@ struct rest_request {
 	char sid[REQUEST_SID_LEN + 1];
 	char service[MESSAGE_NAME_MAX + 1];
 	bool ticket_wanted;	/* .../ticket */
+	bool turn;		/* {base}/v1/turn-credentials; sid is "", service "turn" */
 	/* The query. */
 	bool has_after;
 	uint64_t after;

@@ -64,6 +64,12 @@ const struct config_option options_table[] = {
 	  .help = "end a REST session after S seconds without a request (330)" },
 	{ .name = "origins", .type = CONFIG_LIST, .metavar = "ORIGIN",
 	  .help = "pages that may use REST: https://app.example; may be repeated" },
+	{ .name = "turn-secret-file", .type = CONFIG_STRING, .metavar = "FILE",
+	  .help = "the static-auth-secret of a TURN server, for which REST gives credentials to those who may use it" },
+	{ .name = "turn-uris", .type = CONFIG_LIST, .metavar = "URI",
+	  .help = "where it is for pages: turn:127.0.0.1:3478?transport=udp; may be repeated" },
+	{ .name = "turn-ttl", .type = CONFIG_INT, .min = 60, .max = 604800, .initial = 86400, .metavar = "S",
+	  .help = "seconds that such credentials are good for (86400)" },
 	{ .name = "admin", .type = CONFIG_STRING, .value = OPTIONS_ADMIN_DEFAULT, .metavar = "SOCKET",
 	  .help = "Unix socket for `culvertd status`, or none" },
 	{ .name = "echo", .type = CONFIG_BOOL, .initial = true,
@@ -288,6 +294,25 @@ static int read_rest(struct options *o, char *error, size_t size)
 	return o->cors ? 0 : options_wrong(error, size, config_where(o->config, "origins", 0), "%s", why);
 }
 
+static int read_turn(struct options *o, char *error, size_t size)
+{
+	const char *uris[CONFIG_ITEMS_MAX], *secret = config_string(o->config, "turn-secret-file");
+	size_t n = config_list_size(o->config, "turn-uris");
+	char why[512];
+
+	if (!secret && n == 0)
+		return 0;
+	if (!secret)
+		return options_wrong(error, size, config_where(o->config, "turn-uris", 0), "give turn-secret-file, too: the secret of the TURN server");
+	for (size_t i = 0; i < n; i++)
+		uris[i] = config_list(o->config, "turn-uris", i);
+	o->turn = turn_credentials_new(secret, uris, n, (uint32_t)config_int(o->config, "turn-ttl"), why, sizeof why);
+	if (!o->turn)
+		return options_wrong(error, size, config_where(o->config, n ? "turn-uris" : "turn-secret-file", 0), "%s", why);
+	return o->rest ? 0 : options_wrong(error, size, config_where(o->config, "turn-secret-file", 0),
+					   "credentials for TURN are given by REST: name the pages that may have them (origins), or set rest = true");
+}
+
 static int read_tuning(struct options *o, char *error, size_t size)
 {
 	char why[256];
@@ -319,7 +344,7 @@ int options_read(struct options *o, int argc, char **argv, char *error, size_t s
 		o->admin = NULL;
 	if (read_log(o, error, size) < 0 || options_read_trusted(o, error, size) < 0 || options_read_listens(o, error, size) < 0 ||
 	    read_files(o, error, size) < 0 || read_services(o, error, size) < 0 || options_read_policies(o, error, size) < 0 || read_tuning(o, error, size) < 0 ||
-	    read_fallback(o, error, size) < 0 || read_rest(o, error, size) < 0 || read_base(o, error, size) < 0)
+	    read_fallback(o, error, size) < 0 || read_rest(o, error, size) < 0 || read_turn(o, error, size) < 0 || read_base(o, error, size) < 0)
 		goto failed;
 	return 0;
 failed:
@@ -333,6 +358,7 @@ void options_fini(struct options *o)
 	policies_free(o->policies);
 	trusted_free(o->trusted);
 	rest_cors_free(o->cors);
+	turn_credentials_free(o->turn);
 	config_free(o->config);
 	memset(o, 0, sizeof *o);
 }

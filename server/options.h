@@ -10,6 +10,7 @@
 #include "server/rest_cors.h"
 #include "server/service.h"
 #include "server/trusted.h"
+#include "server/rest_turn.h"
 #include "tunnel/address.h"
 #include "tunnel/config.h"
 #include "tunnel/log.h"
@@ -27,6 +28,7 @@ struct options {
 	const char *fallback;	/* NULL: none */
 	bool rest;
 	struct rest_cors *cors;
+	struct turn_credentials *turn;	/* NULL: none */
 	const char *admin;	/* NULL: none */
 	bool admin_given;
 	struct services *services;

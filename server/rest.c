@@ -19,6 +19,7 @@
 #include "server/rest_problem.h"
 #include "server/rest_stream.h"
 #include "server/rest_ticket.h"
+#include "server/rest_turn.h"
 #include "tunnel/counters.h"
 #include "tunnel/daemon.h"
 
@@ -47,6 +48,7 @@ void rest_free(struct rest *r)
 	rest_cors_free(r->cors);
 	mac_key_free(r->ticket_key);
 	rest_rate_free(r->failures);
+	turn_credentials_free(r->turn);
 	free(r);
 }
 
@@ -54,6 +56,12 @@ void rest_set_cors(struct rest *r, struct rest_cors *cors)
 {
 	rest_cors_free(r->cors);
 	r->cors = cors;
+}
+
+void rest_set_turn(struct rest *r, struct turn_credentials *turn)
+{
+	turn_credentials_free(r->turn);
+	r->turn = turn;
 }
 
 bool rest_take_room(struct rest *r, size_t n)
@@ -398,11 +406,22 @@ static void do_ticket(struct rest_call *c)
 	rest_call_answer(c, 200, REST_JSON, "");
 }
 
+static void do_turn(struct rest_call *c)
+{
+	turn_credentials_put(c->rest->turn, c->identity, loop_wall(loop_of(c)), &c->answer);
+	rest_call_answer(c, 200, REST_JSON, "");
+}
+
 void rest_ready(struct rest_call *c)
 {
 	static void (*const methods[])(struct rest_call *) = { do_put, do_post, do_get, do_delete };
 
-	c->request.ticket_wanted ? do_ticket(c) : methods[c->method](c);
+	if (c->request.turn)
+		do_turn(c);
+	else if (c->request.ticket_wanted)
+		do_ticket(c);
+	else
+		methods[c->method](c);
 }
 
 bool rest_request(struct rest *rest, struct front_visitor *v, struct exchange *x, const struct http1_head *head)
@@ -415,7 +434,7 @@ bool rest_request(struct rest *rest, struct front_visitor *v, struct exchange *x
 	if (head->method.n == 0)
 		return false;
 	readable = rest_request_parse(&request, v->front->base, head->target);
-	if (readable == ERROR_UNSUPPORTED)
+	if (readable == ERROR_UNSUPPORTED || (request.turn && !rest->turn))
 		return false;
 	c = rest_call_new(rest, v, x);
 	c->request = request;

@@ -20,6 +20,7 @@ struct rest;
 struct rest_call;
 struct rest_cors;
 struct front_visitor;
+struct turn_credentials;
 
 struct rest_config {
 	uint32_t expire_s;	/* without a request */
@@ -33,8 +34,10 @@ struct rest *rest_new(struct loop *, const struct rest_config *);
 void rest_free(struct rest *);	/* NULL is fine */
 /* The origins from now on; taken over. */
 void rest_set_cors(struct rest *, struct rest_cors *);
+/* Credentials for TURN that it gives from now on, NULL: none; taken over. */
+void rest_set_turn(struct rest *, struct turn_credentials *);
 
-/* Takes the exchange over if the request is for a signalling resource; false: it is not. */
+/* Takes the exchange over if the request is for a signalling resource, or for TURN credentials; false: it is not. */
 bool rest_request(struct rest *, struct front_visitor *, struct exchange *, const struct http1_head *);
 
 /* For rest_call.c: the request is there in full; room for bodies is taken and given back. */

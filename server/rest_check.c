@@ -20,6 +20,7 @@
 
 #define ORIGIN_MAX 300	/* bytes of one made of a Host header */
 #define FOR_ALL "Allow: PUT, POST, GET, DELETE, OPTIONS\r\n"
+#define FOR_TURN "Allow: GET, OPTIONS\r\n"
 #define FOR_TICKET "Allow: POST, OPTIONS\r\n"
 #define SHOWN_MAX 100	/* characters of an origin */
 #define SHOWN(o) (int)((o).n < SHOWN_MAX ? (o).n : SHOWN_MAX), (const char *)(o).p
@@ -198,9 +199,11 @@ static bool check_type(struct rest_call *c, const struct http1_head *head)
 /* 405, when it is none of this resource. */
 static bool check_method(struct rest_call *c)
 {
-	if (c->method != REST_NO_METHOD && (!c->request.ticket_wanted || c->method == REST_POST))
+	if (c->method != REST_NO_METHOD && (!c->request.ticket_wanted || c->method == REST_POST) && (!c->request.turn || c->method == REST_GET))
 		return true;
-	if (c->request.ticket_wanted)
+	if (c->request.turn)
+		rest_problem(c, 405, "method", "use GET: its answer is a name and a password for the TURN server", FOR_TURN);
+	else if (c->request.ticket_wanted)
 		rest_problem(c, 405, "method", "use POST: its answer is a ticket for GET", FOR_TICKET);
 	else
 		rest_problem(c, 405, "method", "use PUT, POST, GET, DELETE or OPTIONS", FOR_ALL);
@@ -222,7 +225,7 @@ bool rest_check(struct rest_call *c, const struct http1_head *head, int readable
 	if (!check_once(c, head) || !check_origin(c, head))
 		return false;
 	if (c->method == REST_OPTIONS) {
-		rest_call_answer(c, 204, "", c->request.ticket_wanted ? FOR_TICKET : FOR_ALL);
+		rest_call_answer(c, 204, "", c->request.turn ? FOR_TURN : c->request.ticket_wanted ? FOR_TICKET : FOR_ALL);
 		return false;
 	}
 	if (!check_method(c) || !check_crowd(c) || !check_identity(c, head))
@@ -231,7 +234,7 @@ bool rest_check(struct rest_call *c, const struct http1_head *head, int readable
 		rest_problem(c, 400, "malformed", "the URL is BASE/v1/SID/signal/SERVICE, with a SID of 22 characters of base64url", "");
 		return false;
 	}
-	if (c->method == REST_GET && !rest_stream_ask(c, head)) {
+	if (c->method == REST_GET && !c->request.turn && !rest_stream_ask(c, head)) {
 		rest_problem(c, 400, "malformed", "Last-Event-ID must be the number of the last message received", "");
 		return false;
 	}

@@ -13,6 +13,7 @@
 struct rest {
 	struct rest_config config;
 	struct rest_cors *cors;
+	struct turn_credentials *turn;	/* NULL: none */
 	size_t bodies;		/* bytes that are there */
 	struct mac_key *ticket_key; /* of this process */
 	struct rest_tally tally;

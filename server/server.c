@@ -324,12 +324,14 @@ static void adopt_trusted(struct server *s, struct options *o)
 	connections_set_trusted(s->connections, s->trusted);
 }
 
-static void adopt_cors(struct server *s, struct options *o)
+static void adopt_rest(struct server *s, struct options *o)
 {
 	if (!s->rest)
 		return;
 	rest_set_cors(s->rest, o->cors);
+	rest_set_turn(s->rest, o->turn);
 	o->cors = NULL;
+	o->turn = NULL;
 }
 
 static void adopt_policies(struct server *s, struct options *o)
@@ -380,7 +382,7 @@ static void on_reload(void *ctx)
 		adopt_trusted(s, &fresh);
 		if (fresh.rest != (s->rest != NULL))
 			log_warn("reload", "", "REST is %s as it was at start: restart to have it %s", s->rest ? "on" : "off", s->rest ? "off" : "on");
-		adopt_cors(s, &fresh);
+		adopt_rest(s, &fresh);
 		adopt_policies(s, &fresh);
 		adopt_services(s, &fresh);
 		log_setup(fresh.log_level, fresh.log_json);
@@ -496,7 +498,7 @@ int server_run(const struct options *o, int argc, char **argv)
 	}
 	adopt(&s, &l);
 	adopt_trusted(&s, &s.options);
-	adopt_cors(&s, &s.options);
+	adopt_rest(&s, &s.options);
 	if (!take_listeners(&s)) {
 		code = SERVER_USAGE;
 		goto out;

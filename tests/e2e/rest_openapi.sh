@@ -7,9 +7,13 @@ credentials_make
 launch target $PYTHON "$TOP/tests/tools/wsservice.py" serve 0
 TARGET=$(ready target tcp wsservice) || fail "no target"
 SILENT=$(free_port) SLOW=$(free_port)
+echo "a secret of the TURN server" >"$W/turn.secret"
+chmod 600 "$W/turn.secret"
 cat >"$W/culvertd.conf" <<END
 origins = { "https://app.example" }
 max-sessions-per-identity = 12
+turn-secret-file = "$W/turn.secret"
+turn-uris = { "turn:127.0.0.1:3478?transport=udp" }
 service sig { target = "ws://$TARGET/" }
 service nothing { target = "ws://127.0.0.1:1/" }
 service silent { target = "ws://127.0.0.1:$SILENT/" }

@@ -39,7 +39,7 @@ class Api:
                 if method in item:
                     assert item[method]["operationId"] not in self.ids, item[method]["operationId"]
                     self.ids[item[method]["operationId"]] = (template, method)
-            named = {self.deref(p)["name"] for p in item["parameters"]}
+            named = {self.deref(p)["name"] for p in item.get("parameters", [])}
             assert named == set(re.findall(r"\{(\w+)\}", template)), template
         for template, item in self.root["paths"].items():	# what it gives as examples fits, too
             for method in METHODS:
@@ -129,7 +129,7 @@ class Client:
     # A request that is as described, but for what `lie` says; and its answer, whose status is expected.
     def ask(self, status, operation, sid, service="sig", body=None, kind="application/json", query="", bearer=None, lie=False, **more):
         headers = {name.replace("_", "-"): value for name, value in more.items()}
-        if bearer != "" and operation not in ("preflight", "preflight-ticket"):
+        if bearer != "" and operation not in ("preflight", "preflight-ticket", "preflight-turn"):
             headers["Authorization"] = "Bearer " + (bearer or self.bearer)
         if body is not None:
             headers["Content-Type"] = kind
@@ -202,11 +202,16 @@ def wrong(c, other, jwt):
         c.ask(400, "receive", s, query=query)
     c.ask(409, "exchange", s, body={"after": 7})
     c.ask(409, "receive", s, query="?after=7")
-    for operation in ("preflight", "preflight-ticket"):
+    for operation in ("preflight", "preflight-ticket", "preflight-turn"):
         assert c.ask(204, operation, s, Origin=ORIGIN).headers["Access-Control-Allow-Origin"] == ORIGIN
         assert c.ask(204, operation, s).headers.get("Access-Control-Allow-Origin") is None
         assert c.ask(403, operation, s, Origin="https://evil.example").headers.get("Access-Control-Allow-Origin") is None
     c.ask(204, "end", s)
+    assert c.ask(200, "turn", s, Origin=ORIGIN).json()["username"].endswith(":tester")
+    c.ask(401, "turn", s, bearer="")
+    c.ask(401, "turn", s, query="?ticket=x", bearer="")
+    c.ask(403, "turn", s, Origin="https://evil.example")
+    c.ask(403, "turn", s, bearer=jwt)
 
 
 def others(c):
@@ -303,6 +308,7 @@ def limits(c):
         c.send("GET", c.path("receive", made[0], "sig"), {"Authorization": "Bearer wrong"})
     for operation in ("open", "exchange", "receive", "end", "ticket"):
         assert c.ask(429, operation, made[0], body={} if operation == "exchange" else None, bearer="wrong").json()["code"] == "rate"
+    c.ask(429, "turn", made[0], bearer="wrong")
     together(lambda: c.ask(503, "exchange", made[0], body={"wait": 20}), lambda: c.ask(503, "receive", made[1], query="?wait=20"),
              lambda: print("stop", flush=True))
 

@@ -1,6 +1,6 @@
 /* Options of culvertd: values, defaults, and what is said about mistakes. */
-/* links: server/options.c server/options_listen.c server/rest_cors.c server/trusted.c tunnel/cidr.c server/options_policy.c server/policies.c server/policy.c server/activation.c framing/forwarded.c framing/http1_head.c tunnel/tcp_tuning.c server/service.c server/egress.c server/egress_settings.c tunnel/config.c tunnel/config_values.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c framing/capsule.c framing/cursor.c framing/varint.c framing/message_words.c */
-/* libs: -lconfuse -lev */
+/* links: server/options.c server/options_listen.c server/rest_cors.c server/rest_turn.c server/rest_text.c tunnel/mac.c tunnel/daemon.c framing/base64.c server/trusted.c tunnel/cidr.c server/options_policy.c server/policies.c server/policy.c server/activation.c framing/forwarded.c framing/http1_head.c tunnel/tcp_tuning.c server/service.c server/egress.c server/egress_settings.c tunnel/config.c tunnel/config_values.c tunnel/address.c tunnel/loop.c tunnel/log.c framing/error.c framing/capsule.c framing/cursor.c framing/varint.c framing/message_words.c */
+/* libs: -lconfuse -lev -lcrypto */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

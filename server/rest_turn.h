@@ -2,8 +2,8 @@
  * TURN credentials: names and passwords that a TURN server believes for a while, since it shares a secret with us ("A REST API For Access To
  * TURN Services", draft-uberti-behave-turn-rest-00; coturn's use-auth-secret).
  */
-#ifndef SERVER_TURN_CREDENTIALS_H
-#define SERVER_TURN_CREDENTIALS_H
+#ifndef SERVER_REST_TURN_H
+#define SERVER_REST_TURN_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* links: server/turn_credentials.c server/rest_text.c tunnel/mac.c tunnel/daemon.c tunnel/log.c framing/base64.c framing/error.c */
+/* links: server/rest_turn.c server/rest_text.c tunnel/mac.c tunnel/daemon.c tunnel/log.c framing/base64.c framing/error.c */
 /* libs: -lcrypto */
 /* TURN credentials: as coturn computes them, and what is said about wrong files and URIs. */
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "server/turn_credentials.h"
+#include "server/rest_turn.h"
 
 static char file[64], error[512];
 static const char *const uris[] = { "turn:127.0.0.1:3478?transport=udp", "turns:turn.example.org" };

@@ -1,5 +1,5 @@
 /* Made from the options; written into answers by the REST server. */
-#include "server/turn_credentials.h"
+#include "server/rest_turn.h"
 
 #include <errno.h>
 #include <fcntl.h>
