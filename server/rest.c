@@ -23,7 +23,7 @@
 #include "tunnel/counters.h"
 #include "tunnel/daemon.h"
 
-#define ANSWER_MAX (256 << 10)	/* bytes of messages in one answer, but for one that is longer */
+#define ANSWER_MAX (1 << 20)	/* bytes of messages in one answer, but for one that is longer */
 
 struct rest *rest_new(struct loop *loop, const struct rest_config *config)
 {

@@ -27,7 +27,7 @@ struct rest_config {
 	struct rest_limits limits;
 };
 static const struct rest_config rest_config_default = {
-	.expire_s = 330, .limits = { .window = 256 << 10, .messages_max = 1024, .message_max = 1 << 20 },
+	.expire_s = 330, .limits = { .window = 1 << 20, .messages_max = 4096, .message_max = 1 << 20 },
 };
 
 struct rest *rest_new(struct loop *, const struct rest_config *);

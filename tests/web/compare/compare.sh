@@ -5,7 +5,8 @@
 #     compare.sh [-o RESULT.json] [PATH...]
 #
 # PATH: none, squid, squid-bump, storefwd, mitmproxy, nginx-reverse, or one of them with +25: behind a link of 25 ms each way.
-# WEB_SYSTEMS=NAME,... (see run.py), WEB_REPEATS (3), WEB_QUICK=1: few messages. The exit status tells whether what report.py asserts holds.
+# WEB_SYSTEMS=NAME,... (see run.py), WEB_REPEATS (3), WEB_QUICK=1: few messages,
+# WEB_ONLY=MEASURE,...: latency, echo, flood (up), flooded (down), window (answers). The exit status tells whether what report.py asserts holds.
 if [ -z "${IN_NAMESPACE:-}" ]; then
 	IN_NAMESPACE=1 exec "$(dirname "$0")/../../lib/namespace.sh" "$0" "$@"
 fi
@@ -31,6 +32,7 @@ compare_path() { # PATH
 	compare_proxy "$kind" "$delay"
 	[ -z "${WEB_QUICK:-}" ] || reach+=(--quick)
 	[ -z "${WEB_SYSTEMS:-}" ] || reach+=(--systems "$WEB_SYSTEMS")
+	[ -z "${WEB_ONLY:-}" ] || reach+=(--only "$WEB_ONLY")
 	[ -z "$PROXY" ] || reach+=(--proxy "$PROXY")
 	note "$1"
 	launch "run-$1" "${first[@]}" $PYTHON "$TOP/tests/web/compare/run.py" --dir "$dir" --where "$WHERE" --out "$W/$1.result" --name "$1" --site-port "${PORTS[site]}" \

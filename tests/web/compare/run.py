@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """run: what is compared through one path, in a Chromium; writes JSON: {"path", "exchange": [[ms, ...], ...], "systems": {name: [result, ...]}}.
 
-    run.py --dir DIR --where JSON --out FILE [--proxy URL] [--systems NAME,...] [--repeats N] [--quick] [--name PATH]
+    run.py --dir DIR --where JSON --out FILE [--proxy URL] [--systems NAME,...] [--repeats N] [--quick] [--only MEASURE,...] [--name PATH]
 
 Each repeat measures the path's own exchange and then all systems, one after the other, each time in another order; a measurement that fails
 is {"error": why}. --where: see systems.js. DIR gets the profile.
@@ -26,14 +26,14 @@ QUIET = ["--disable-features=OptimizationHints,OptimizationGuideModelDownloading
 MESSAGE, LARGE = 200, 1024  # bytes: as signalling has them, and those of which many are sent
 
 
-def plan(quick):
-    return [
+def plan(quick, only):
+    return [step for step in [
         ("latency", {"mean": 150, "size": MESSAGE, "count": 15 if quick else 50}),
         ("echo", {"size": MESSAGE, "count": 5 if quick else 20}),
         ("flood", {"size": LARGE, "count": 500 if quick else 3000}),
         ("flooded", {"size": LARGE, "count": 500 if quick else 3000}),
         ("window", {"size": LARGE, "count": 200 if quick else 800, "outstanding": 16}),
-    ]
+    ] if not only or step[0] in only]
 
 
 class Run:
@@ -56,7 +56,7 @@ class Run:
         if name.startswith("janus"):
             options = {"size": MESSAGE, "count": 10 if self.options.quick else 30, "outstanding": 16}
             return await self.ask("janus(%s, %s, %s)" % (json.dumps(name), where, json.dumps(options)), 150)
-        return await self.ask("measure(%s, %s, %s)" % (json.dumps(name), where, json.dumps(plan(self.options.quick))), 240)
+        return await self.ask("measure(%s, %s, %s)" % (json.dumps(name), where, json.dumps(plan(self.options.quick, self.options.only))), 240)
 
 
 def rotated(items, n):
@@ -95,5 +95,6 @@ if __name__ == "__main__":
     a.add_argument("--repeats", type=int, default=3)
     a.add_argument("--site-port", type=int, default=0, help="of the page; culvertd must know it")
     a.add_argument("--quick", action="store_true")
+    a.add_argument("--only", type=lambda text: text.split(","), default=[], help="of what is measured over one connection")
     a.add_argument("--name", default="path")
     asyncio.run(main(a.parse_args()))
