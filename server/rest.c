@@ -308,13 +308,24 @@ static bool take_after(struct rest_call *c, struct rest_session *s, bool given, 
 	return false;
 }
 
+/* The answer lets the client send more. */
+static void wait_for_room(struct rest_call *c, struct rest_session *s)
+{
+	timer_in(&c->timer, REST_ROOM_WAIT);
+	rest_session_wait_room(s, &c->waiter);
+	rest_call_park(c);
+}
+
 static void hold(struct rest_call *c, struct rest_session *s, uint32_t wait_ms)
 {
 	if (wait_ms > REST_HOLD * 1000)
 		wait_ms = REST_HOLD * 1000;
 	waits_at(c, s);
 	c->until_us = loop_now(loop_of(c)) + wait_ms * LOOP_MS;
-	wait_or_answer(c);
+	if (wait_ms == 0 && c->method == REST_POST && rest_session_is_crowded(s))
+		wait_for_room(c, s);
+	else
+		wait_or_answer(c);
 }
 
 /* False: answered. */

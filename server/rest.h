@@ -16,6 +16,8 @@
 #define REST_HOLD 20			/* seconds: the longest wait */
 #define REST_OPEN_WAIT (11 * LOOP_SECOND) /* for the target: a second more than it has */
 
+#define REST_ROOM_WAIT (5 * LOOP_SECOND) /* for the target to take what was sent */
+
 struct rest;
 struct rest_call;
 struct rest_cors;

@@ -31,7 +31,7 @@ struct rest_session {
 	char service[MESSAGE_NAME_MAX + 1], protocol[REST_PROTOCOL_MAX + 1];
 	uint64_t failure;
 	char why[MESSAGE_TEXT_MAX + 1];
-	struct rest_waiter *waiter, *openers;
+	struct rest_waiter *waiter, *openers, *senders;
 	const char *by;		/* of the last waiter */
 	struct later tell;	/* whoever waits */
 
@@ -74,17 +74,25 @@ static struct rest_waiter *unwait(struct rest_session *s)
 	return w;
 }
 
+static void tell_all(const struct rest_session *s, struct rest_waiter **list)
+{
+	while (*list) {
+		struct rest_waiter *w = *list;
+
+		*list = w->next;
+		tell_one(w, s->state == REST_GONE ? REST_ENDED : REST_NEWS);
+	}
+}
+
 static void tell(void *ctx)
 {
 	struct rest_session *s = ctx;
 
 	tell_one(unwait(s), s->state == REST_GONE ? REST_ENDED : REST_NEWS);
-	while (s->openers && s->state != REST_OPENING) {
-		struct rest_waiter *w = s->openers;
-
-		s->openers = w->next;
-		tell_one(w, s->state == REST_GONE ? REST_ENDED : REST_NEWS);
-	}
+	if (s->state != REST_OPENING)
+		tell_all(s, &s->openers);
+	if (s->state == REST_GONE || !rest_session_is_crowded(s))
+		tell_all(s, &s->senders);
 }
 
 static void news(struct rest_session *s)
@@ -112,10 +120,28 @@ void rest_session_wait_open(struct rest_session *s, struct rest_waiter *w)
 	s->openers = w;
 }
 
+bool rest_session_is_crowded(const struct rest_session *s)
+{
+	return !s->finished && (s->in.bytes > s->limits.window / 2 || s->in.count > s->limits.messages_max / 2);
+}
+
+void rest_session_wait_room(struct rest_session *s, struct rest_waiter *w)
+{
+	w->next = s->senders;
+	w->waits = true;
+	s->senders = w;
+}
+
+static void unlink_from(struct rest_waiter **at, const struct rest_waiter *w)
+{
+	while (*at && *at != w)
+		at = &(*at)->next;
+	if (*at)
+		*at = w->next;
+}
+
 void rest_session_leave(struct rest_session *s, struct rest_waiter *w)
 {
-	struct rest_waiter **at = &s->openers;
-
 	if (!w->waits)
 		return;
 	w->waits = false;
@@ -123,10 +149,8 @@ void rest_session_leave(struct rest_session *s, struct rest_waiter *w)
 		(void)unwait(s);
 		return;
 	}
-	while (*at && *at != w)
-		at = &(*at)->next;
-	if (*at)
-		*at = w->next;
+	unlink_from(&s->openers, w);
+	unlink_from(&s->senders, w);
 }
 
 /* ---- for the client ---- */
@@ -290,14 +314,16 @@ static void write_on(struct rest_session *s)
 	while (s->local && s->state != REST_OPENING && (s->frame || next_frame(s))) {
 		s->frame_at += local_write(s->local, s->frame + s->frame_at, s->frame_n - s->frame_at);
 		if (s->frame_at < s->frame_n)
-			return;
+			break;
 		free(s->frame);
 		s->frame = NULL;
 		if (s->finished && s->local) {
 			local_finish(s->local);
-			return;
+			break;
 		}
 	}
+	if (s->senders && !rest_session_is_crowded(s))
+		news(s);
 }
 
 /* ---- the channel ---- */
@@ -409,7 +435,8 @@ int rest_session_send(struct rest_session *s, uint64_t number, struct rest_messa
 	if (number == 0 || (s->in_closed && chain && last >= s->in.next))
 		error = ERROR_MALFORMED;
 	else
-		error = rest_messages_insert(&s->in, number, chain, s->limits.window, s->limits.messages_max);
+		error = rest_messages_insert(&s->in, number, chain, s->limits.window + s->limits.window / 2,
+					     s->limits.messages_max + s->limits.messages_max / 2);
 	if (error < 0)
 		rest_message_free(chain);
 	else

@@ -70,6 +70,10 @@ bool rest_session_is_done(const struct rest_session *);
 void rest_session_wait(struct rest_session *, struct rest_waiter *);
 /* Waits for the target, beside others. */
 void rest_session_wait_open(struct rest_session *, struct rest_waiter *);
+/* So much of the client waits for the target that it should send nothing more; and waiting, beside others, until that is over. Half a
+ * window: whoever sends one when he was answered finds room for it. */
+bool rest_session_is_crowded(const struct rest_session *);
+void rest_session_wait_room(struct rest_session *, struct rest_waiter *);
 void rest_session_leave(struct rest_session *, struct rest_waiter *); /* fine when it does not wait */
 /* A request came: it does not expire for another while. */
 void rest_session_touch(struct rest_session *);

@@ -365,7 +365,7 @@ static unsigned run(uint64_t seed, size_t window, size_t messages)
 static void exactly_once_in_order_nothing_invented(void **state)
 {
 	(void)state;
-	run(1, 256 << 10, 1024);
+	run(1, 1 << 20, 4096);
 	assert_true(run(20261122, 8 << 10, 80) > 100);
 }
 

@@ -80,7 +80,7 @@ static void a_session_is_made_once(void **state)
 {
 	(void)state;
 	begin();
-	expect("PUT", AT, NULL, NULL, 200, "\"hold\":20,\"expires\":330,\"message_max\":1048576,\"window\":262144,\"messages_max\":1024");
+	expect("PUT", AT, NULL, NULL, 200, "\"hold\":20,\"expires\":330,\"message_max\":1048576,\"window\":1048576,\"messages_max\":4096");
 	assert_int_equal(sessions_count(rig.sessions), 1);
 	expect("PUT", RIG_BASE "/v1/" RIG_SID "/signal/other", NULL, NULL, 409, "\"code\":\"conflict\"");
 	expect("GET", RIG_BASE "/v1/BAAAAAAAAAAAAAAAAAAAAA/signal/sig", NULL, NULL, 404, "\"code\":\"session\"");
@@ -258,33 +258,45 @@ static void the_stop_is_told(void **state)
 	expect("PUT", RIG_BASE "/v1/BAAAAAAAAAAAAAAAAAAAAA/signal/sig", NULL, NULL, 503, "busy");
 }
 
+#define BIG (900 << 10)
+#define MANY 2500
+
 static void windows_stop_both_sides(void **state)
 {
-	char *big = malloc(300 << 10), *body = malloc(310 << 10);
+	char *big = malloc(BIG), *body = malloc(BIG + 1000);
+	struct rig_call *held;
 	uint64_t before;
 
 	(void)state;
-	memset(big, 'x', 300 << 10);
-	big[(300 << 10) - 1] = 0;
+	memset(big, 'x', BIG);
+	big[(BIG) - 1] = 0;
 	begin();
 	rig.target.appetite = 0;
-	snprintf(body, 310 << 10, "{\"seq\":1,\"messages\":[\"%s\"]}", big);
-	post(body, 200, "\"taken\":1");		/* longer than the window, but nothing waits */
-	snprintf(body, 310 << 10, "{\"seq\":2,\"messages\":[\"%s\"]}", big);
-	post(body, 200, "\"taken\":2");		/* the first one is on its way */
-	snprintf(body, 310 << 10, "{\"seq\":3,\"messages\":[\"%s\"]}", big);
+	snprintf(body, BIG + 1000, "{\"seq\":1,\"messages\":[\"%s\"]}", big);
+	post(body, 200, "\"taken\":1");		/* it is on its way */
+	snprintf(body, BIG + 1000, "{\"seq\":2,\"messages\":[\"%s\"]}", big);
+	held = rig_ask(&rig, "POST", AT, JSON, body, strlen(body));
+	rig_run(&rig, 4 * LOOP_SECOND);
+	assert_false(held->answered);		/* nothing more should come */
+	rig_run(&rig, 2 * LOOP_SECOND);
+	assert_non_null(strstr(text(held), "\"taken\":2"));
+	rig_drop(held);
+	held = rig_ask(&rig, "POST", AT, JSON, body, strlen(body));
+	snprintf(body, BIG + 1000, "{\"seq\":3,\"messages\":[\"%s\"]}", big);
 	post(body, 429, "\"code\":\"window\"");
 	rig.target.appetite = SIZE_MAX;
 	channel_resume(rig.target.channel);
 	rig_run(&rig, LOOP_SECOND);
+	assert_non_null(strstr(text(held), "\"taken\":2")); /* there is room again */
+	rig_drop(held);
 	post(body, 200, "\"taken\":3");
 	assert_int_equal(got_count, 3);
-	for (int i = 0; i < 1000; i++)
+	for (int i = 0; i < MANY; i++)
 		rig_send(&rig, WEBSOCKET_TEXT, big, 1000);
 	rig_run(&rig, 0);
 	before = rig.target.waiting.n;
-	assert_in_range(before, 500000, 1000000 - (256 << 10));
-	for (unsigned after = 0; after < 1000;) {
+	assert_in_range(before, 1000000, MANY * 1004 - (1 << 20));
+	for (unsigned after = 0; after < MANY;) {
 		char target[200];
 		struct rig_call *c;
 		unsigned seq = 0;
@@ -295,8 +307,8 @@ static void windows_stop_both_sides(void **state)
 		assert_int_equal(sscanf(text(c), "{\"taken\":3,\"seq\":%u,", &seq), 1);
 		assert_int_equal(seq, after + 1);
 		after += (unsigned)(c->answer.n / 1000);
-		if (after > 1000)
-			after = 1000;
+		if (after > MANY)
+			after = MANY;
 		rig_drop(c);
 	}
 	free(big);
