@@ -306,7 +306,7 @@ static void windows_stop_both_sides(void **state)
 		assert_int_equal(c->status, 200);
 		assert_int_equal(sscanf(text(c), "{\"taken\":3,\"seq\":%u,", &seq), 1);
 		assert_int_equal(seq, after + 1);
-		after += (unsigned)(c->answer.n / 1000);
+		after += (unsigned)(c->answer.n / 1003);
 		if (after > MANY)
 			after = MANY;
 		rig_drop(c);
