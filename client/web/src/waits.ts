@@ -71,12 +71,16 @@ export class Waits {
 			this._all();
 	}
 
-	/* A page that is seen again tries again; but only what slept, or has another network, drops what is under way. */
+	/*
+	 * A page that is seen again, or was loaded, tries again; but only what slept, or has another network, drops what is under way:
+	 * browsers forget answers of pages that were frozen, without an error.
+	 */
 	private _news = (event: Event): void => {
 		this._look();
+		const { persisted } = event as PageTransitionEvent;
 		if (event.type === "pagehide")
-			this._hidden((event as PageTransitionEvent).persisted);
-		else if (event.type === "visibilitychange" || event.type === "resume")
+			this._hidden(persisted);
+		else if (event.type === "visibilitychange" || persisted === false)
 			this._wake();
 		else
 			this._all();
