@@ -76,7 +76,8 @@ static void mind_mixture(struct h2_stream *s)
 {
 	struct h2 *h = s->h2;
 	int64_t now = loop_now(h->loop);
-	bool mixed = is_recent(&h->media, now, MIXED_FOR) && (h->mixed || !is_recent(&s->media, now, MIXED_FOR));
+	bool others = bytes_per_second(&h->media, now) > bytes_per_second(&s->media, now) * 5 / 4;
+	bool mixed = is_recent(&h->media, now, MIXED_FOR) && (h->mixed || others);
 
 	if (mixed == h->mixed)
 		return;

@@ -62,8 +62,13 @@ static void add(struct bytes *b, const uint8_t *p, size_t n)
 	b->n += n;
 }
 
-static void take(struct bytes *b, size_t n)
+/* The first n of them; to: NULL: nowhere. */
+static void take(struct bytes *b, uint8_t *to, size_t n)
 {
+	if (n == 0)
+		return;
+	if (to)
+		memcpy(to, b->p, n);
 	b->n -= n;
 	memmove(b->p, b->p + n, b->n);
 }
@@ -109,8 +114,7 @@ static ssize_t read_up(nghttp2_session *session, int32_t id, uint8_t *buf, size_
 	size_t n = g->up.n < cap ? g->up.n : cap;
 
 	(void)session, (void)id, (void)ctx;
-	memcpy(buf, g->up.p, n);
-	take(&g->up, n);
+	take(&g->up, buf, n);
 	if (g->up.n == 0 && g->up_ended)
 		*flags |= NGHTTP2_DATA_FLAG_EOF;
 	else if (n == 0)
@@ -297,8 +301,7 @@ static void answer(struct passage *g)
 
 	while (g->x && (g->down.n > 0 || !g->begun) && (p = exchange_room(g->x, 1, &cap))) {
 		n = g->down.n < cap ? g->down.n : cap;
-		memcpy(p, g->down.p, n);
-		take(&g->down, n);
+		take(&g->down, p, n);
 		exchange_send(g->x, g->begun ? NULL : &head, n, false);
 		g->begun = true;
 	}
@@ -316,7 +319,7 @@ static void flush(struct gateway *w)
 	while ((n = nghttp2_session_mem_send(w->session, &p)) > 0)
 		add(&w->out, p, (size_t)n);
 	while (w->out.n > 0 && (n = stream_write(w->back, w->out.p, w->out.n)) > 0)
-		take(&w->out, (size_t)n);
+		take(&w->out, NULL, (size_t)n);
 	stream_want(w->back, true, w->out.n > 0);
 }
 
