@@ -1,6 +1,7 @@
 /* Embedded in the kinds of egress that connect. Each address that fails is logged. */
 #include "server/egress_dial.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "framing/capsule.h"
@@ -93,6 +94,9 @@ void egress_dial_start(struct egress_dial *d, struct loop *loop, struct channel 
 	d->loop = loop;
 	d->channel = channel;
 	d->n = n < RESOLVE_MAX ? n : RESOLVE_MAX;
+	d->to = malloc(d->n * sizeof *to);	/* it is one, mostly */
+	if (!d->to)
+		abort();
 	memcpy(d->to, to, d->n * sizeof *to);
 	d->deadline_us = loop_now(loop) + EGRESS_DIAL_TIMEOUT;
 	timer_init(&d->timer, loop, on_timer, d);
@@ -105,6 +109,13 @@ void egress_dial_stop(struct egress_dial *d)
 	if (d->stream)
 		stream_close(d->stream);
 	d->stream = NULL;
+}
+
+void egress_dial_fini(struct egress_dial *d)
+{
+	egress_dial_stop(d);
+	free(d->to);
+	d->to = NULL;
 }
 
 const struct address *egress_dial_at(const struct egress_dial *d)

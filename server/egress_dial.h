@@ -23,7 +23,7 @@ struct egress_dial {
 	struct timer timer;
 	int64_t deadline_us;
 	size_t n, next;		/* addresses, the one to try next */
-	struct address to[RESOLVE_MAX];
+	struct address *to;
 	/* One of them is called, never from within. ready: the stream is the callee's. code, sentence: for channel_close. */
 	void (*ready)(void *ctx, struct stream *);
 	void (*failed)(void *ctx, uint64_t code, const char *sentence);
@@ -33,6 +33,7 @@ struct egress_dial {
 /* ready, failed and ctx are set. n >= 1. */
 void egress_dial_start(struct egress_dial *, struct loop *, struct channel *, const struct address *, size_t n);
 void egress_dial_stop(struct egress_dial *);	/* in any state */
+void egress_dial_fini(struct egress_dial *);	/* stops it, too */
 /* The address that is tried, or was reached. */
 const struct address *egress_dial_at(const struct egress_dial *);
 

@@ -68,6 +68,7 @@ static void leave(struct egress_framed *e, void (*how)(struct stream *))
 	e->state = EGRESS_FRAMED_CLOSED;
 	timer_stop(&e->timer);
 	drop_stream(e, how);
+	egress_dial_fini(&e->dial);
 	channel_queue_fini(&e->queue);
 	egress_frames_fini(&e->out);
 	websocket_reader_free(e->reader);

@@ -48,7 +48,7 @@ static void leave(struct egress_tcp *e, void (*how)(struct stream *))
 		return;
 	e->state = EGRESS_CLOSED;
 	timer_stop(&e->timer);
-	egress_dial_stop(&e->dial);
+	egress_dial_fini(&e->dial);
 	if (e->stream)
 		how(e->stream);
 	e->stream = NULL;

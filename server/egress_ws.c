@@ -60,7 +60,7 @@ static void leave(struct egress_ws *e)
 	e->state = EGRESS_WS_CLOSED;
 	timer_stop(&e->timer);
 	message_end_free(e->end);
-	egress_dial_stop(&e->dial);
+	egress_dial_fini(&e->dial);
 	if (e->stream)
 		stream_close(e->stream);
 	e->stream = NULL;
