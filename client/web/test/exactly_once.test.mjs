@@ -22,7 +22,7 @@ function happens(rig, socket, session, count) {
 		const chance = random();
 		if (chance < 0.005) {
 			network.sleep();
-			clock.sleep(random() * 200000);
+			clock.sleep(random() * 60000);
 		} else if (chance < 0.01) {
 			rig.tell(["online", "pageshow", "change", "visibilitychange"][Math.floor(random() * 4)]);
 		} else if (chance < 0.015) {
