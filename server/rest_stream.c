@@ -26,6 +26,7 @@ struct rest_stream {
 	uint64_t at;		/* number of the last message that was written */
 	unsigned marks;
 	int64_t began_us, last_us, until_us, keepalive_us;
+	uint64_t credentials;	/* serial of those by which it may, for all that is known */
 	int64_t stuck_us;	/* since then there was no room; 0: there is */
 	bool begun;		/* the head is gone */
 	bool ending, over;	/* nothing comes behind the piece; all of it is gone */
@@ -133,12 +134,24 @@ static bool is_mark_due(const struct rest_stream *st)
 	return st->marks == 1 && now_of(st) >= st->began_us + REST_STREAM_MARK_MS * LOOP_MS;
 }
 
+/* A reload may have taken its identity away. */
+static bool is_outlawed(struct rest_stream *st)
+{
+	const struct rest_call *c = st->call;
+	const struct credentials *credentials = c->visitor->front->credentials;
+
+	if (credentials_serial(credentials) == st->credentials)
+		return false;
+	st->credentials = credentials_serial(credentials);
+	return !credentials_named(credentials, (struct span){ (const uint8_t *)c->identity, strlen(c->identity) });
+}
+
 /* The next piece; false: there is nothing to say now. */
 static bool make_piece(struct rest_stream *st)
 {
 	if (!st->begun)
 		put_begin(st);
-	else if (now_of(st) >= st->until_us)
+	else if (now_of(st) >= st->until_us || is_outlawed(st))
 		put_end(st, "time");
 	else if (is_mark_due(st))
 		put_mark(st);
@@ -261,6 +274,7 @@ void rest_stream_begin(struct rest_call *c, struct rest_session *s)
 	*st = (struct rest_stream){ .call = c, .form = c->form, .at = c->after, .began_us = loop_now(loop), .last_us = loop_now(loop) };
 	st->until_us = st->began_us + (c->request.for_s ? c->request.for_s : REST_STREAM_FOR) * LOOP_SECOND;
 	st->keepalive_us = keepalive * LOOP_SECOND;
+	st->credentials = credentials_serial(c->visitor->front->credentials);
 	timer_init(&st->timer, loop, on_timer, st);
 	c->stream = st;
 	c->session = s;

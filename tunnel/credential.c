@@ -38,6 +38,7 @@ struct entry {
 };
 
 struct credentials {
+	uint64_t serial;
 	struct entry **entry;
 	size_t count;
 };
@@ -237,6 +238,7 @@ static bool is_token_line(const char *file)
 
 struct credentials *credentials_load(const char *file, char *error, size_t size)
 {
+	static uint64_t serial;
 	struct credentials *c = NULL;
 	char *text = NULL;
 	ssize_t n;
@@ -248,6 +250,7 @@ struct credentials *credentials_load(const char *file, char *error, size_t size)
 	c = calloc(1, sizeof *c);
 	if (!text || !c)
 		abort();
+	c->serial = ++serial;
 	n = read_all(fd, text, FILE_MAX);
 	if (n < 0)
 		goto unreadable;
@@ -285,6 +288,11 @@ void credentials_free(struct credentials *c)
 	}
 	free(c->entry);
 	free(c);
+}
+
+uint64_t credentials_serial(const struct credentials *c)
+{
+	return c->serial;
 }
 
 size_t credentials_count(const struct credentials *c)

@@ -24,6 +24,8 @@ struct credentials;
 struct credentials *credentials_load(const char *file, char *error, size_t size);
 void credentials_free(struct credentials *);
 size_t credentials_count(const struct credentials *);
+/* Another one each time that they are loaded. */
+uint64_t credentials_serial(const struct credentials *);
 /* The name of the first line: the identity of a helper. */
 const char *credentials_first(const struct credentials *);
 

@@ -380,6 +380,25 @@ static void a_reload_holds_from_the_next_request_on(void **state)
 	assert_int_equal(sessions_count(rig.sessions), 0);
 }
 
+static void streams_of_who_is_removed_end(void **state)
+{
+	struct rig_call *c;
+
+	(void)state;
+	expect("PUT", AT, bearer("page:page-token-0123456789"), 201, "open");
+	c = rig_ask(&rig, "GET", AT "?for=86400", with("Accept: text/event-stream\n", bearer("page:page-token-0123456789")), NULL, 0);
+	rig_run(&rig, 30 * LOOP_SECOND);
+	use("other:other-token-0123456789\npage:page-token-fresh-one\n");
+	rig_run(&rig, 30 * LOOP_SECOND);
+	assert_false(c->answered);
+	use("other:other-token-0123456789\n");
+	rig_run(&rig, 9 * LOOP_SECOND);
+	assert_true(c->answered);
+	rig_drop(c);
+	rig_run(&rig, 331 * LOOP_SECOND);
+	assert_int_equal(sessions_count(rig.sessions), 0);
+}
+
 static void preflights(void **state)
 {
 	static const char private_network[] = "Access-Control-Request-Private-Network: true\n";
@@ -443,6 +462,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tickets_of_others, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_outlives_its_credential, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reload_holds_from_the_next_request_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(streams_of_who_is_removed_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(preflights, setup, teardown),
 		cmocka_unit_test_setup_teardown(errors_are_for_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_fails_often_is_told_so, setup, teardown),
