@@ -49,7 +49,7 @@ static void bad_ones(void **state)
 		"", "app.example", "https://", "https:///", "https://app.example/", "https://app.example/x", "https://App.example", "HTTPS://app.example",
 		"https://app.example:", "https://app.example:443", "http://app.example:80", "https://app.example:0443", "https://app.example:65536",
 		"https://app.example:8x", "https://:8443", "https://user@app.example", "https://app.example ", " https://app.example", "https://a,https://b",
-		"https://[::1", "https://::1]", "https://[]", "https://b\xc3\xbc" "cher.example", "//app.example", "https:app.example", "https://a?b", "://a",
+		"https://[::1", "https://::1]", "https://[]", "https://\xc3\xbcmlaut.example", "//app.example", "https:app.example", "https://a?b", "://a",
 		"https://app.example\r\nX: y",
 	};
 

@@ -148,7 +148,7 @@ static void shapes(void **state)
 	unreadable("..", "cannot be read");
 	unreadable("...", "cannot be read");
 	unreadable(jwt(HEADER, CLAIMS, ""), "cannot be read");
-	unreadable(jwt(HEADER, CLAIMS, SIGNATURE + 1), "cannot be read");
+	unreadable(jwt(HEADER, CLAIMS, &SIGNATURE[1]), "cannot be read");
 	unreadable(jwt(HEADER, CLAIMS, SIGNATURE "A"), "cannot be read");
 	unreadable(jwt(HEADER, CLAIMS, SIGNATURE "="), "cannot be read");
 	unreadable(jwt(HEADER, CLAIMS, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB"), "cannot be read"); /* bits that say nothing */
