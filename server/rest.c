@@ -87,7 +87,7 @@ static struct loop *loop_of(const struct rest_call *c)
 static void gone(struct rest_call *c, const struct rest_session *s)
 {
 	if (s && rest_session_stopping(s))
-		rest_problem(c, 503, "busy", "the server is stopping: begin a new session", "Retry-After: 5\r\n");
+		rest_problem(c, 503, "busy", "the server is stopping: begin a new session", "Retry-After: 2\r\n");
 	else
 		rest_problem(c, 410, "gone", "this session has ended: begin a new one with another sid, and tell the application", "");
 }
@@ -252,7 +252,8 @@ static struct rest_session *create(struct rest_call *c, const char *protocols)
 	const char *why = "the server is stopping";
 	struct session *session = NULL;
 	struct rest_session *s;
-	char lines[32] = "Retry-After: 10\r\n";
+	/* One that stops is started again soon, most often. */
+	const char *lines = sessions_closing(f->sessions) ? "Retry-After: 2\r\n" : "Retry-After: 10\r\n";
 
 	if (!sessions_closing(f->sessions))
 		session = sessions_create(f->sessions, c->identity, c->visitor->peer, c->request.sid, c->rest->config.expire_s * 1000, &why);
