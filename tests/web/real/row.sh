@@ -87,4 +87,7 @@ rm -rf "$W/profile"
 [ -s "$W/lines.json" ] || fail "no run: $(tail -n 5 "$W/real.err")"
 cp "$W/lines.json" "$FILE"
 [ "$modes" = native ] || real_seen
+stop culvertd || fail "culvertd ended with status $?: $(tail -n 5 "$W/culvertd.err")"
+! grep -q -E "Sanitizer|runtime error| (warn|error) " "$W/culvertd.err" || fail "culvertd complains: $(grep -E "Sanitizer|runtime error| (warn|error) " "$W/culvertd.err" | head -n 3)"
+grep -q "stopping, with 0 sessions" "$W/culvertd.err" || fail "sessions were left: $(grep "stopping, with" "$W/culvertd.err")"
 exit $rc
