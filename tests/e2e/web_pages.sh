@@ -9,7 +9,8 @@ launch website $PYTHON "$WEB/website.py" --root "pages=$WEB/pages" --root "dist=
 WEBSITE=$(ready website tcp website) || fail "no website"
 setup_web "\"http://localhost:$HTTP\", \"https://app.example:$HTTPS\", \"https://localhost:$SERVER_PORT\"" --fallback "http://$WEBSITE"
 try() { # NAME...
-	timeout 100 $PYTHON "$WEB/pages.py" --dir "$W" --base "$BASE" --token "$BEARER" --cert "$W/server.crt" --key "$W/server.key" --ports "$HTTP,$HTTPS,$OTHER" "$@"
+	timeout 100 $PYTHON "$WEB/pages.py" --dir "$W" --base "$BASE" --token "$BEARER" --cert "$W/server.crt" --key "$W/server.key" --ports "$HTTP,$HTTPS,$OTHER" \
+		--culvertd "$CULVERTD" --admin "$W/culvertd.sock" "$@"
 }
 say() {
 	cat "$W"/*.said

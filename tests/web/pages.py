@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The library in pages of all kinds, in Chromium. A line "ok NAME" or "FAIL NAME: why" for each; exit status 0 when all are ok.
 
-    pages.py --dir DIR --base URL --token TEXT --cert PEM --key PEM --ports HTTP,HTTPS,OTHER NAME...
+    pages.py --dir DIR --base URL --token TEXT --cert PEM --key PEM --ports HTTP,HTTPS,OTHER --culvertd PROGRAM --admin SOCKET NAME...
 
 --dir: for profiles. --ports: of the web servers; their origins are in the culvertd's configuration. What restarts the culvertd waits for DIR/opened.
 """
@@ -201,18 +201,19 @@ async def back(bench):
             await arrived(page, transport, ["before", "away", "after"])
 
 
-async def held(page):
-    """Requests for messages that are under way, by page.requests: (kind of end, URL)."""
-    return [r for r in page.open.values() if "/signal/" in r[1] and time.monotonic() - r[2] > 0.7]
+async def held(bench, service):
+    """Requests that wait for messages of a service, as the server counts them."""
+    program = await asyncio.create_subprocess_exec(bench.asked.culvertd, "status", "--admin", bench.asked.admin, "--json", stdout=asyncio.subprocess.PIPE)
+    out, _ = await program.communicate()
+    return sum(s.get("rest", {}).get("service") == service and s["rest"]["waits"] for s in json.loads(out)["sessions"])
 
 
-async def count(page):
-    """Keeps those of its requests in page.open that have not ended."""
-    page.open = {}
-    page.on("Network.requestWillBeSent", lambda p: page.open.__setitem__(p["requestId"], (p["request"]["method"], p["request"]["url"], time.monotonic())))
-    for method in ("Network.loadingFinished", "Network.loadingFailed"):
-        page.on(method, lambda p: page.open.pop(p["requestId"], None))
-    await page.call("Network.enable")
+async def most(bench, service, times):
+    return max([await held(bench, service) for _ in range(times) if not await asyncio.sleep(0.05)])
+
+
+FETCHES = ("await Promise.race([Promise.all([1,2,3,4,5,6].map(i => fetch('/slow?ms=100&n=' + i, { credentials: 'omit', cache: 'no-store' }).then(a => a.text()))),"
+           " new Promise(yes => setTimeout(yes, 3000, 'starved'))])")
 
 
 async def tabs(bench):
@@ -221,31 +222,25 @@ async def tabs(bench):
     async with bench.browser("tabs", "--disable-http2") as b:
         pages = []
         for i in range(6):
-            page = await b.page()
-            await count(page)
-            await page.go(origin + "/pages/app.html")
+            page = await b.page(origin + "/pages/app.html")
             await page.eval("await open('x', 'do', %s)" % js(bench.only("stream" if i % 2 else "poll")))
             pages.append(page)
-        await asyncio.sleep(2)
-        most = 0
-        for _ in range(20):
-            most = max(most, sum([len(await held(p)) for p in pages]))
-            await asyncio.sleep(0.1)
-        must(most == 4, "%d held requests of six tabs" % most)
+        must(await most(bench, "do", 20) == 4, "%d held requests of six tabs" % await most(bench, "do", 5))
         began = time.monotonic()
-        said = await pages[0].eval("await Promise.all([1,2,3,4,5,6].map(i => fetch('/slow?ms=100&n=' + i, { credentials: 'omit', cache: 'no-store' }).then(a => a.text())))")
+        said = await pages[0].eval(FETCHES)
         took = time.monotonic() - began
-        must(said == ["slow"] * 6 and took < 3, "six fetches took %.1f s" % took)
-        for i, page in enumerate(pages):
+        must(said == ["slow"] * 6 and took < 3, "six fetches: %s in %.1f s" % (said, took))
+        for page in pages:
             await page.eval("sockets.x.s.send('later 300 news')")
         for page in pages:
             await page.wait("sockets.x.got.length === 1", 6)
         # Those that waited follow those that go.
-        for page in pages[:3]:
+        for page in pages[:2]:
             await page.close()
-        await asyncio.sleep(2.5)
-        most = sum([len(await held(p)) for p in pages[3:]])
-        must(most == 3, "%d held requests of the three tabs that are left" % most)
+        for _ in range(100):
+            if await held(bench, "do") == 4:
+                break
+        must(await most(bench, "do", 10) == 4, "%d held requests of the four tabs that are left" % await most(bench, "do", 5))
 
 
 async def starving(bench):
@@ -255,8 +250,8 @@ async def starving(bench):
         pages = [await b.page(origin + "/pages/app.html") for _ in range(6)]
         for page in pages:
             await page.eval("await open('x', 'do', {...%s, environment: { locks: undefined }})" % js(bench.only("stream")))
-        await asyncio.sleep(1)
-        said = await pages[0].eval("await Promise.race([fetch('/slow?ms=100', { credentials: 'omit', cache: 'no-store' }).then(a => a.text()), new Promise(yes => setTimeout(yes, 2000, 'starved'))])")
+        must(await most(bench, "do", 20) == 6, "no six held requests")
+        said = await pages[0].eval(FETCHES)
         must(said == "starved", "six held requests hinder nothing: %s" % said)
 
 
@@ -283,7 +278,7 @@ ALL = {f.__name__: f for f in (pages, csp_forbids, workers, third_party, install
 
 async def main():
     parser = argparse.ArgumentParser()
-    for name in ("dir", "base", "token", "cert", "key", "ports"):
+    for name in ("dir", "base", "token", "cert", "key", "ports", "culvertd", "admin"):
         parser.add_argument("--" + name, required=True)
     parser.add_argument("names", nargs="*", default=[])
     asked = parser.parse_args()
