@@ -54,7 +54,8 @@ static int print(const struct credentials *credentials, const struct config *c)
 		return wrong(error);
 	}
 	n = rest_jwt_write(text, sizeof text - base64_len(MAC_BYTES, true) - 2, identity, config_string(c, "service"), now, now + config_int(c, "expires"));
-	credentials_sum(credentials, identity, (struct span){ (const uint8_t *)text, n }, mac);
+	if (!credentials_sum(credentials, identity, (struct span){ (const uint8_t *)text, n }, mac))
+		return wrong("--identity: its token is shorter than 32 characters, which is too short to sign with: `culvertd gen-token` makes longer ones");
 	text[n] = '.';
 	base64_encode(text + n + 1, mac, sizeof mac, true);
 	puts(text);

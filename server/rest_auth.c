@@ -43,7 +43,7 @@ static void by_jwt(struct rest_asker *a, const struct credentials *credentials, 
 		return;
 	identity = credentials_signed(credentials, span_of(j.subject), j.text, j.mac);
 	a->guessed = !identity;
-	a->why = identity ? rest_jwt_refusal(&j, unix_seconds) : "the signature of the JWT is wrong, or its sub is nobody's name here";
+	a->why = identity ? rest_jwt_refusal(&j, unix_seconds) : "the signature of the JWT is wrong, or its sub names nobody here who has a token of at least 32 characters";
 	if (!a->why) {
 		a->identity = identity;
 		a->until_s = rest_jwt_expires(&j);

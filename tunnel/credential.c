@@ -34,6 +34,7 @@
 struct entry {
 	const char *name;	/* of the first entry of the identity: canonical */
 	char text[CREDENTIAL_NAME_MAX + 1];
+	bool strong;		/* its token is as long as a key of HS256 must be */
 	struct mac_key *token, *request; /* the token itself as a key, and that of section 2.2 */
 };
 
@@ -140,6 +141,7 @@ static void add(struct credentials *c, const char *name, size_t n, const char *t
 	c->entry = reallocarray(c->entry, c->count + 1, sizeof *c->entry);
 	if (!e || !c->entry)
 		abort();
+	e->strong = token_n >= CREDENTIAL_STRONG;
 	e->token = mac_key_new(token, token_n);
 	e->request = derive(e->token);
 	memcpy(e->text, name, n);
@@ -458,7 +460,8 @@ int credentials_generate(const char *name, char *out, size_t cap)
 
 /* The token itself as a key */
 
-const char *credentials_signed(const struct credentials *c, struct span name, struct span text, const uint8_t mac[MAC_BYTES])
+/* strong: short tokens do not count. */
+static const char *signer(const struct credentials *c, struct span name, struct span text, const uint8_t mac[MAC_BYTES], bool strong)
 {
 	const char *found = NULL;
 	uint8_t ours[MAC_BYTES];
@@ -469,7 +472,7 @@ const char *credentials_signed(const struct credentials *c, struct span name, st
 			continue;
 		known = true;
 		mac_sum(c->entry[i]->token, &text, 1, ours);
-		if (mac_equal(ours, mac))
+		if (mac_equal(ours, mac) && (c->entry[i]->strong || !strong))
 			found = c->entry[i]->name;
 	}
 	if (!known)	/* takes as long as a known name */
@@ -478,10 +481,15 @@ const char *credentials_signed(const struct credentials *c, struct span name, st
 	return found;
 }
 
+const char *credentials_signed(const struct credentials *c, struct span name, struct span text, const uint8_t mac[MAC_BYTES])
+{
+	return signer(c, name, text, mac, true);
+}
+
 bool credentials_sum(const struct credentials *c, const char *name, struct span text, uint8_t mac[MAC_BYTES])
 {
 	for (size_t i = 0; i < c->count; i++) {
-		if (strcmp(c->entry[i]->name, name) == 0) {
+		if (strcmp(c->entry[i]->name, name) == 0 && c->entry[i]->strong) {
 			mac_sum(c->entry[i]->token, &text, 1, mac);
 			return true;
 		}
@@ -502,7 +510,7 @@ const char *credentials_bearer(const struct credentials *c, struct span name, st
 	k = mac_key_new(token.p, token.n);
 	mac_sum(k, &text, 1, mac);
 	mac_key_free(k);
-	found = credentials_signed(c, name, text, mac);
+	found = signer(c, name, text, mac, false);
 	daemon_wipe(mac, sizeof mac);
 	return found;
 }

@@ -14,6 +14,7 @@
 
 #define CREDENTIAL_NAME_MAX 64
 #define CREDENTIAL_HEADER_MAX 192	/* bytes of the header's value with its NUL */
+#define CREDENTIAL_STRONG 32		/* characters of a token that may sign JWTs (RFC 7518 section 3.2) */
 #define CREDENTIAL_WINDOW 120		/* seconds of clock difference allowed */
 
 /* Lines of a token file; a name may have several tokens (rotation). */
@@ -40,9 +41,9 @@ const char *credentials_verify(const struct credentials *, struct span value, st
 /* Checks a name with its token, as a bearer has it: the canonical name, or NULL. Constant time over the token. */
 const char *credentials_bearer(const struct credentials *, struct span name, struct span token);
 /* Is mac the HMAC-SHA256 of text under a token of that name, the token itself being the key (a JWT's HS256)? The canonical name, or NULL. Constant
- * time over the MAC; a name that is not known takes as long. */
+ * time over the MAC; a name that is not known takes as long. Who sees such a MAC can try tokens as fast as he likes: short ones do not count. */
 const char *credentials_signed(const struct credentials *, struct span name, struct span text, const uint8_t mac[MAC_BYTES]);
-/* Makes one, with the first token of that name; false: there is none. */
+/* Makes one, with the first token of that name that is long enough; false: there is none. */
 bool credentials_sum(const struct credentials *, const char *name, struct span text, uint8_t mac[MAC_BYTES]);
 /* The canonical name, or NULL: nobody is called that (any more). */
 const char *credentials_named(const struct credentials *, struct span name);

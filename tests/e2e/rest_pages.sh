@@ -51,5 +51,7 @@ wrong "--token-file: that is the name:token line itself" --token-file "$(cat "$W
 wrong "--identity: nobody is called 'x'" --token-file "$W/page-token" --identity x
 wrong "--service: a service name has 1 to 64 characters" --token-file "$W/page-token" --service 'a"b'
 wrong "--expires: must be a number from 1 to 86400, not '86401'" --token-file "$W/page-token" --expires 86401
+echo "short:short-token-0123456789" >"$W/short" && chmod 600 "$W/short"
+wrong "--identity: its token is shorter than 32 characters" --token-file "$W/short"
 wrong "more: not an option" --token-file "$W/page-token" more
 "$CULVERTD" jwt --help | grep -q -- "--identity" || fail "no help"
