@@ -185,25 +185,47 @@ bool pool_is_hushed(const struct pool *p)
 }
 
 #define MUTE 2
+#define MUTE_BESIDE 8		/* where another one answers: it may be that only some are taken */
+#define MUTE_US (60 * LOOP_SECOND) /* what happened before that says nothing any more */
+#define YOUNG_US LOOP_SECOND
 #define SAFE_US (600 * LOOP_SECOND)
 
-/* Where another one answers it is not the version. */
+static bool has_answered(const struct member *m)
+{
+	return m->state != MEMBER_DIALLING && m->http->multiplexed && http_course(m->http)->answered_once;
+}
+
+/* It ended without an answer to what was asked, or was told to go before anything could be. */
+static bool was_mute(const struct member *m)
+{
+	if (m->state == MEMBER_DIALLING || !m->http->multiplexed || m->old || has_answered(m))
+		return false;
+	return m->exchanges > 0 || (m->http->leaving && loop_now(m->pool->loop) - m->since < YOUNG_US);
+}
+
+/* Where another one answers it is hardly the version; but nobody tries one such connection after the other for ever. */
 void pool_judge_version(struct member *m)
 {
 	struct pool *p = m->pool;
+	int64_t now = loop_now(p->loop);
 	bool answers = false;
 
-	if (m->state == MEMBER_DIALLING || !m->http->multiplexed || m->old || m->exchanges == 0)
+	if (has_answered(m))
+		p->mute = 0;
+	if (!was_mute(m))
 		return;
 	for (const struct member *other = p->members; other; other = other->next)
-		answers |= other->state != MEMBER_DIALLING && other->http->multiplexed && http_course(other->http)->answered_once;
-	p->mute = answers ? 0 : p->mute + 1;
-	if (p->mute < MUTE || p->insists)
+		answers |= has_answered(other);
+	p->mute = now - p->mute_us < MUTE_US ? p->mute + 1 : 1;
+	p->mute_us = now;
+	if (answers)
+		p->not_before = now + (GAP_US << (p->mute < 6 ? p->mute - 1 : 5));
+	if (p->mute < (answers ? MUTE_BESIDE : MUTE) || p->insists)
 		return;
 	p->mute = 0;
 	p->safe_until = loop_now(p->loop) + SAFE_US;
 	log_warn("pool", "", "HTTP/2 does not work here, though it is offered: %d connections ended before any answer. Using HTTP/1.1 for %d minutes "
-		 "(--http 1.1 does so always)", MUTE, (int)(SAFE_US / LOOP_SECOND / 60));
+		 "(--http 1.1 does so always)", answers ? MUTE_BESIDE : MUTE, (int)(SAFE_US / LOOP_SECOND / 60));
 }
 
 enum dial_versions pool_versions(const struct pool *p)

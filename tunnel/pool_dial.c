@@ -9,7 +9,6 @@
 #include "tunnel/log.h"
 #include "tunnel/pool_internal.h"
 
-#define GAP_US (50 * LOOP_MS)		/* between dials once one has failed */
 #define GAP_MAX_US (32 * GAP_US)	/* while others stand and more are refused */
 #define SETTLED 16		/* exchanges; then it is no beginning any more */
 #define RAISE_US (60 * LOOP_SECOND)	/* one more may be tried again */

@@ -9,6 +9,7 @@
 #include "tunnel/pool.h"
 
 #define POOL_WAITERS_MAX (4 * POOL_LIMIT_MAX)
+#define GAP_US (50 * LOOP_MS)		/* between dials once one has failed */
 #define EXCUSE_US (30 * LOOP_SECOND)	/* what is learned one after the other may have one cause */
 
 enum member_state {
@@ -68,7 +69,8 @@ struct pool {
 	unsigned hushed;	/* connections that ended behind an answer which did not say so, until one is kept */
 	int64_t hushed_us;	/* the last one */
 	bool no_switch;		/* HTTP/2 has no other protocols here */
-	unsigned mute;		/* connections of HTTP/2 in a row that ended before any answer */
+	unsigned mute;		/* connections of HTTP/2 in a row that ended before any answer, the last one at */
+	int64_t mute_us;
 	int64_t safe_until;	/* HTTP/1.1 alone is offered; 0: it was not */
 	bool insists;		/* never */
 	unsigned crowded;	/* exchanges in a row that were refused because others stand */

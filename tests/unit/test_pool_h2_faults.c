@@ -51,6 +51,50 @@ static void an_answer_proves_it(void **state)
 	assert_int_equal(pooled.only_11, 0);
 }
 
+/* SETTINGS and GOAWAY. */
+static const uint8_t goaway[] = { 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+
+/* GOAWAY as the first word, to all connections but one that answers: dials wait ever longer, then HTTP/1.1 is tried. */
+static void another_one_answers(void **state)
+{
+	unsigned before;
+
+	(void)state;
+	pooled_ask(0);
+	assert_true(pooled_ask(0)->http->multiplexed);
+	pooled_answer(0, 0);
+	pooled_run(5 * LOOP_MS);
+	pooled.says = goaway;
+	pooled.says_n = sizeof goaway;
+	before = pooled.connections;
+	for (unsigned i = 0; i < 5000 && !pooled.only_11; i++) {
+		(void)pool_exchange(&pooled.user[1], &pooled_events, &pooled.user[1]);
+		pooled_run(2 * LOOP_MS);
+		if (i == 500)	/* a second */
+			assert_in_range(pooled.connections - before, 3, 6);
+	}
+	assert_int_equal(pooled.connections - before, 8 + 1);
+	assert_int_equal(pooled.only_11, 1);
+	pooled.says = NULL;
+	pooled_run(5 * LOOP_SECOND);
+	assert_non_null(pooled_ask(1));
+	assert_int_equal(pooled.served[0].n, 2);	/* which goes on */
+}
+
+/* To all of them: that is soon enough. */
+static void sent_away(void **state)
+{
+	(void)state;
+	pooled.says = goaway;
+	pooled.says_n = sizeof goaway;
+	for (unsigned i = 0; i < 500 && !pooled.only_11; i++) {
+		(void)pool_exchange(&pooled.user[0], &pooled_events, &pooled.user[0]);
+		pooled_run(2 * LOOP_MS);
+	}
+	assert_int_equal(pooled.connections, 3);
+	assert_int_equal(pooled.only_11, 1);
+}
+
 static void asked_for(void **state)
 {
 	(void)state;
@@ -180,7 +224,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, pooled_set_up, pooled_tear_down)
 	const struct CMUnitTest tests[] = {
-		T(two_without_an_answer), T(an_answer_proves_it), T(asked_for), T(it_takes_none), T(it_takes_one), T(silence),
+		T(two_without_an_answer), T(an_answer_proves_it), T(another_one_answers), T(sent_away), T(asked_for), T(it_takes_none), T(it_takes_one), T(silence),
 		T(another_protocol_meanwhile), T(another_network),
 	};
 
