@@ -10,10 +10,9 @@ server_start culvertd --service "udp=udp://$UDP_TARGET" --service "sig=tcp://$TC
 helper_echo helper
 passes 10 || fail "nothing passes"
 
-HOME=$W launch chromium chromium --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --disable-background-networking \
-	--no-proxy-server --ignore-certificate-errors --user-data-dir="$W/profile" "https://localhost:$SERVER_PORT/page"
+launch chromium $PYTHON "$TOP/tests/web/browser.py" --insecure --seconds 45 "$W/profile" "https://localhost:$SERVER_PORT/page"
 ended() { grep -q "^done" "$W/odd.out"; }
-await 40 ended || fail "the browser did not report: $(cat "$W/odd.out") $(tail -n 3 "$W/chromium.err")"
+await 40 ended || fail "the browser did not report: $(cat "$W/odd.out") $(tail -n 3 "$W/chromium.out")"
 ! grep "^FAIL" "$W/odd.out" || fail "$(cat "$W/odd.out")"
 [ "$(grep -c "^ok " "$W/odd.out")" -eq 8 ] || fail "$(cat "$W/odd.out")"
 grep -q "^spoken h2$" "$W/odd.out" || fail "$(cat "$W/odd.out")"

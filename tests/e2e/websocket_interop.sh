@@ -45,11 +45,10 @@ browser() { # URL HTTP-VERSION
 	local before
 	note "a browser, HTTP/$2"
 	before=$(wc -l <"$W/wsecho.out")
-	HOME=$W launch chromium chromium --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --disable-background-networking \
-		--no-proxy-server --ignore-certificate-errors --user-data-dir="$W/profile" "$1"
+	launch chromium $PYTHON "$TOP/tests/web/browser.py" --insecure --seconds 45 "$W/profile" "$1"
 	reported() { tail -n +$((before + 1)) "$W/wsecho.out"; }
 	ended() { reported | grep -q "^done"; }
-	await 25 ended || fail "the browser did not report: $(reported | cut -c1-200) $(tail -n 3 "$W/chromium.err")"
+	await 25 ended || fail "the browser did not report: $(reported | cut -c1-200) $(tail -n 3 "$W/chromium.out")"
 	reported | grep -a "^ok \|^FAIL " >"$W/browser.out"
 	all_ok "$W/browser.out" 10
 	reported | grep -q "^closed /echo 3000 Gr" || fail "not told why the browser closed"

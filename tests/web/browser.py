@@ -246,6 +246,7 @@ async def main():
     parser.add_argument("urls", nargs="+")
     asked = parser.parse_args()
     missed = 0
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
     async with Chromium(asked.profile, insecure=asked.insecure) as b:
         for url in asked.urls:
             page = await b.page(url)
@@ -262,4 +263,7 @@ async def main():
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    try:
+        sys.exit(asyncio.run(main()))
+    except asyncio.CancelledError:
+        sys.exit(0)

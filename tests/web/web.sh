@@ -25,3 +25,16 @@ setup_web() { # ORIGINS ("a", "b") SERVER-ARG...
 	BASE=https://localhost:$SERVER_PORT/culvert
 	BEARER=$(head -n 1 "$W/token" | tr -d '\n' | base64 -w 0 | tr '+/' '-_' | tr -d =)
 }
+
+# For pages.py: the same, with a web server behind the gateway's own origin. Sets WEBSITE.
+setup_pages() {
+	HTTP=$(chromium_port) HTTPS=$(chromium_port) OTHER=$(chromium_port) SERVER_PORT=$(chromium_port)
+	launch website $PYTHON "$WEB/website.py" --root "pages=$WEB/pages" --root "dist=$LIBRARY"
+	WEBSITE=$(ready website tcp website) || fail "no website"
+	setup_web "\"http://localhost:$HTTP\", \"https://app.example:$HTTPS\", \"https://localhost:$SERVER_PORT\"" --fallback "http://$WEBSITE"
+}
+
+pages_try() { # NAME...
+	$PYTHON "$WEB/pages.py" --dir "$W" --base "$BASE" --token "$BEARER" --cert "$W/server.crt" --key "$W/server.key" --ports "$HTTP,$HTTPS,$OTHER" \
+		--culvertd "$CULVERTD" --admin "$W/culvertd.sock" "$@" || fail "$*"
+}

@@ -193,7 +193,10 @@ function worldOf(transport, at, options) {
 			try {
 				path = new URL(url, location.href).pathname.slice(1);
 			} catch { /* it is for the class to say so */ }
-			super(...(arguments.length ? [url, rest[0], { ...options, transports: [transport], service: PATHS.includes(path) ? path : "echo" }] : []));
+			/* What failed once is to be tried again by the next case. */
+			if (transport === "native")
+				localStorage.clear();
+			super(...(arguments.length ? [url, rest[0], { ...options, transports: [transport], native: transport === "native", service: PATHS.includes(path) ? path : "echo" }] : []));
 		}
 	}
 	return { ...world, WS: Tried, Class: CulvertSocket };
