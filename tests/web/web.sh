@@ -10,7 +10,7 @@ chromium_port() { # a port that is free, for a web server whose origin is config
 setup_web() { # ORIGINS ("a", "b") SERVER-ARG...
 	local origins=$1 path
 	shift
-	[ -s "$LIBRARY/culvert-web.umd.js" ] || make -s -C "$TOP" web >"$W/web.err" 2>&1 || fail "the library cannot be built: $(cat "$W/web.err")"
+	flock "$TOP/client/web/package.json" make -s -C "$TOP" web >"$W/web.err" 2>&1 || fail "the library cannot be built: $(cat "$W/web.err")"
 	[ -s "$W/token" ] || credentials_make
 	launch backend $PYTHON "$WEB/backend.py"
 	BACKEND=$(ready backend tcp backend) || fail "no backend"
