@@ -1,15 +1,18 @@
 /*
  * Slots for held requests. A browser has six connections to a host without HTTP/2, which the page needs as well: so one socket of a tab
- * holds a request, the first one, and four of an origin's tabs, by Web Locks. Who has no slot waits for one here.
+ * holds a request, and four of an origin's tabs, by Web Locks. Who has no slot waits for one here; in a tab it is given over to one that
+ * has something to say or hear when its holder had nothing for a while.
  */
 import type { Environment } from "./environment.js";
 
 const SLOTS = 4;
+const IDLE = 5000; /* ms without a message */
 const turns = new Map<string, Slot[]>(); /* of this tab, by gateway */
 
 export class Slot {
 	_held = false;
 	private _wanted = false;
+	private _used = 0;
 	private _key: string;
 	private _free = () => {};
 
@@ -17,6 +20,7 @@ export class Slot {
 		private _env: Environment,
 		base: string,
 		private _granted: () => void,
+		private _lost: () => void,
 	) {
 		this._key = new URL(base).origin;
 	}
@@ -41,6 +45,23 @@ export class Slot {
 		this._free();
 		if (first && turn.length)
 			turn[0]._first();
+	}
+
+	/** A message came or went. */
+	_busy(): void {
+		const first = (turns.get(this._key) || [])[0];
+		this._used = this._env.now();
+		if (this._wanted && first !== this && this._used - first._used > IDLE)
+			first._yield(this);
+	}
+
+	private _yield(to: Slot): void {
+		const turn = turns.get(this._key)!;
+		turn.splice(turn.indexOf(to), 1);
+		turn.splice(1, 0, to);
+		this._release();
+		this._want();
+		this._lost();
 	}
 
 	/* It is this one's turn in the tab: the first of the four locks that is free will do. */

@@ -9,11 +9,15 @@ export class Marks {
 	_good?: boolean;
 	private _first = 0;
 
-	/** slack: ms that an answer may take on this way. */
+	private _slack: number; /* ms that an answer may take on this way */
+
+	/** rtt: ms that the first one took. */
 	constructor(
 		private _began: number,
-		private _slack: number,
-	) {}
+		rtt: number,
+	) {
+		this._slack = Math.min(1000 + 3 * rtt, 5000);
+	}
 
 	/** When it is not known by then, something is held back. */
 	get _due(): number {

@@ -22,8 +22,16 @@ export class Memory {
 		return until > this._env.now() && until <= this._env.now() + BELIEVED;
 	}
 
-	_note(name: string): void {
-		this._write({ ...this._read(), [name]: this._env.now() + BELIEVED });
+	/** Without a name all is forgotten: the network is another one. */
+	_note(name?: string): void {
+		const facts = name ? { ...this._read(), [name]: this._env.now() + BELIEVED } : {};
+		const value = JSON.stringify(facts);
+		here.set(this._key, value);
+		try {
+			this._env.storage?.setItem(this._key, value);
+		} catch {
+			/* full, or forbidden */
+		}
 	}
 
 	private _read(): Record<string, number> {
@@ -32,16 +40,6 @@ export class Memory {
 			return JSON.parse((storage ? storage.getItem(this._key) : here.get(this._key)) || "{}");
 		} catch {
 			return {};
-		}
-	}
-
-	private _write(facts: Record<string, number>): void {
-		const value = JSON.stringify(facts);
-		here.set(this._key, value);
-		try {
-			this._env.storage?.setItem(this._key, value);
-		} catch {
-			/* full, or forbidden */
 		}
 	}
 }

@@ -39,7 +39,7 @@ export class Receiver {
 	private _resting = false;
 
 	constructor(private _session: Session) {
-		this._slot = new Slot(_session._env, _session._base, () => this._nudge());
+		this._slot = new Slot(_session._env, _session._base, () => this._nudge(), () => this._cut.abort());
 	}
 
 	get _listens(): boolean {
@@ -82,8 +82,10 @@ export class Receiver {
 		this._suspect = false;
 	}
 
-	/** The network is another one, or was away: all is tried again. */
-	_again(): void {
+	/** The network is another one, or was away, or the machine slept: all is tried again. */
+	_again(network: boolean): void {
+		if (network)
+			this._session._memory._note();
 		this._resting = false;
 		this._slot._want();
 		this._bad.clear();
@@ -99,7 +101,9 @@ export class Receiver {
 		this._cut.abort();
 	}
 
+	/** A message came, or was sent, whose answer may be near. */
 	_hurry(): void {
+		this._slot._busy();
 		if (this._slot._held)
 			return;
 		this._gap = GAP_FIRST;
@@ -137,7 +141,8 @@ export class Receiver {
 	private async _ask(signal: AbortSignal): Promise<void> {
 		const before = this._session._after;
 		await ask(this._session, 0, signal);
-		this._gap = this._session._after === before ? Math.min(this._gap * 1.4, GAP_LAST) : GAP_FIRST;
+		if (this._session._after === before)
+			this._gap = Math.min(this._gap * 1.4, GAP_LAST);
 		await this._nap(this._gap);
 	}
 

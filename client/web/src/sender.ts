@@ -10,6 +10,7 @@ import { TYPED } from "./requests.js";
 const FLIGHTS = 2;
 const BATCH = 1 << 20; /* octets in one POST: the server takes no longer ones */
 const OVERHEAD = 64; /* octets that a message counts beside its own, at the server */
+const LAST_MAX = 60000; /* octets: browsers send no more for a page that is gone */
 const WITHIN = 20000; /* ms for a POST ... */
 const SLOWEST = 4; /* ... and one more for so many octets */
 
@@ -60,6 +61,15 @@ export class Sender {
 	_again(): void {
 		this._cut.abort();
 		this._cut = new AbortController();
+	}
+
+	/** All that may not be there as one body, the last one; nothing when that cannot be. */
+	_last(): Uint8Array | undefined {
+		if (!this._started || !this._queue.every((entry) => entry._record))
+			return undefined;
+		const fields = { seq: this._first, after: this._session._after, wait: 0 };
+		const body = join([head(fields), ...this._queue.map((entry) => entry._record!)]);
+		return body.length < LAST_MAX ? body : undefined;
 	}
 
 	/** A message came; when much did, the server must know before it stops. */
@@ -118,7 +128,7 @@ export class Sender {
 		const records = batch.map((entry) => entry._record!);
 		this._flights++;
 		for (let failures = 0; !session._over; failures++) {
-			const fields = { seq, after: session._after, wait: 0, quiet: session._listens };
+			const fields = { seq, after: session._after, wait: 0, quiet: session._receiver._listens };
 			const body = join([head(fields), ...records]);
 			this._acknowledged();
 			try {
@@ -149,7 +159,7 @@ export class Sender {
 		this._next -= gone;
 		this._session._events._sent(octets);
 		if (batch.length)
-			this._session._hurry();
+			this._session._receiver._hurry();
 		this._pump();
 	}
 }

@@ -9,7 +9,7 @@ import type { Memory } from "./memory.js";
 import type { CulvertOptions } from "./options.js";
 import { BINARY, CLOSE, HEAD, Records, TEXT, closing, record, text } from "./records.js";
 import { Receiver } from "./receiver.js";
-import { JSON_TYPED, type Refusal, Requests } from "./requests.js";
+import { type Asking, JSON_TYPED, type Refusal, Requests, TYPED } from "./requests.js";
 import { Sender } from "./sender.js";
 import { Waits } from "./waits.js";
 
@@ -41,8 +41,8 @@ export class Session implements Line {
 	/** Milliseconds that PUT took: no request on this way is quicker by much. */
 	_rtt = 500;
 	private _last: number;
-	private _sender: Sender;
-	private _receiver: Receiver;
+	readonly _sender: Sender;
+	readonly _receiver: Receiver;
 	private _closing: unknown;
 
 	constructor(
@@ -62,22 +62,16 @@ export class Session implements Line {
 		this._receiver = new Receiver(this);
 		this._waits = new Waits(
 			_env,
-			() => {
+			(network) => {
 				this._sender._again();
-				this._receiver._again();
+				this._receiver._again(network);
 			},
-			/* One that is kept keeps its session, but nothing that would hinder its being kept. */
-			(kept) => (kept ? this._receiver._rest() : this._abandon()),
+			(kept) => this._hide(kept),
 		);
 	}
 
 	get _transport(): string {
 		return this._receiver._transport;
-	}
-
-	/** A held request brings what comes, so that other answers need not. */
-	get _listens(): boolean {
-		return this._receiver._listens;
 	}
 
 	/* ---- opening ---- */
@@ -143,22 +137,13 @@ export class Session implements Line {
 		return fields;
 	}
 
-	/** A request with `after` goes out. */
-	_acknowledged(): void {
-		this._sender._acknowledged();
-	}
-
-	/** Something was sent: its answer may be near. */
-	_hurry(): void {
-		this._receiver._hurry();
-	}
-
 	/** A message; any but the next one was here before, or comes again. */
 	_take(number: number, type: number, payload: Uint8Array): void {
 		if (this._over || number !== this._after + 1)
 			return;
 		this._after = number;
 		this._sender._took(payload.length);
+		this._receiver._hurry();
 		if (type === TEXT)
 			this._events._message(text(payload));
 		else if (type === BINARY)
@@ -224,7 +209,23 @@ export class Session implements Line {
 			this._events._closed(code, "", false, true);
 	}
 
-	/* False: it was over before. What the server has still is deleted once, and nobody waits for that: else it expires. */
+	/*
+	 * The page goes. One that may come back keeps its session, but nothing that would hinder its being kept. From another one what waits
+	 * and, as from a native WebSocket, a close with 1001 go out in a last request, which the browser sends all the same.
+	 */
+	private _hide(kept: boolean): void {
+		if (kept) {
+			this._receiver._rest();
+			return;
+		}
+		if (!this._closing)
+			this._close(1001, "");
+		const last = this._sender._last();
+		if (this._finish(!!last) && last)
+			this._leave("POST", { _headers: TYPED, _body: last });
+	}
+
+	/* False: it was over before. What the server has still is deleted, unless it is gone: else it expires. */
 	private _finish(gone = false): boolean {
 		if (this._over)
 			return false;
@@ -234,7 +235,12 @@ export class Session implements Line {
 		this._sender._again();
 		this._receiver._stop();
 		if (!gone)
-			this._requests._exchange("DELETE", { _within: 10000, _keepalive: true }).catch(() => {});
+			this._leave("DELETE", {});
 		return true;
+	}
+
+	/* Once, and nobody waits for it. */
+	private _leave(method: string, asking: Partial<Asking>): void {
+		this._requests._exchange(method, { ...asking, _within: 10000, _keepalive: true }).catch(() => {});
 	}
 }

@@ -12,7 +12,7 @@ const SHORTEST = 2000; /* ms */
 
 export async function ask(session: Session, ms: number, signal: AbortSignal): Promise<void> {
 	const body = head({ after: session._after, wait: ms / 1000 });
-	session._acknowledged();
+	session._sender._acknowledged();
 	session._answer(await session._requests._exchange("POST", { _headers: TYPED, _body: body, _within: ms + GRACE, _signal: signal }));
 }
 

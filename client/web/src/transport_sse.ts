@@ -18,8 +18,8 @@ export const sse: Transport = async (session, receiver, signal) => {
 	const { _env: env, _requests: requests } = session;
 	const answer = await requests._exchange("POST", { _suffix: "/ticket", _headers: JSON_TYPED, _body: "{}", _within: 20000, _signal: signal });
 	const ticket = encodeURIComponent(JSON.parse(text(answer)).ticket);
-	const marks = new Marks(env.now(), Math.min(1000 + 3 * session._rtt, 5000));
-	session._acknowledged();
+	const marks = new Marks(env.now(), session._rtt);
+	session._sender._acknowledged();
 	const source = new env.EventSource!(`${requests._url}?ticket=${ticket}&after=${session._after}`);
 	let timer: unknown;
 	await new Promise<void>((resolve, reject) => {

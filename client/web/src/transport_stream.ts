@@ -10,7 +10,7 @@ export const stream: Transport = async (session, receiver, signal) => {
 	const { _env: env } = session;
 	const stop = new AbortController();
 	const began = env.now();
-	const marks = new Marks(began, Math.min(1000 + 3 * session._rtt, 5000));
+	const marks = new Marks(began, session._rtt);
 	let number = 0;
 	let timer: unknown;
 	const watch = () => {
@@ -31,7 +31,7 @@ export const stream: Transport = async (session, receiver, signal) => {
 	signal.addEventListener("abort", () => stop.abort());
 	watch();
 	try {
-		session._acknowledged();
+		session._sender._acknowledged();
 		const answer = await session._requests._ask("GET", {
 			_suffix: "?stream=1",
 			_headers: { ...ACCEPTED, "Last-Event-ID": String(session._after) },

@@ -14,10 +14,10 @@ export class Waits {
 	private _timer: unknown;
 	private _stopped = false;
 
-	/** woken: all may be different, by an event, or after sleep; hidden: the page goes, and may come back if it is kept. */
+	/** woken: all may be different, by an event (network: which says so of that), or after sleep; hidden: the page goes, and may come back if it is kept. */
 	constructor(
 		private _env: Environment,
-		private _woken: () => void,
+		private _woken: (network: boolean) => void,
 		private _hidden: (kept: boolean) => void,
 	) {
 		this._ticked = _env.now();
@@ -68,7 +68,7 @@ export class Waits {
 		const late = now - this._ticked > LATE;
 		this._ticked = now;
 		if (late)
-			this._all();
+			this._all(false);
 	}
 
 	/*
@@ -77,17 +77,17 @@ export class Waits {
 	 */
 	private _news = (event: Event): void => {
 		this._look();
-		const { persisted } = event as PageTransitionEvent;
-		if (event.type === "pagehide")
+		const { type, persisted } = event as PageTransitionEvent;
+		if (type === "pagehide")
 			this._hidden(persisted);
-		else if (event.type === "visibilitychange" || persisted === false)
+		else if (type === "visibilitychange" || persisted === false)
 			this._wake();
 		else
-			this._all();
+			this._all(type === "online" || type === "change");
 	};
 
-	private _all(): void {
+	private _all(network: boolean): void {
 		this._wake();
-		this._woken();
+		this._woken(network);
 	}
 }

@@ -210,7 +210,7 @@ test("a message that is longer than the server takes", async () => {
 	assert.deepEqual(socket.log, ["open", "error", [1009, "", false]]);
 });
 
-test("a page that goes deletes its session; one that is kept does not", async () => {
+test("a page that is kept holds nothing, and goes on; one that goes sends what waits, and a close with 1001", async () => {
 	const rig = new Rig({ transports: ["poll"] });
 	const { socket, session } = await rig.open();
 	await seconds(rig, 1);
@@ -221,10 +221,32 @@ test("a page that goes deletes its session; one that is kept does not", async ()
 	rig.tell("pageshow", { persisted: true });
 	await seconds(rig, 1);
 	assert.deepEqual(socket.log, ["open", "meanwhile"]);
+	socket.send("on its way");
+	await seconds(rig, 0.001);
+	socket.send("last words");
 	rig.tell("pagehide", { persisted: false });
 	await seconds(rig, 1);
-	assert.ok(session.deleted);
+	assert.deepEqual(session.got, [text("on its way"), text("last words"), { type: "close", data: [1001, ""] }]);
 	assert.ok(rig.network.asked.pop().init.keepalive);
+});
+
+test("a page that goes while it closes says its own close; with more than the browser sends it deletes", async () => {
+	const rig = new Rig({ transports: ["poll"] });
+	const { socket, session } = await rig.open();
+	socket.close(3000, "bye");
+	rig.tell("pagehide", { persisted: false });
+	await seconds(rig, 1);
+	assert.deepEqual(session.got, [{ type: "close", data: [3000, "bye"] }]);
+	const other = await rig.open();
+	other.socket.send("x".repeat(100000));
+	rig.tell("pagehide", { persisted: false });
+	await seconds(rig, 1);
+	assert.ok(other.session.deleted);
+	const third = rig.socket();
+	rig.tell("pagehide", { persisted: false });
+	await seconds(rig, 1);
+	assert.equal(third.readyState, 0);
+	assert.equal(rig.network.flights, 0);
 });
 
 test("Blobs keep their place among other messages", async () => {

@@ -74,6 +74,8 @@ test("two sockets of a tab hold one request; the other is two seconds late at mo
 	await seconds(rig, 2.1);
 	assert.deepEqual(second.socket.log, ["open", "a"]);
 	await seconds(rig, 60);
+	first.socket.send("busy");
+	await seconds(rig, 3);
 	second.socket.send("ask");
 	await rig.clock.run(1000, () => second.session.got.length === 1);
 	rig.server.say(second.session, text("answer"));
@@ -84,6 +86,27 @@ test("two sockets of a tab hold one request; the other is two seconds late at mo
 	assert.equal(rig.server.held(), 1);
 	assert.ok(second.session.waiter);
 	second.socket.close();
+});
+
+test("a socket that has something to say takes over from one that has not", async () => {
+	for (const locks of [undefined, new Locks()]) {
+		const rig = new Rig({ environment: { locks } });
+		const first = await rig.open();
+		const second = await rig.open();
+		await seconds(rig, 60);
+		assert.ok(first.session.waiter);
+		second.socket.send("ask");
+		await seconds(rig, 2);
+		assert.ok(second.session.waiter && !first.session.waiter);
+		rig.server.say(first.session, text("a"));
+		rig.server.say(second.session, text("b"));
+		await seconds(rig, 3);
+		assert.deepEqual([first.socket.log, second.socket.log], [["open", "a"], ["open", "b"]]);
+		first.socket.close();
+		second.socket.close();
+		await seconds(rig, 5);
+		assert.equal(rig.network.flights, 0);
+	}
 });
 
 test("where a page has no locks the tab's one is held", async () => {

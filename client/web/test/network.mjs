@@ -130,6 +130,7 @@ export class Network {
 			end: () => broken || this.faults.buffers || later({ done: true }),
 		};
 		answer.stream(sink);
+		signal?.addEventListener("abort", () => sink.onbroken?.());
 		if (this.faults.buffers)
 			await new Promise((resolve, reject) => signal.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError"))));
 		await this.clock.wait(this.#delay());

@@ -42,6 +42,18 @@ test("a way that holds answers back is noticed within two seconds, and remembere
 	third.socket.close();
 });
 
+test("on another network it is found out anew", async () => {
+	const rig = new Rig({ faults: { buffers: true } });
+	const { socket } = await rig.open();
+	await seconds(rig, 5);
+	assert.equal(socket.transport, "poll");
+	rig.network.faults.buffers = false;
+	rig.tell("change");
+	await seconds(rig, 1);
+	assert.equal(socket.transport, "stream");
+	socket.close();
+});
+
 test("marks that come together are a way that holds back", async () => {
 	const rig = new Rig({ faults: { lumps: 700 } });
 	const { socket } = await rig.open();
