@@ -34,7 +34,10 @@ export function install(
 	const before = here.WebSocket;
 	const match = typeof rules === "function" ? rules : matcher(rules);
 	const construct = (target: any, args: any[], made: any): object => {
-		const options = match(String(args[0]));
+		/* It is read once, as the platform does it. */
+		if (args.length)
+			args[0] = `${args[0]}`;
+		const options = args.length && match(args[0]);
 		if (options)
 			return new Socket(args[0], args[1], options);
 		return Reflect.construct(target, args, made === replaced ? target : made);

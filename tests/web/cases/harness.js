@@ -187,16 +187,24 @@ function worldOf(transport, at, options) {
 	if (!transport)
 		return { ...world, WS: WebSocket, Class: WebSocket };
 	const { CulvertSocket } = CulvertWeb;
+	const pathOf = url => {
+		try {
+			const path = new URL(url, location.href).pathname.slice(1);
+			return PATHS.includes(path) ? path : "echo";
+		} catch {
+			return "echo"; // it is for the class to say so
+		}
+	};
+	if (transport === "installed") {
+		CulvertSocket.install(url => ({ ...options, service: pathOf(url) }));
+		return { ...world, WS: globalThis.WebSocket, Class: globalThis.WebSocket };
+	}
 	class Tried extends CulvertSocket {
 		constructor(url, ...rest) {
-			let path = "echo";
-			try {
-				path = new URL(url, location.href).pathname.slice(1);
-			} catch { /* it is for the class to say so */ }
 			/* What failed once is to be tried again by the next case. */
 			if (transport === "native")
 				localStorage.clear();
-			super(...(arguments.length ? [url, rest[0], { ...options, transports: [transport], native: transport === "native", service: PATHS.includes(path) ? path : "echo" }] : []));
+			super(...(arguments.length ? [url, rest[0], { ...options, transports: [transport], native: transport === "native", service: pathOf(url) }] : []));
 		}
 	}
 	return { ...world, WS: Tried, Class: CulvertSocket };
