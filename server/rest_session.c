@@ -231,7 +231,7 @@ static const struct websocket_events frames = { on_data, on_ping, on_ping, on_cl
 
 static bool is_full(const struct rest_session *s)
 {
-	return s->out.bytes >= s->limits.window || s->out.count >= s->limits.messages_max;
+	return s->out.bytes >= 2 * s->limits.window || s->out.count >= 2 * s->limits.messages_max; /* one in an answer, one for the next */
 }
 
 static size_t on_bytes(void *ctx, const uint8_t *p, size_t n)

@@ -77,7 +77,7 @@ export class Sender {
 		const { window, messages_max } = this._session._terms;
 		this._unsaid += Math.max(octets + OVERHEAD, window / messages_max);
 		if (this._unsaid > window / 4)
-			this._soon();
+			this._soon((f) => this._session._env.task(f)); /* unless the Receiver asks again before, and says it */
 	}
 
 	_acknowledged(): void {
@@ -85,11 +85,11 @@ export class Sender {
 	}
 
 	/* In a microtask: what the application sends in one go, goes together. */
-	private _soon(): void {
+	private _soon(turn: (f: () => void) => void = (f) => void Promise.resolve().then(f)): void {
 		if (this._pumping)
 			return;
 		this._pumping = true;
-		void Promise.resolve().then(() => {
+		turn(() => {
 			this._pumping = false;
 			this._pump();
 		});
