@@ -12,6 +12,8 @@ enum client_exit {
 
 int command_doctor(int argc, char **argv);
 int command_status(int argc, char **argv);
+int command_up(int argc, char **argv);
+int command_down(int argc, char **argv);
 int command_child(int argc, char **argv);	/* not for people: see client/child.h */
 
 #endif

@@ -27,6 +27,8 @@ static const struct {
 } commands[] = {
 	{ "doctor", command_doctor, false },
 	{ "status", command_status, false },
+	{ "up", command_up, false },
+	{ "down", command_down, false },
 	{ CHILD_COMMAND, command_child, true },
 };
 

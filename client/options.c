@@ -465,7 +465,8 @@ void options_help(void)
 	printf("usage: culvert --server URL --token-file FILE -L FORWARD ... [options]\n"
 	       "       culvert -c FILE [options]\n"
 	       "       culvert doctor URL [options]\n"
-	       "       culvert status [--watch] [--json]\n\n"
+	       "       culvert status [--watch] [--json]\n"
+	       "       culvert up | down\n\n"
 	       "Carries local UDP and TCP ports to services of a culvertd, through HTTP proxies.\n\n");
 	config_help(options_table);
 	printf("\nManual: culvert(1), culvert-doctor(1), culvert.conf(5).\n");
