@@ -8,6 +8,9 @@ credentials_make() {
 		fail "culvertd gen-cert: $(cat "$W/gen-cert.out")"
 }
 
+# Is culvertd built without sanitizers? They change times and memory: with them the rest is still true.
+culvertd_is_plain() { ! ldd "$CULVERTD" | grep -q -E 'lib[a-z]+san'; }
+
 # Starts culvertd under a name. A repeated one needs SERVER_PORT to come back on the same port.
 # Sets SERVER_PORT; with SERVER_PLAIN=1 it listens without TLS, too, for sealed sessions: sets SERVER_HTTP_PORT; with SERVER_CLEAR=1
 # for a web server in front of it: sets SERVER_CLEAR_PORT.
