@@ -149,7 +149,7 @@ for kind in $kinds; do
 	CA=${PROXY_CA[$kind]} AT=https://localhost:${PROXY_PORT[$kind]}/culvert/v1
 	for version in --http1.1 --http2; do
 		session
-		stream front "?for=1" $version
+		[ $kind = nginx-front-deaf ] && stream front "?for=1" $version || stream front "" $version
 		ms=$(apart front)
 		if [ $kind = nginx-front-deaf ]; then
 			check "$ms" "<" 50 "ms between the marks: $kind holds back"
@@ -157,6 +157,7 @@ for kind in $kinds; do
 			check "$ms" ">" 50 "ms between the marks: $kind passes on"
 			say '{"seq":1,"quiet":true,"messages":["through it"]}'
 			has front text 1 '"through it"'
+			rest -o /dev/null -X DELETE "$S" || fail "no DELETE"
 		fi
 		ends front
 		note "$kind $version: marks $ms ms apart"
