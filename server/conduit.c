@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tunnel/http.h"
+
 void conduit_init(struct conduit *r, int (*first)(void *ctx, size_t n, bool end), void *ctx)
 {
 	*r = (struct conduit){ .first = first, .ctx = ctx };
@@ -41,10 +43,14 @@ static void keep(struct conduit *r, const uint8_t *p, size_t n)
 /* One portion of at most n bytes: how many went, or -1 while there is no room. */
 static ssize_t send_some(struct conduit *r, const uint8_t *p, size_t n, bool all)
 {
-	size_t want = n < EXCHANGE_ROOM_MAX ? n : EXCHANGE_ROOM_MAX, cap;
-	uint8_t *room = exchange_room(r->to, want ? want : 1, &cap);
+	size_t want = n < EXCHANGE_ROOM_MAX ? n : EXCHANGE_ROOM_MAX, most = want ? http_room_beside_media(r->to) : 0, cap;
 	int (*first)(void *ctx, size_t n, bool end) = r->first;
+	uint8_t *room;
 
+	if (want && !most && !first)
+		return -1;
+	want = want < most ? want : most;	/* a head can always go */
+	room = exchange_room(r->to, want ? want : 1, &cap);
 	if (!room)
 		return -1;
 	if (want)

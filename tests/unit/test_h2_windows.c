@@ -1,4 +1,4 @@
-/* links: tunnel/h2*.c tunnel/http.c tunnel/h1.c tunnel/h1_again.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/course.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/talk2.c tests/lib/raw.c tests/lib/stream_mem.c */
+/* links: server/conduit.c tunnel/h2*.c tunnel/http.c tunnel/h1.c tunnel/h1_again.c tunnel/h1_output.c tunnel/h1_client.c tunnel/h1_server.c tunnel/course.c tunnel/loop.c tunnel/log.c framing/http1.c framing/http1_head.c framing/http1_format.c framing/cursor.c framing/varint.c framing/error.c tests/lib/talk2.c tests/lib/raw.c tests/lib/stream_mem.c */
 /* libs: -lev -lhttp_parser -lnghttp2 */
 /* What is left of the peer's windows for what can wait, beside media: the client's engine and a peer made by hand. */
 #include <setjmp.h>
@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "server/conduit.h"
 #include "tests/lib/talk2.h"
 
 #define WINDOW 65535
@@ -236,6 +237,37 @@ static void test_silent_path(void **state)
 	talk2_tear_down();
 }
 
+/* What a website answers on the same connection leaves the call its part, too. */
+static void test_website(void **state)
+{
+	static const uint8_t page[100000] = "<p>";
+	struct conduit c;
+
+	(void)state;
+	set_up(2);
+	give(3, 100000);
+	talk2_run(MS);
+	media(200);
+	conduit_init(&c, NULL, NULL);
+	c.to = x(1);
+	conduit_body(&c, page, sizeof page);
+	assert_int_equal(sizeof page - c.n, WINDOW - 200 - RESERVE);
+	assert_true(c.paused);
+	media(200);
+	give(0, 30000);
+	talk2_run(MS);
+	assert_int_equal(talk2.ask[1].writables, 1);
+	conduit_pump(&c, false);
+	assert_int_equal(sizeof page - c.n, WINDOW - 400 - RESERVE + 30000);
+	give(0, 100000);
+	talk2_run(MS);
+	conduit_pump(&c, false);
+	assert_int_equal(c.n, 0);
+	assert_false(c.paused);
+	conduit_fini(&c);
+	talk2_tear_down();
+}
+
 /* The call ends, and what waited goes on; one that waits may end, too. */
 static void test_ends(void **state)
 {
@@ -262,7 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_without_media), cmocka_unit_test(test_waits), cmocka_unit_test(test_own_window),
 		cmocka_unit_test(test_much_media), cmocka_unit_test(test_turns), cmocka_unit_test(test_in_vain),
-		cmocka_unit_test(test_silent_path), cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_silent_path), cmocka_unit_test(test_website), cmocka_unit_test(test_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
