@@ -7,6 +7,7 @@ $(WEB)/dist/culvert-web.js: $(WEB)/node_modules/.package-lock.json $(WEB)/build.
 	@cd $(WEB) && node build.mjs
 web: $(WEB)/dist/culvert-web.js
 web-test: web
-	@cd $(WEB) && npm test --silent
+	@cd $(WEB) && npm test --silent >dist/tests.log 2>&1 || sed -n '/^not ok/,/^  \.\.\./p' dist/tests.log
+	@sed -n 's/^# \(pass\|fail\) //p' $(WEB)/dist/tests.log | { read -r passed; read -r failed; echo "web library: $$passed passed, $$failed failed"; [ "$$failed" = 0 ]; }
 
 .PHONY: web web-test

@@ -1,4 +1,4 @@
-export { CulvertSocket, type CulvertSocketEventMap } from "./socket.js";
+export { CulvertSocket } from "./socket.js";
 export type { CulvertOptions, NativeOptions, TransportName } from "./options.js";
 export type { Environment } from "./environment.js";
 export type { Matcher } from "./install.js";

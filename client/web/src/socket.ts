@@ -57,30 +57,10 @@ function clamp(value: unknown): number {
 	return n - low > 0.5 || (n - low === 0.5 && low % 2) ? low + 1 : low;
 }
 
-export interface CulvertSocketEventMap {
-	open: Event;
-	message: MessageEvent;
-	error: Event;
-	close: CloseEvent;
-}
-
-export interface CulvertSocket {
-	addEventListener<K extends keyof CulvertSocketEventMap>(
-		type: K,
-		listener: (this: CulvertSocket, event: CulvertSocketEventMap[K]) => any,
-		options?: boolean | AddEventListenerOptions,
-	): void;
-	addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
-	removeEventListener<K extends keyof CulvertSocketEventMap>(
-		type: K,
-		listener: (this: CulvertSocket, event: CulvertSocketEventMap[K]) => any,
-		options?: boolean | EventListenerOptions,
-	): void;
-	removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | EventListenerOptions): void;
-	onopen: ((this: CulvertSocket, event: Event) => any) | null;
-	onmessage: ((this: CulvertSocket, event: MessageEvent) => any) | null;
-	onerror: ((this: CulvertSocket, event: Event) => any) | null;
-	onclose: ((this: CulvertSocket, event: CloseEvent) => any) | null;
+/* Handlers and listeners are as a WebSocket has them. */
+export interface CulvertSocket extends Pick<WebSocket, "onopen" | "onmessage" | "onerror" | "onclose"> {
+	addEventListener: WebSocket["addEventListener"];
+	removeEventListener: WebSocket["removeEventListener"];
 }
 
 interface Own {
