@@ -35,3 +35,10 @@ sleep 0.3
 stop culvertd
 finish check 20 || fail "$(tail -n 20 "$W/check.err")"
 note "$(tail -n 1 "$W/check.out")"
+
+# What the administrator finds in the log, and what a server says that has it off.
+grep -q "refused a page of https://evil.example: .*add --origins https://evil.example" "$W/culvertd.err" || fail "the log does not name the origin"
+server_start off --rest=false --service "sig=ws://$TARGET/"
+[ "$(curl -sS --cacert "$W/server.crt" -o /dev/null -w '%{http_code}' -X PUT "https://localhost:$SERVER_PORT/culvert/v1/AAAAAAAAAAAAAAAAAAAAAA/signal/sig")" = 404 ] ||
+	fail "it is off, and answers"
+await 5 grep -q "signalling by REST is off here: set rest = true" "$W/off.err" || fail "the log does not say that it is off"
