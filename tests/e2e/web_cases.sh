@@ -4,9 +4,9 @@
 . "$(dirname "$0")/e2e.sh"
 . "$TOP/tests/web/web.sh"
 SITE=$(chromium_port)
-setup_web "\"http://localhost:$SITE\""
+setup_web "\"http://localhost:$SITE\", \"http://127.0.0.1:$SITE\""
 timeout 110 $PYTHON "$WEB/cases.py" --profile "$W/profile" --at "ws://$BACKEND" --base "$BASE" --token "$BEARER" --trust "$W/server.crt" --port "$SITE" \
-	--transports "${TRANSPORTS:-native,stream,sse,poll,installed}" --json "$W/cases.json" ${ONLY:+--only "$ONLY"} >"$W/cases.out" 2>"$W/cases.err" || {
+	--transports "${TRANSPORTS:-native,stream,sse,poll,installed,worker}" --json "$W/cases.json" ${ONLY:+--only "$ONLY"} >"$W/cases.out" 2>"$W/cases.err" || {
 	cut -c1-600 "$W/cases.out"
 	fail "cases differ"
 }

@@ -17,14 +17,34 @@ from browser import Chromium  # noqa: E402
 from website import Site  # noqa: E402
 
 
+IN_WORKER = """await new Promise((yes, no) => {
+    const w = new Worker("/cases/worker.js");
+    w.onmessage = e => yes(e.data);
+    w.onerror = e => no(new Error(e.message));
+    w.postMessage({ transport: "stream", at: %s, options: %s, word: %s });
+})"""
+LIBRARY = """await new Promise((yes, no) => {
+    const s = document.createElement("script");
+    s.src = "/dist/culvert-web.umd.js";
+    s.onload = yes;
+    s.onerror = no;
+    document.head.append(s);
+})"""
+
+
 async def run(browser, site, asked, transport):
-    page = await browser.page(site.url + "/cases/index.html")
-    if transport:
-        await page.eval("await new Promise((yes, no) => { const s = document.createElement('script'); s.src = '/dist/culvert-web.umd.js'; s.onload = yes; s.onerror = no;"
-                        " document.head.append(s); })")
-    options = {"base": asked.base, "token": asked.token}
-    results = await page.eval("await runCases(worldOf(%s, %s, %s), %s)" % tuple(
-        map(json.dumps, (transport, asked.at, options, asked.only or ""))), timeout=300)
+    """What a tab of its own sees, and what it did not catch."""
+    # Four tabs of an origin hold requests: these two have another one.
+    host = "127.0.0.1" if transport in ("installed", "worker") else "localhost"
+    page = await browser.page("http://%s:%d/cases/index.html" % (host, site.port))
+    how = tuple(map(json.dumps, (asked.at, {"base": asked.base, "token": asked.token}, asked.only or "")))
+    if transport == "worker":
+        script = IN_WORKER % how
+    else:
+        if transport:
+            await page.eval(LIBRARY)
+        script = "await runCases(worldOf(%s, %s, %s), %s)" % (json.dumps(transport), *how)
+    results = await page.eval(script, timeout=300)
     errors = [e for e in page.errors if "RangeError: from m" not in e]
     await page.close()
     return results, errors
@@ -81,7 +101,7 @@ def idle(all_results, columns):
         if column == "installed":
             continue
         used = [u for r in all_results[column].values() for u in r["used"] if u]
-        own = used.count(column.replace("ours-", ""))
+        own = used.count({"ours-native": "native", "worker": "stream"}.get(column, column))
         print("%-12s carried %d of %d sockets" % (column, own, len(used)))
         wrong += own < len(used) / 2
     return wrong

@@ -30,7 +30,7 @@
 	for (const name in relative)
 		list["relative, " + name] = t => {
 			const s = t.make(relative[name]);
-			const here = new URL(relative[name], document.baseURI);
+			const here = new URL(relative[name], location.href);
 			here.protocol = here.protocol.replace("http", "ws");
 			t.log(s.url === here.href);
 		};

@@ -203,7 +203,7 @@ function worldOf(transport, at, options) {
 		constructor(url, ...rest) {
 			/* What failed once is to be tried again by the next case. */
 			if (transport === "native")
-				localStorage.clear();
+				globalThis.localStorage?.clear();
 			super(...(arguments.length ? [url, rest[0], { ...options, transports: [transport], native: transport === "native", service: pathOf(url) }] : []));
 		}
 	}
