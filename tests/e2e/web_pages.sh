@@ -4,7 +4,7 @@
 . "$(dirname "$0")/e2e.sh"
 . "$TOP/tests/web/web.sh"
 setup_pages
-pages_try ${ONLY:-pages csp_forbids workers third_party install}
+pages_try ${ONLY:-pages csp_forbids workers third_party install example}
 [ -z "${ONLY:-}" ] || exit 0
 
 note "restart"

@@ -40,7 +40,8 @@ class Bench:
         self.http, self.https, self.other = map(int, asked.ports.split(","))
 
     def site(self, port, tls, headers=None, name="localhost"):
-        roots = [("pages", os.path.join(HERE, "pages")), ("dist", os.path.join(HERE, "../../client/web/dist"))]
+        roots = [("pages", os.path.join(HERE, "pages")), ("dist", os.path.join(HERE, "../../client/web/dist")),
+                 ("web", os.path.join(HERE, "../../client/web"))]
         tls = (self.asked.cert, self.asked.key) if tls else (None, None)
         return Site(roots, *tls, headers=headers, port=port, name=name)
 
@@ -129,6 +130,18 @@ async def install(bench):
         await page.wait("seen.includes('close')")
         seen = await page.eval("seen")
         must(seen == ["open", True, True, "wss://app.example/echo", "hello", "wss://app.example", 3, "wss://app.example", "close", 4000, "bye", True], "it saw %s" % seen)
+        must(not page.errors, page.errors)
+
+
+async def example(bench):
+    """The package's example page, by its form."""
+    async with bench.site(bench.http, False) as site, bench.browser("example") as b:
+        page = await b.page(site.url + "/web/example.html")
+        fields = {**bench.options, "service": "echo"}
+        await page.eval("Object.entries(%s).forEach(([name, value]) => (document.forms.connect[name].value = value)); document.forms.connect.requestSubmit()" % js(fields))
+        await page.wait("document.getElementById('log').textContent.includes('open')")
+        await page.eval("document.forms.say.text.value = 'hello'; document.forms.say.requestSubmit()")
+        await page.wait("/(stream|poll): hello/.test(document.getElementById('log').textContent)")
         must(not page.errors, page.errors)
 
 
@@ -278,7 +291,7 @@ async def restart(bench):
             await exchange(page, "again", bench.only(transport), transport)
 
 
-ALL = {f.__name__: f for f in (pages, csp_forbids, workers, third_party, install, sleeping, offline, back, tabs, starving, restart)}
+ALL = {f.__name__: f for f in (pages, csp_forbids, workers, third_party, install, example, sleeping, offline, back, tabs, starving, restart)}
 
 
 async def main():
