@@ -91,7 +91,7 @@ class Proxy:
         try:
             sock = socket.create_connection((host, port), timeout=10)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(self.options.idle)  # a readable socket may hold a ticket only, and then nothing
+            sock.settimeout(self.options.idle)
             if not secure:
                 return sock
             with self.lock:
@@ -233,6 +233,7 @@ class Connection(threading.Thread):
     def read_reply(self, sock):
         """Everything up to the server's end, unless the client goes before."""
         reply = bytearray()
+        sock.setblocking(False)
         while True:
             if not (isinstance(sock, ssl.SSLSocket) and sock.pending()):
                 ready, _, _ = select.select([sock, self.sock], [], [], self.proxy.options.idle)
@@ -240,7 +241,10 @@ class Connection(threading.Thread):
                     raise Broken("the client did not wait for its answer")
                 if not ready:
                     raise Refusal(504, "Gateway Timeout")
-            data = sock.recv(65536)
+            try:
+                data = sock.recv(65536)
+            except ssl.SSLWantReadError: # a ticket only
+                continue
             if not data:
                 return bytes(reply)
             reply += data

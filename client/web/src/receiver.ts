@@ -23,6 +23,7 @@ const HELD = "held"; /* in the memory */
 const QUICK = 1000; /* ms: an answer that ended before and brought nothing was no held one */
 const BAD_FOR = 600000; /* ms until a transport that failed is tried again */
 const FAILURES = 3; /* in a row, of a transport that never worked */
+const YIELD = 1000; /* ms at most that nothing is held, for what could not be sent */
 const GAP_FIRST = 100; /* ms between two questions without a slot, growing to ... */
 const GAP_LAST = 2000;
 
@@ -37,6 +38,7 @@ export class Receiver {
 	private _gap = GAP_FIRST;
 	private _nudge = () => {};
 	private _resting = false;
+	private _yielded = false;
 
 	constructor(private _session: Session) {
 		this._slot = new Slot(_session._env, _session._base, () => this._nudge(), () => this._cut.abort());
@@ -55,6 +57,11 @@ export class Receiver {
 		while (!session._over) {
 			if (this._resting) {
 				await this._nap(BAD_FOR);
+				continue;
+			}
+			if (this._yielded) {
+				await this._nap(YIELD);
+				this._yielded = false;
 				continue;
 			}
 			const { signal } = (this._cut = new AbortController());
@@ -94,6 +101,12 @@ export class Receiver {
 		this._nudge();
 	}
 
+	/** What is held may take the only connection that there is: for a moment nothing is, until something was sent. */
+	_yield(): void {
+		this._yielded = true;
+		this._cut.abort();
+	}
+
 	/** Until again(). */
 	_rest(): void {
 		this._resting = true;
@@ -104,7 +117,7 @@ export class Receiver {
 	/** A message came, or was sent, whose answer may be near. */
 	_hurry(): void {
 		this._slot._busy();
-		if (this._slot._held)
+		if (this._slot._held && !this._yielded)
 			return;
 		this._gap = GAP_FIRST;
 		this._nudge();

@@ -137,6 +137,8 @@ export class Sender {
 				break;
 			} catch (error) {
 				await session._troubled(error, failures);
+				if (failures)
+					session._receiver._yield();
 			}
 		}
 		this._flights--;

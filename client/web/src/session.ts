@@ -16,7 +16,7 @@ import { Waits } from "./waits.js";
 const RETRY_FIRST = 200; /* ms, doubled each time */
 const RETRY_LAST = 10000;
 const OPEN_WAIT = 12000; /* ms for PUT: the server waits 10 s for the target */
-const CLOSE_WAIT = 30000; /* ms for the other end's close after ours */
+const CLOSE_WAIT = 45000; /* ms for the other end's close after ours: longer than an answer that is lost takes to be missed */
 
 /* What PUT answers. */
 export interface Terms {

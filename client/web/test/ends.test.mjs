@@ -22,11 +22,11 @@ test("a close of the page's carries code and reason, and waits for the target's"
 	assert.ok(session.deleted);
 });
 
-test("a target that does not answer a close is left after 30 s", async () => {
+test("a target that does not answer a close is left after 45 s", async () => {
 	const rig = new Rig({ server: { silent: true } });
 	const { socket } = await rig.open();
 	socket.close();
-	await seconds(rig, 31);
+	await seconds(rig, 46);
 	assert.deepEqual(socket.log.pop(), [1006, "", false]);
 });
 

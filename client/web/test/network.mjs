@@ -1,8 +1,8 @@
 // What is between a library and a server, as fetch: delays, and faults by chance: requests and answers that are lost, with an error or
-// in silence, requests that come twice, the copy late; answers that are cut anywhere, or held back; a machine that sleeps.
+// in silence, requests that come twice, the copy late; too many at a time, answers that are cut anywhere, or held back; a machine that sleeps.
 import { eventSource } from "./eventsource.mjs";
 
-const QUIET = { lostRequest: 0, lostAnswer: 0, silent: 0, copy: 0, cut: 0, late: 0, buffers: false, lumps: 0, least: 5, most: 15 };
+const QUIET = { lostRequest: 0, lostAnswer: 0, silent: 0, copy: 0, cut: 0, late: 0, buffers: false, lumps: 0, connections: Infinity, least: 5, most: 15 };
 
 export class Network {
 	flights = 0;
@@ -49,6 +49,8 @@ export class Network {
 			this.asked.push({ method, url: address, init });
 			if (init.signal?.aborted)
 				return abort();
+			if (this.flights > this.faults.connections)
+				return void this.clock.wait(this.#delay()).then(() => fail(new TypeError("Failed to fetch")));
 			init.signal?.addEventListener("abort", abort);
 			void this.#exchange(method, url, init, body).then(
 				(answer) => {

@@ -216,3 +216,18 @@ test("what is received is acknowledged before the window is full", async () => {
 	assert.ok(most <= 5, `${most} kept at the server`);
 	socket.close();
 });
+
+test("where one connection is all there is, what is sent does not wait for what is held", async () => {
+	const rig = new Rig({ server: { transports: ["poll"] }, faults: { connections: 1 } });
+	const { socket, session } = await rig.open();
+	for (let i = 1; i <= 5; i++) {
+		await seconds(rig, 3);
+		socket.send("x");
+		await seconds(rig, 1);
+		assert.equal(session.got.length, i);
+		rig.server.say(session, text(`${i}`));
+		await seconds(rig, 1);
+		assert.equal(socket.log[i], `${i}`);
+	}
+	socket.close();
+});

@@ -37,7 +37,7 @@ real_proxy() {
 	ARGS=
 	mode=$(proxy_mode "$KIND")
 	[ "$mode" != reverse ] || ports=$SERVER_PORT
-	STOREFWD_OPTIONS="--per-client 8" # of two, a browser's own spare connection takes one, and then no page loads
+	STOREFWD_OPTIONS=${STOREFWD_OPTIONS:---per-client 8} # of two, a browser's own spare connection takes one, and then no page loads
 	proxy_start proxy "$KIND" "$ports" "$W/server.crt"
 	VIA=http://localhost:${PROXY_PORT[proxy]} TRUST=$W/server.crt AT=https://localhost:$SERVER_PORT
 	case $mode in
