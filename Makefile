@@ -1,4 +1,4 @@
-# Culvert. Targets: all check test test-all demo zoo bench fuzz install uninstall clean deps.
+# Culvert. Targets: all check test test-all demo zoo bench bench-web fuzz install uninstall clean deps.
 # Variables: V=1 (show commands), SAN=address,undefined, CC, CFLAGS, PREFIX, DESTDIR.
 .DEFAULT_GOAL := all
 

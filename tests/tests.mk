@@ -19,7 +19,7 @@ unit: $(UNIT_BIN)
 	@tests/lib/run-unit.sh $(UNIT_BIN)
 
 include tests/fuzz/fuzz.mk tests/tools/tools.mk tests/demo/demo.mk tests/zoo/zoo.mk
-include tests/web/real.mk
+include tests/web/real.mk tests/web/compare/compare.mk
 -include tests/bench/bench.mk
 
 check-includes:

@@ -3,7 +3,9 @@
 
     report.py [-o FILE] RESULT...
 
-Each figure is the median of the repeats' own. Must hold, where the paths are there: see MUST.
+Each figure is the median of the repeats' own. up and down: ms that a message takes one way, both ends sending at random times;
+answer: ms to the answer of a message; .../s: messages of 1 KB a second, as fast as they are taken one way, and with 16 answers outstanding.
+What must hold is in musts(), what was wished for and does not in wishes(): that is told, but fails nothing.
 """
 import argparse
 import json
@@ -61,6 +63,47 @@ def table(path, s):
         print("%-18s %-14s" % (name, row["transport"]) + "".join("%11s" % shown(row[column]) for column, _ in COLUMNS) + "%8d" % row["failed"])
 
 
+OURS, THEIRS = "culvert-poll", ("engine.io", "sockjs-polling")
+
+
+def at_most(path, s, column, limit, what):
+    value = s["systems"].get(OURS, {}).get(column)
+    if value is None or limit is None:
+        return "%s: %s was not measured" % (path, column), False
+    return "%s: %s %s is %s ms, at most %s (%s)" % (path, OURS, column, shown(value), shown(limit), what), value <= limit
+
+
+def theirs(s, column, best):
+    values = [s["systems"][name][column] for name in THEIRS if s["systems"].get(name, {}).get(column) is not None]
+    return best(values) if values else None
+
+
+def musts(path, s):
+    """(what, whether it holds)..."""
+    if not path.startswith("storefwd") or OURS not in s["systems"]:
+        return []
+    limit = s["exchange"] and 1.2 * s["exchange"]
+    both = [at_most(path, s, "%s p50" % way, limit, "1.2 exchanges") for way in ("up", "down")]
+    if "+" in path:
+        both += [at_most(path, s, "%s p50" % way, theirs(s, "%s p50" % way, min), "the better of theirs") for way in ("up", "down")]
+    failed = sum(row["failed"] for name, row in s["systems"].items() if name.startswith(("culvert", "janus-culvert")))
+    return both + [("%s: all of ours was measured (%d failed)" % (path, failed), failed == 0)]
+
+
+def wishes(path, s):
+    """Five times their messages a second; without a link's delay also less delay than theirs."""
+    if not path.startswith("storefwd") or OURS not in s["systems"]:
+        return []
+    told = []
+    if "+" not in path:
+        told += [at_most(path, s, "%s p50" % way, theirs(s, "%s p50" % way, min), "the better of theirs") for way in ("up", "down")]
+    for column in ("up/s", "down/s", "answers/s"):
+        ours, best = s["systems"][OURS][column], theirs(s, column, max)
+        if ours and best:
+            told.append(("%s: %s %s is %.1f times the best of theirs, wished for 5" % (path, OURS, column, ours / best), ours >= 5 * best))
+    return told
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("-o", "--out")
@@ -73,9 +116,18 @@ def main():
         everything[result["path"]] = {**summary(result), "measured": result}
     for path, s in everything.items():
         table(path, s)
+    print()
+    holds = True
+    for path, s in everything.items():
+        for what, yes in musts(path, s):
+            holds = holds and yes
+            print("%s  %s" % ("holds " if yes else "FAILED", what))
+        for what, yes in wishes(path, s):
+            print("%s  %s" % ("holds " if yes else "no    ", what))
     if options.out:
         with open(options.out, "w", encoding="utf-8") as f:
             json.dump(everything, f, indent=1)
+    return 0 if holds else 1
 
 
 if __name__ == "__main__":
