@@ -179,6 +179,21 @@ async def sleeping(bench):
             await arrived(page, transport, ["before"] + ["m%d" % i for i in range(20)])
 
 
+async def expired(bench):
+    """A page that slept until its session was over: 1006, and nothing goes on silently."""
+    async with bench.site(bench.http, False) as site, bench.browser("expired") as b:
+        page = await b.page(site.url + "/pages/app.html")
+        await page.eval("await open('x', 'do', %s)" % js(bench.only("poll")))
+        await page.eval("sockets.x.s.send('later 1 before'); sockets.x.s.send('later 300 asleep')")
+        await page.wait("sockets.x.got.length")
+        await page.freeze()
+        await asyncio.sleep(9)
+        await page.freeze(False)
+        await page.wait("sockets.x.s.readyState === 3")
+        got, told = await page.eval("[sockets.x.got, sockets.x.told]")
+        must(got in (["before"], ["before", "asleep"]) and told == ["open", "error", "close 1006 false"], "%s %s" % (got, told))
+
+
 async def offline(bench):
     """Without a network for a while: nothing is lost, repeated or out of order, in both directions."""
     async with bench.site(bench.http, False) as site, bench.browser("offline") as b:
@@ -291,7 +306,7 @@ async def restart(bench):
             await exchange(page, "again", bench.only(transport), transport)
 
 
-ALL = {f.__name__: f for f in (pages, csp_forbids, workers, third_party, install, example, sleeping, offline, back, tabs, starving, restart)}
+ALL = {f.__name__: f for f in (pages, csp_forbids, workers, third_party, install, example, sleeping, expired, offline, back, tabs, starving, restart)}
 
 
 async def main():

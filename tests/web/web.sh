@@ -27,11 +27,11 @@ setup_web() { # ORIGINS ("a", "b") SERVER-ARG...
 }
 
 # For pages.py: the same, with a web server behind the gateway's own origin. Sets WEBSITE.
-setup_pages() {
+setup_pages() { # SERVER-ARG...
 	HTTP=$(chromium_port) HTTPS=$(chromium_port) OTHER=$(chromium_port) SERVER_PORT=$(chromium_port)
 	launch website $PYTHON "$WEB/website.py" --root "pages=$WEB/pages" --root "dist=$LIBRARY"
 	WEBSITE=$(ready website tcp website) || fail "no website"
-	setup_web "\"http://localhost:$HTTP\", \"https://app.example:$HTTPS\", \"https://localhost:$SERVER_PORT\"" --fallback "http://$WEBSITE"
+	setup_web "\"http://localhost:$HTTP\", \"https://app.example:$HTTPS\", \"https://localhost:$SERVER_PORT\"" --fallback "http://$WEBSITE" "$@"
 }
 
 pages_try() { # NAME...
