@@ -67,7 +67,8 @@ async def exchange(where, name, options, transport, seconds=30):
 
 async def pages(bench):
     """http://localhost and https:// pages with a strict CSP, each transport and all of them."""
-    async with bench.site(bench.http, False, bench.strict()) as plain, bench.site(bench.https, True, bench.strict(), "app.example") as covered, bench.browser("pages") as b:
+    async with bench.site(bench.http, False, bench.strict()) as plain, bench.site(bench.https, True, bench.strict(), "app.example") as covered, \
+            bench.browser("pages") as b:
         for site in (plain, covered):
             page = await b.page(site.url + "/pages/app.html")
             for transport in TRANSPORTS:
@@ -89,6 +90,14 @@ async def csp_forbids(bench):
         must(said == "Error: closed 1006" and await page.eval("sockets.x.told") == ["error", "close 1006 false"], "it said %s" % said)
 
 
+WORKER = """await new Promise(yes => {
+    const w = new %s;
+    w.onerror = e => yes("error " + e.message);
+    %s.onmessage = e => { yes(e.data); w.terminate?.(); };
+    %s.postMessage(%s);
+})"""
+
+
 async def workers(bench):
     """Dedicated, shared and module workers, under a strict CSP."""
     async with bench.site(bench.https, True, bench.strict(), "app.example") as site, bench.browser("workers") as b:
@@ -96,11 +105,9 @@ async def workers(bench):
         for transport in TRANSPORTS:
             asked = js({"options": bench.only(transport), "transport": transport})
             for kind, port in (("Worker('/pages/worker.js')", "w"), ("SharedWorker('/pages/worker.js', %s)" % js(transport), "w.port")):
-                said = await page.eval("await new Promise(yes => { const w = new %s; w.onerror = e => yes('error ' + e.message); %s.onmessage = e => { yes(e.data);"
-                                       " w.terminate?.(); }; %s.postMessage(%s); })" % (kind, port, port, asked))
+                said = await page.eval(WORKER % (kind, port, port, asked))
                 must(said == "ok by " + transport, "%s %s: %s" % (kind, transport, said))
-        said = await page.eval("await new Promise(yes => { const w = new Worker('/pages/module.js', { type: 'module' }); w.onerror = e => yes('error ' + e.message);"
-                               " w.onmessage = e => yes(e.data); w.postMessage({ options: %s }); })" % js(bench.options))
+        said = await page.eval(WORKER % ("Worker('/pages/module.js', { type: 'module' })", "w", "w", js({"options": bench.options})))
         must(said == "from a module", said)
 
 
@@ -129,7 +136,8 @@ async def install(bench):
         await page.go(site.url + "/pages/plain.html")
         await page.wait("seen.includes('close')")
         seen = await page.eval("seen")
-        must(seen == ["open", True, True, "wss://app.example/echo", "hello", "wss://app.example", 3, "wss://app.example", "close", 4000, "bye", True], "it saw %s" % seen)
+        must(seen == ["open", True, True, "wss://app.example/echo", "hello", "wss://app.example", 3, "wss://app.example", "close", 4000, "bye",
+                      True], "it saw %s" % seen)
         must(not page.errors, page.errors)
 
 
@@ -150,7 +158,8 @@ async def arrived(page, transport, wanted, seconds=20):
     try:
         await page.wait("sockets.x.got.length >= %d" % len(wanted), seconds)
     except Failed as e:
-        raise Wrong("%s: %s" % (transport, await page.eval("JSON.stringify([sockets.x.got, sockets.x.told, sockets.x.s.transport, sockets.x.s.bufferedAmount])"))) from e
+        state = await page.eval("JSON.stringify([sockets.x.got, sockets.x.told, sockets.x.s.transport, sockets.x.s.bufferedAmount])")
+        raise Wrong("%s: %s" % (transport, state)) from e
     got, told = await page.eval("[sockets.x.got, sockets.x.told]")
     must(got == wanted and told == ["open"], "%s: %s %s" % (transport, got, told))
 
@@ -248,8 +257,10 @@ async def holds(bench, service, wanted):
     return max(seen)
 
 
-FETCHES = ("await Promise.race([Promise.all([1,2,3,4,5,6].map(i => fetch('/slow?ms=100&n=' + i, { credentials: 'omit', cache: 'no-store' }).then(a => a.text()))),"
-           " new Promise(yes => setTimeout(yes, 3000, 'starved'))])")
+FETCHES = """await Promise.race([
+    Promise.all([1, 2, 3, 4, 5, 6].map(i => fetch("/slow?ms=100&n=" + i, { credentials: "omit", cache: "no-store" }).then(a => a.text()))),
+    new Promise(yes => setTimeout(yes, 3000, "starved")),
+])"""
 
 
 async def tabs(bench):

@@ -41,7 +41,8 @@ cases("attributes", {
 		t.log(Object.keys(s), JSON.stringify(s));
 	},
 	"seen by for-in"(t) {
-		const s = t.socket(), wanted = ["url", "readyState", "bufferedAmount", "onopen", "onerror", "onclose", "extensions", "protocol", "onmessage", "binaryType", "close",
+		const s = t.socket(), wanted = ["url", "readyState", "bufferedAmount", "onopen", "onerror", "onclose", "extensions", "protocol", "onmessage",
+			"binaryType", "close",
 			"send", "CONNECTING", "OPEN", "CLOSING", "CLOSED", "addEventListener", "removeEventListener", "dispatchEvent"], seen = [];
 		for (const name in s)
 			seen.push(name);

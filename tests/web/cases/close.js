@@ -10,8 +10,10 @@
 			t.log(String(code), attempt(() => s.close(code)), s.readyState);
 	};
 	const reasons = {
-		"123 octets": "x".repeat(123), "124 octets": "x".repeat(124), "123 octets, 3 each": "\u20ac".repeat(41), "126 octets, 3 each": "\u20ac".repeat(42), "lone surrogates": "\ud800".repeat(41),
-		"too many lone surrogates": "\ud800".repeat(42), "emoji, 124 octets": "\u{1f600}".repeat(31), "emoji, 120 octets": "\u{1f600}".repeat(30), "a number": 5, "null": null, "an object": {},
+		"123 octets": "x".repeat(123), "124 octets": "x".repeat(124), "123 octets, 3 each": "\u20ac".repeat(41), "126 octets, 3 each": "\u20ac".repeat(42),
+		"lone surrogates": "\ud800".repeat(41),
+		"too many lone surrogates": "\ud800".repeat(42), "emoji, 124 octets": "\u{1f600}".repeat(31), "emoji, 120 octets": "\u{1f600}".repeat(30),
+		"a number": 5, "null": null, "an object": {},
 		"empty": "", "undefined": undefined,
 	};
 	for (const name in reasons)
@@ -21,7 +23,8 @@
 			s.close();
 			t.log(told(await t.event(s, "close")), await t.record(s));
 		};
-	const given = { "without arguments": [], "undefined": [undefined], "1000": [1000], "1000 and a reason": [1000, "done"], "3000": [3000], "4999": [4999, "\u00fc"],
+	const given = { "without arguments": [], "undefined": [undefined], "1000": [1000], "1000 and a reason": [1000, "done"], "3000": [3000],
+		"4999": [4999, "\u00fc"],
 		"as a string": ["3001", "x"], "rounded": [3000.4] };
 	for (const name in given)
 		list["closed by us, " + name] = async t => {
@@ -29,7 +32,8 @@
 			t.log(attempt(() => t.log(s.close(...given[name]) === undefined)), s.readyState);
 			t.log(told(await t.event(s, "close")), await t.record(s));
 		};
-	const theirs = ["1000", "1000 bye", "1001 going", "1008 policy", "1011 broken", "1012", "1013 later", "3000 x", "4001 auf Wiedersehen \u{1f600}", "4000 " + "y".repeat(123), "4999"];
+	const theirs = ["1000", "1000 bye", "1001 going", "1008 policy", "1011 broken", "1012", "1013 later", "3000 x", "4001 auf Wiedersehen \u{1f600}",
+		"4000 " + "y".repeat(123), "4999"];
 	for (const what of theirs)
 		list["closed by them, " + what.slice(0, 30)] = async t => {
 			const s = await t.open("do");
@@ -122,7 +126,8 @@ cases("close", {
 	},
 	async "a wrong code comes before a wrong reason"(t) {
 		const s = await t.open();
-		t.log(attempt(() => s.close(1, "x".repeat(200))), attempt(() => s.close(1000, "x".repeat(200))), s.readyState, attempt(() => s.close(Symbol("x"))), attempt(() => s.close(1000, Symbol("x"))));
+		t.log(attempt(() => s.close(1, "x".repeat(200))), attempt(() => s.close(1000, "x".repeat(200))), s.readyState, attempt(() => s.close(Symbol("x"))),
+			attempt(() => s.close(1000, Symbol("x"))));
 	},
 	async "in each state"(t) {
 		const s = await t.open();

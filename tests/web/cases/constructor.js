@@ -15,7 +15,8 @@
 	const right = {
 		"upper case": "WS://LOCALHOST:1/A/../B", "the usual port": "ws://localhost:80/x", "the other usual port": "wss://localhost:443/x",
 		"the port of the other": "ws://localhost:443/", "no path": "ws://localhost:1", "a query": "ws://localhost:1/x?a=b&c=%20d e",
-		"spaces around": "  ws://localhost:1/x  ", "line feeds": "ws://local\nhost:1/x\ty", "spaces within": "ws://localhost:1/a b\u00e9", "http": "http://localhost:1/x",
+		"spaces around": "  ws://localhost:1/x  ", "line feeds": "ws://local\nhost:1/x\ty", "spaces within": "ws://localhost:1/a b\u00e9",
+		"http": "http://localhost:1/x",
 		"https": "https://localhost:1/x?y", "an address": "ws://[0:0::1]:1/y", "an address in octal": "ws://0177.1:1/", "a backslash": "ws:\\\\localhost:1\\x",
 		"a credential": "ws://user:secret@localhost:1/", "a lone surrogate": "ws://localhost:1/\ud800x", "no slashes": "wss:localhost:1/x",
 	};
@@ -26,7 +27,8 @@
 			t.log(s.url.replace(":" + port, ":1"), s.readyState);
 		};
 
-	const relative = { "a path": "/x/y", "a name": "name?q", "an empty string": "", "another host": "//127.0.0.1:1/x", "null": null, "undefined": undefined, "a number": 5 };
+	const relative = { "a path": "/x/y", "a name": "name?q", "an empty string": "", "another host": "//127.0.0.1:1/x", "null": null,
+		"undefined": undefined, "a number": 5 };
 	for (const name in relative)
 		list["relative, " + name] = t => {
 			const s = t.make(relative[name]);

@@ -2,7 +2,8 @@
 "use strict";
 {
 	const list = {};
-	const values = { "null": null, "undefined": undefined, "a number": 5, "a string": "alert(1)", "true": true, "an object": { x: 1 }, "an object with handleEvent": { handleEvent() { throw new Error("called"); } }, "a symbol": Symbol.iterator };
+	const values = { "null": null, "undefined": undefined, "a number": 5, "a string": "alert(1)", "true": true, "an object": { x: 1 },
+		"an object with handleEvent": { handleEvent() { throw new Error("called"); } }, "a symbol": Symbol.iterator };
 	for (const name in values)
 		list["handler, " + name] = async t => {
 			const s = await t.open();
@@ -122,7 +123,8 @@ cases("events", {
 	},
 	"listeners that are none"(t) {
 		const s = t.socket();
-		t.log(attempt(() => s.addEventListener("message", null)), attempt(() => s.addEventListener("message", undefined)), attempt(() => s.addEventListener("message", 5)),
+		t.log(attempt(() => s.addEventListener("message", null)), attempt(() => s.addEventListener("message", undefined)),
+			attempt(() => s.addEventListener("message", 5)),
 			attempt(() => s.addEventListener("message")), attempt(() => s.removeEventListener("message", () => 1)));
 	},
 	async "stopImmediatePropagation"(t) {

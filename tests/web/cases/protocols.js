@@ -3,8 +3,10 @@
 {
 	const list = {};
 	const wrong = {
-		"an empty one": "", "a space": "a b", "a comma": "a,b", "a semicolon": "a;b", "beyond ASCII": "\u00e9", "delete": "a\u007f", "a tab": "a\tb", "a line feed": "a\nb",
-		"a NUL": "\0", "quotes": "\"a\"", "brackets": "(a)", "more brackets": "[a]", "braces": "{a}", "less": "<", "at": "a@b", "a colon": "a:b", "a backslash": "a\\b",
+		"an empty one": "", "a space": "a b", "a comma": "a,b", "a semicolon": "a;b", "beyond ASCII": "\u00e9", "delete": "a\u007f", "a tab": "a\tb",
+		"a line feed": "a\nb",
+		"a NUL": "\0", "quotes": "\"a\"", "brackets": "(a)", "more brackets": "[a]", "braces": "{a}", "less": "<", "at": "a@b", "a colon": "a:b",
+		"a backslash": "a\\b",
 		"a slash": "a/b", "a question": "a?", "equals": "a=b", "beyond 16 bits": "\u{1f600}", "a lone surrogate": "\ud800",
 	};
 	for (const name in wrong)
@@ -12,7 +14,8 @@
 	const lists = {
 		"two the same": ["a", "a"], "two the same, apart": ["a", "b", "a"], "in other case": ["a", "A"], "an empty list": [], "null": null, "undefined": undefined,
 		"a number": 5, "a list with null": [null, "x"], "null twice": [null, "null"], "an object": { toString: () => "a" }, "a set": new Set(["a", "b"]),
-		"a String": new String("ab"), "a String with the same twice": new String("aa"), "a symbol": Symbol("x"), "a list with a symbol": [Symbol("x")], "a function": () => 1,
+		"a String": new String("ab"), "a String with the same twice": new String("aa"), "a symbol": Symbol("x"), "a list with a symbol": [Symbol("x")],
+		"a function": () => 1,
 		"an empty object": {}, "true": true, "a list in a list": [["a", "b"]], "all signs": "!#$%&'*+-.^_`|~09azAZ", "a bad iterator": { [Symbol.iterator]: 5 },
 	};
 	for (const name in lists)

@@ -4,15 +4,20 @@
 	const list = {};
 	const values = {
 		"a string": () => "hello", "an empty string": () => "", "beyond ASCII": () => "\u00e9\u20ac\u{1f600}", "lone surrogates": () => "a\ud800b\udc00c\ud83d",
-		"a NUL": () => "a\0b", "line feeds": () => "a\nb\n\nc\n", "carriage returns": () => "a\rb\r\nc\r", "what looks like an event": () => "data: x\nid: 5\n\nevent: close\n\n",
-		"what looks like JSON": () => "{\"close\":[1000,\"\"]}", "a byte order mark": () => "\ufeffx", "line separators": () => "\u2028\u2029\u0085", "spaces around": () => " x  ",
-		"an empty ArrayBuffer": () => new ArrayBuffer(0), "an ArrayBuffer": () => octets(300).buffer, "a Uint8Array": () => octets(70000), "a part of a buffer": () => octets(100).subarray(10, 20),
-		"a DataView": () => new DataView(octets(50).buffer, 5, 30), "a Float64Array": () => new Float64Array([1.5, -2, NaN]), "a BigInt64Array": () => new BigInt64Array([5n, -6n]),
+		"a NUL": () => "a\0b", "line feeds": () => "a\nb\n\nc\n", "carriage returns": () => "a\rb\r\nc\r",
+		"what looks like an event": () => "data: x\nid: 5\n\nevent: close\n\n",
+		"what looks like JSON": () => "{\"close\":[1000,\"\"]}", "a byte order mark": () => "\ufeffx", "line separators": () => "\u2028\u2029\u0085",
+		"spaces around": () => " x  ",
+		"an empty ArrayBuffer": () => new ArrayBuffer(0), "an ArrayBuffer": () => octets(300).buffer, "a Uint8Array": () => octets(70000),
+		"a part of a buffer": () => octets(100).subarray(10, 20),
+		"a DataView": () => new DataView(octets(50).buffer, 5, 30), "a Float64Array": () => new Float64Array([1.5, -2, NaN]),
+		"a BigInt64Array": () => new BigInt64Array([5n, -6n]),
 		"a Uint8ClampedArray": () => new Uint8ClampedArray([1, 300]), "a Blob": () => new Blob(["abc", octets(1000)]), "an empty Blob": () => new Blob([]),
 		"a File": () => new File(["file"], "name.txt"), "a slice of a Blob": () => new Blob(["0123456789"]).slice(3, 6),
 		"undefined": () => undefined, "null": () => null, "a number": () => 0.5, "an object": () => ({}), "a list": () => [1, [2, 3]], "true": () => true,
 		"an object with toString": () => ({ toString: () => "said" }), "a String": () => new String("boxed"), "a URL": () => new URL("http://localhost/"),
-		"a million of characters": () => "\u00e9".repeat(500000), "a million of octets": () => octets(1000000), "a Blob of a million": () => new Blob([octets(1000000, 3)]),
+		"a million of characters": () => "\u00e9".repeat(500000), "a million of octets": () => octets(1000000),
+		"a Blob of a million": () => new Blob([octets(1000000, 3)]),
 	};
 	for (const name in values)
 		list[name] = async t => {
