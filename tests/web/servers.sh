@@ -2,7 +2,7 @@
 #
 #   janus_start NAME        Janus with its WebSocket transport, echotest and videoroom; sets JANUS_AT (ADDR:PORT)
 #   kamailio_start NAME     Kamailio: registrar with passwords and proxy, SIP over WebSocket; sets KAMAILIO_AT
-#   app_start NAME ROOT     nginx: the application's own web server: files of ROOT, WebSockets of /janus, /sip and /probe (which answers whatever is
+#   app_start NAME ROOT     nginx: the application's own web server: a copy of the files of ROOT, WebSockets of /janus, /sip and /probe (which answers whatever is
 #                           sent) passed on; sets APP_AT
 #
 # Users of SIP: sip:NAME@sip.test, any NAME, password "secret".
@@ -51,8 +51,10 @@ app_start() { # NAME ROOT
 	mkdir -p "$dir/tmp"
 	launch "$1-probe" $PYTHON "$WEB/backend.py"
 	probe=$(ready "$1-probe" tcp backend) || fail "no probe"
-	_configure app.conf "DIR=$dir" "PORT=$port" "ROOT=$2" "JANUS=$JANUS_AT" "KAMAILIO=$KAMAILIO_AT" "PROBE=$probe" >"$dir/nginx.conf"
-	launch "$1" nginx -e "$dir/error.log" -p "$dir" -c "$dir/nginx.conf"
+	_configure app.conf "DIR=$dir" "PORT=$port" "ROOT=$dir/root" "JANUS=$JANUS_AT" "KAMAILIO=$KAMAILIO_AT" "PROBE=$probe" >"$dir/nginx.conf"
+	cp -r "$2" "$dir/root" # nobody may not be let into where the project lies
+	[ "$(id -u)" -ne 0 ] || chown -R nobody "$dir" 2>/dev/null || :
+	AS=nobody launch "$1" nginx -e "$dir/error.log" -p "$dir" -c "$dir/nginx.conf"
 	await 15 _serves "$1" "$port" && running "$1" || fail "nginx did not start: $(cat "$dir/error.log")"
 	APP_AT=127.0.0.1:$port
 }
