@@ -11,9 +11,7 @@ row() { # NAME KIND GOOD [BROWSER-ARGUMENT]
 }
 row tcp squid by=relay/tcp --webrtc-ip-handling-policy=disable_non_proxied_udp
 export TURN_CHOOSE=1
-for kind in squid-bump mitmproxy; do
-	row $kind $kind by=relay/udp
-done
-for kind in storefwd storefwd-abs; do # one request at a time each way, by two connections
+row squid-bump squid-bump by=relay/udp
+for kind in mitmproxy storefwd storefwd-abs; do # they read bodies whole; the latter two have two connections, one request at a time on each
 	row $kind $kind "by=relay/udp lost=10"
 done
