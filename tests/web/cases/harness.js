@@ -187,6 +187,8 @@ function worldOf(transport, at, options) {
 	if (!transport)
 		return { ...world, WS: WebSocket, Class: WebSocket };
 	const { CulvertSocket } = CulvertWeb;
+	/* What one case learned of the way, perhaps on a busy machine, is not for the next. */
+	options = { ...options, environment: { storage: { getItem: () => null, setItem() {} } } };
 	const pathOf = url => {
 		try {
 			const path = new URL(url, location.href).pathname.slice(1);
@@ -201,9 +203,6 @@ function worldOf(transport, at, options) {
 	}
 	class Tried extends CulvertSocket {
 		constructor(url, ...rest) {
-			/* What failed once is to be tried again by the next case. */
-			if (transport === "native")
-				globalThis.localStorage?.clear();
 			super(...(arguments.length ? [url, rest[0], { ...options, transports: [transport], native: transport === "native", service: pathOf(url) }] : []));
 		}
 	}
