@@ -231,7 +231,7 @@ bool rest_check(struct rest_call *c, const struct http1_head *head, int readable
 	if (!check_method(c) || !check_crowd(c) || !check_identity(c, head))
 		return false;
 	if (readable < 0) {
-		rest_problem(c, 400, "malformed", "the URL is BASE/v1/SID/signal/SERVICE, with a SID of 22 characters of base64url", "");
+		rest_problem(c, 400, "malformed", "the URL is BASE/v1/SID/signal/SERVICE, with a SID that is the base64url of 16 octets: 22 characters", "");
 		return false;
 	}
 	if (c->method == REST_GET && !c->request.turn && !rest_stream_ask(c, head)) {

@@ -34,7 +34,7 @@ for a in answers[1:]:
     said += [json.loads(m) if isinstance(m, str) else m for m in a["messages"]]
 kinds = [m.get("janus") for m in said]
 assert len(answers) == 5 and made["protocol"] == "janus-protocol" and made["state"] == "open", made
-assert kinds[:3] == ["success", "success", "ack"], kinds
+assert kinds[:2] == ["success", "success"] and "ack" in kinds, kinds	# which may come behind the event
 assert any(m.get("plugindata", {}).get("data", {}).get("result") == "ok" for m in said), said
 assert [a["taken"] for a in answers[1:]] == [1, 2, 3, 5], answers
 END
