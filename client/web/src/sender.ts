@@ -1,5 +1,5 @@
 /*
- * Brings messages to the server: all that wait go in one POST, and while it is under way a second one may follow. Each is repeated, with
+ * Brings messages to the server: all that wait go in one POST, and while it is under way two more may follow. Each is repeated, with
  * the same numbers, until it was answered; so nothing is lost, and the server takes nothing twice. A POST never waits for an answer of
  * the application; that is the Receiver's part.
  */
@@ -7,7 +7,7 @@ import type { Session } from "./session.js";
 import { head, join } from "./records.js";
 import { TYPED } from "./requests.js";
 
-const FLIGHTS = 2;
+const FLIGHTS = 3; /* with the held request four of a browser's six connections, and these for the time of an exchange */
 const BATCH = 1 << 20; /* octets in one POST: the server takes no longer ones */
 const OVERHEAD = 64; /* octets that a message counts beside its own, at the server */
 const LAST_MAX = 60000; /* octets: browsers send no more for a page that is gone */
