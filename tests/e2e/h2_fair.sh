@@ -41,7 +41,8 @@ alone=$P99
 [ "$(connections)" -eq 1 ] || fail "$(connections) connections from the proxy to the server: nothing is shared"
 
 # The other one begins a download that has no end, and stops in the middle of it; nobody reads then what the server sends it. What holds the
-# call up would do so each time; what else the machine does, does not.
+# call up would do so each time; what else the machine does, does not (one_that_does_not_read in tests/sim/test_sim_h2_windows.c has no machine
+# in its way, and one try).
 launch fetch $PYTHON "$TOP/tests/tools/transfer.py" fetch "$(helper_tcp slow file)"
 measured beside
 kill -STOP "${PID[slow]}"

@@ -210,11 +210,13 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 	return 0;
 }
 
-/* The clients take all that comes, so windows are given back for what came. Those of exchanges by halves, but where all goes soon. */
+static const size_t used[] = {
+	[GATEWAY_HALF] = WINDOW / 2, [GATEWAY_SOON] = 4096, [GATEWAY_LAST] = WINDOW - 512, [GATEWAY_ALMOST] = WINDOW / 8 * 7,
+};
+
+/* The connection's window is given back for what came, that of an exchange for what its client takes: by halves, but where all goes soon. */
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *p, size_t n, void *ctx)
 {
-	static const size_t behind[] = { [GATEWAY_HALF] = WINDOW / 2, [GATEWAY_SOON] = 4096, [GATEWAY_LAST] = WINDOW - 512,
-					 [GATEWAY_ALMOST] = WINDOW / 8 * 7 };
 	struct passage *g = nghttp2_session_get_stream_user_data(session, id);
 	struct gateway *w = ctx;
 
@@ -222,13 +224,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 	if (g)
 		add(&g->down, p, n);
 	w->kept += n;
-	if (w->manner != GATEWAY_SOON)
-		nghttp2_session_consume_stream(session, id, n);
-	else if (g && (g->kept += n) >= behind[GATEWAY_SOON]) {
-		nghttp2_submit_window_update(session, NGHTTP2_FLAG_NONE, id, (int32_t)g->kept);
-		g->kept = 0;
-	}
-	if (w->kept < behind[w->manner])
+	if (w->kept < used[w->manner])
 		return 0;
 	nghttp2_submit_window_update(session, NGHTTP2_FLAG_NONE, 0, (int32_t)w->kept);
 	w->kept = 0;
@@ -293,6 +289,20 @@ static void passage_free(struct passage *g)
 	loop_free_later(g->gateway->loop, g);
 }
 
+static void give_back(struct passage *g, size_t n)
+{
+	nghttp2_session *session = g->gateway->session;
+
+	if (g->gone)
+		return;
+	if (g->gateway->manner != GATEWAY_SOON) {
+		nghttp2_session_consume_stream(session, g->id, n);
+	} else if ((g->kept += n) >= used[GATEWAY_SOON]) {
+		nghttp2_submit_window_update(session, NGHTTP2_FLAG_NONE, g->id, (int32_t)g->kept);
+		g->kept = 0;
+	}
+}
+
 static void answer(struct passage *g)
 {
 	const struct exchange_head head = { .status = atoi(g->status), .lines = "", .streamed = true };
@@ -302,6 +312,7 @@ static void answer(struct passage *g)
 	while (g->x && (g->down.n > 0 || !g->begun) && (p = exchange_room(g->x, 1, &cap))) {
 		n = g->down.n < cap ? g->down.n : cap;
 		take(&g->down, p, n);
+		give_back(g, n);
 		exchange_send(g->x, g->begun ? NULL : &head, n, false);
 		g->begun = true;
 	}

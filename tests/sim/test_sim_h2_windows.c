@@ -47,12 +47,20 @@ static double run_seconds(struct engine *e, struct stream_flow *f, int64_t secon
 	return (double)least * 8 / 1000;
 }
 
-/* A call of so long, which begins before the download. */
-static struct figures beside_download(enum gateway_manner manner, bool http2, int64_t us)
+static struct engine *begin(enum gateway_manner manner, bool http2)
 {
 	struct lossy_way near = { .delay_us = LOOP_MS / 10 }, far = { .delay_us = BASE, .rate = RATE, .buffer = RATE / 10 };
 	struct engine_options o = { .link.way = { near, near }, .behind.way = { far, far }, .link.unsent = 4096, .behind.unsent = 4096,
 				    .between = &gateway };
+
+	world_http2 = http2;
+	gateway_manner = manner;
+	return engine_new(&o);
+}
+
+/* A call of so long, which begins before the download. */
+static struct figures beside_download(enum gateway_manner manner, bool http2, int64_t us)
+{
 	struct figures r = { 0 };
 	struct tally t = { 0 };
 	struct engine *e;
@@ -60,9 +68,7 @@ static struct figures beside_download(enum gateway_manner manner, bool http2, in
 	struct stream_flow *f;
 	int64_t from;
 
-	world_http2 = http2;
-	gateway_manner = manner;
-	e = engine_new(&o);
+	e = begin(manner, http2);
 	m = media_new(e->w, e->party[0].session, &(struct media_options){ 0 });
 	engine_run(e, 5 * LOOP_SECOND);
 	from = engine_now(e);
@@ -128,11 +134,96 @@ static void stalls(void **state)
 	assert_true(r.kbps >= 0.6 * WINDOW / 2 * 8 / 100.0);
 }
 
+/* A download of that session. */
+static struct stream_flow *download(struct engine *e, unsigned party)
+{
+	struct stream_flow *f;
+
+	e->w->helper = e->party[party].session;
+	f = world_stream(e->w, 0, 100000000);
+	e->w->helper = e->party[0].session;
+	return f;
+}
+
+/* Two sessions download, one of them beside its call: each has its part of the one connection. */
+static void two_downloads(void **state)
+{
+	struct engine *e = begin(GATEWAY_HALF, true);
+	struct media *m = media_new(e->w, e->party[0].session, &(struct media_options){ 0 });
+	struct stream_flow *a, *b;
+	struct tally t = { 0 };
+	int64_t from;
+	double share, late;
+
+	(void)state;
+	engine_add(e);
+	engine_run(e, 5 * LOOP_SECOND);
+	from = engine_now(e);
+	a = download(e, 0);
+	b = download(e, 1);
+	engine_run(e, 40 * LOOP_SECOND);
+	tally_add(&t, &m->down, from, engine_now(e) - LOOP_SECOND);
+	late = tally_late(&t, BASE + 100 * LOOP_MS);
+	share = (double)a->near.received / (double)b->near.received;
+	print_message("two downloads: %.0f and %.0f kbit/s; late %.2f %%\n", (double)a->near.received * 8 / 4e4,
+		      (double)b->near.received * 8 / 4e4, late);
+	assert_true(share > 0.5 && share < 2);
+	assert_true((double)(a->near.received + b->near.received) * 8 / 4e4 >= 0.8 * WINDOW / 2 * 8 / 100.0);
+	assert_true(late <= 0);
+	tally_fini(&t);
+	media_free(m);
+	engine_free(e);
+	world_http2 = false;
+}
+
+/* One of two sessions reads nothing any more in the middle of its download: the other one's call does not notice. */
+static void one_that_does_not_read(void **state)
+{
+	struct engine *e = begin(GATEWAY_HALF, true);
+	struct media *m = media_new(e->w, e->party[0].session, &(struct media_options){ 0 });
+	struct stream *s[2 * SESSION_CARRIERS_MAX];
+	unsigned first, n;
+	struct stream_flow *f;
+	struct tally t = { 0 };
+	uint64_t before;
+	int64_t from;
+
+	(void)state;
+	engine_run(e, 5 * LOOP_SECOND);
+	first = lossy_streams(e->lossy, s, 2 * SESSION_CARRIERS_MAX);
+	engine_add(e);
+	f = download(e, 1);
+	engine_run(e, 5 * LOOP_SECOND);
+	n = lossy_streams(e->lossy, s, 2 * SESSION_CARRIERS_MAX);
+	assert_true(n > first && f->near.received > 500000);
+	from = engine_now(e);
+	for (unsigned i = first; i < n; i++)
+		lossy_hold(s[i], true);
+	before = f->near.received;
+	engine_run(e, 8 * LOOP_SECOND);
+	tally_add(&t, &m->down, from, engine_now(e) - LOOP_SECOND);
+	tally_add(&t, &m->up, from, engine_now(e) - LOOP_SECOND);
+	print_message("beside one that does not read: p50 %.1f, p99 %.1f, most %.1f ms\n", tally_percentile(&t, 50), tally_percentile(&t, 99),
+		      tally_percentile(&t, 100));
+	assert_true(f->near.received == before);
+	assert_true(tally_percentile(&t, 100) <= 110 && tally_lost(&t) <= 0);
+	for (unsigned i = first; i < n; i++)
+		lossy_hold(s[i], false);
+	engine_run(e, 5 * LOOP_SECOND);
+	assert_true(f->near.received > before + 500000 && world_stream_right(f));
+	tally_fini(&t);
+	media_free(m);
+	engine_free(e);
+	world_http2 = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shared_windows),
 		cmocka_unit_test(stalls),
+		cmocka_unit_test(two_downloads),
+		cmocka_unit_test(one_that_does_not_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
