@@ -166,6 +166,7 @@ struct h2 {
 	bool mixed;		/* it goes on one exchange, and what can wait on another */
 	struct link narrow;	/* exchanges that wait for windows */
 	int64_t narrow_us;	/* since then; 0: none does */
+	int64_t silent_us;	/* the peer was silent meanwhile, last then */
 	uint64_t round;		/* of their turns, which began at */
 	int64_t round_us;
 	int64_t turns;		/* sum of what is left of them */

@@ -141,7 +141,7 @@ static void wait_in_line(struct h2_stream *s)
 		list_append(&h->narrow, &s->narrow);
 	if (!h->narrow_us)
 		h->narrow_us = now;
-	timer_sooner(&h->timer, h->turns ? now + TURN : h->narrow_us + PATIENCE);
+	timer_sooner(&h->timer, now + (h->turns ? TURN : QUIET / 2));
 }
 
 size_t h2_windows_room(struct exchange *x)
@@ -199,12 +199,14 @@ void h2_windows_opened(struct h2 *h)
 		h->narrow_us = list_empty(&h->narrow) ? 0 : h->round_us;
 }
 
-/* As far as can be known: nothing is heard, either, while the path stands still. */
-static bool waits_in_vain(const struct h2 *h, int64_t now)
+/* As far as can be known: while the path stands still nothing is heard, either, and all that waits for it comes behind that. */
+static bool waits_in_vain(struct h2 *h, int64_t now)
 {
-	int64_t patience = larger(PATIENCE, 2 * h->trip_us), waited = now - h->narrow_us;
+	int64_t patience = larger(PATIENCE, 2 * h->trip_us);
 
-	return waited >= patience && (now - h->course.heard < QUIET || waited >= patience + QUIET_MOST);
+	if (now - h->course.heard >= QUIET)
+		h->silent_us = now;
+	return now - larger(h->narrow_us, h->silent_us) >= patience || now - h->narrow_us >= patience + QUIET_MOST;
 }
 
 static void give_way(struct h2 *h, int64_t now)
@@ -228,5 +230,5 @@ void h2_windows_overdue(struct h2 *h)
 	if (now - h->round_us >= TURN)
 		h2_windows_opened(h);
 	if (h->narrow_us)
-		timer_sooner(&h->timer, h->turns ? now + TURN : larger(h->narrow_us + PATIENCE, now + QUIET / 2));
+		timer_sooner(&h->timer, now + (h->turns ? TURN : QUIET / 2));
 }

@@ -20,7 +20,10 @@
 #define WINDOW 65535
 #define STALL (600 * LOOP_MS)
 
-static int64_t stall_each;	/* 0: none */
+#define STALLS 3			/* each 5 s */
+#define CALM (30 * LOOP_SECOND)	/* and then there is none */
+
+static bool stalls;
 
 struct figures {
 	double p50, p99, late, most, lost;	/* of the call, ms and %; late: than the path and 100 ms */
@@ -35,7 +38,7 @@ static double run_seconds(struct engine *e, struct stream_flow *f, int64_t secon
 	for (int64_t i = 0; i < seconds; i++) {
 		uint64_t before = f->near.received;
 
-		if (stall_each && i % (stall_each / LOOP_SECOND) == 4)
+		if (stalls && i % 5 == 4 && i / 5 < STALLS)
 			for (unsigned way = 0; way < 2; way++) {
 				lossy_way(e->behind, way)->stall_from_us = engine_now(e);
 				lossy_way(e->behind, way)->stall_until_us = engine_now(e) + STALL;
@@ -71,7 +74,7 @@ static struct figures beside_download(enum gateway_manner manner, bool http2, in
 	e = begin(manner, http2);
 	m = media_new(e->w, e->party[0].session, &(struct media_options){ 0 });
 	engine_run(e, 5 * LOOP_SECOND);
-	from = engine_now(e);
+	from = engine_now(e) + (stalls ? CALM : 0);
 	f = world_stream(e->w, 0, 100000000);
 	r.least_kbps = run_seconds(e, f, us / LOOP_SECOND);
 	tally_add(&t, &m->down, from, engine_now(e) - LOOP_SECOND);
@@ -119,18 +122,17 @@ static void shared_windows(void **state)
 	}
 }
 
-/* The path stands still for longer than anybody waits for a window, again and again: the call has its part of it as soon as that is over. */
-static void stalls(void **state)
+/* The path stands still for longer than anybody waits for a window, some times: the call has its part of it behind that. */
+static void behind_stalls(void **state)
 {
-	struct figures r = { 0 };
+	struct figures r;
 
 	(void)state;
-	stall_each = 5 * LOOP_SECOND;
-	r = beside_download(GATEWAY_HALF, true, 40 * LOOP_SECOND);
-	stall_each = 0;
-	print_message("with stalls: audio p50 %.1f, p99 %.1f, late %.2f %%; download %.0f kbit/s\n", r.p50, r.p99, r.late, r.kbps);
-	assert_true(r.p50 <= 55);
-	assert_true(r.late <= 18);
+	stalls = true;
+	r = beside_download(GATEWAY_HALF, true, 60 * LOOP_SECOND);
+	stalls = false;
+	print_message("behind stalls: audio p50 %.1f, p99 %.1f, most %.1f ms; download %.0f kbit/s\n", r.p50, r.p99, r.most, r.kbps);
+	assert_true(r.p50 <= 55 && r.most <= 110 && r.lost <= 0);
 	assert_true(r.kbps >= 0.6 * WINDOW / 2 * 8 / 100.0);
 }
 
@@ -221,7 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shared_windows),
-		cmocka_unit_test(stalls),
+		cmocka_unit_test(behind_stalls),
 		cmocka_unit_test(two_downloads),
 		cmocka_unit_test(one_that_does_not_read),
 	};
