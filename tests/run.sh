@@ -11,14 +11,29 @@ quiet=(make --no-print-directory -j"$jobs")
 
 stage_includes() { "${quiet[@]}" check-includes && echo "layers: 1 passed, 0 failed"; }
 stage_gcc() { "${quiet[@]}" unit; }
+# A part of the simulations' seeds; all of them are for test-all.
 stage_sanitizers() { "${quiet[@]}" unit SAN=address,undefined; }
+stage_sanitizers-all() { ALL_SEEDS=1 stage_sanitizers; }
 # What another compiler says; what its programs do is for test-all.
-stage_clang() { "${quiet[@]}" all unit-build CC=clang O=build/clang && echo "clang: 1 passed, 0 failed"; }
+stage_clang() { "${quiet[@]}" clang-check && echo "clang: 1 passed, 0 failed"; }
 stage_clang-unit() { "${quiet[@]}" all unit CC=clang O=build/clang; }
 stage_fuzz() { "${quiet[@]}" fuzz-replay CC=clang SAN=address,undefined && echo "corpora: $(ls -d tests/fuzz/corpus/* | wc -l) passed, 0 failed"; }
 stage_programs() { "${quiet[@]}" all tools && echo "build: 1 passed, 0 failed"; }
-stage_peer() { QUIET=1 RUNGS="duplex websocket poll" tests/peer/interop.sh; }
-stage_peer-all() { QUIET=1 tests/peer/test_peer.sh && QUIET=1 tests/peer/interop.sh; }
+# The probes and each rung beside the others, for they mostly wait.
+interop() { # RUNG...
+	local rung job rc=0 jobs=()
+	export QUIET=1
+	RUNGS="" tests/peer/interop.sh & jobs+=($!)
+	for rung in "$@"; do
+		PROBES="" RUNGS=$rung tests/peer/interop.sh & jobs+=($!)
+	done
+	for job in "${jobs[@]}"; do
+		wait "$job" || rc=1
+	done
+	return $rc
+}
+stage_peer() { interop duplex websocket poll; }
+stage_peer-all() { QUIET=1 tests/peer/test_peer.sh && interop duplex websocket split push poll; }
 stage_e2e() { QUICK=1 tests/e2e/run.sh; }
 stage_e2e-all() { tests/e2e/run.sh; }
 stage_e2e-sanitizers() {

@@ -1,7 +1,8 @@
 # Tests. A unit test tests/unit/test_X.c says on a line "/* links: a.c b.c */" (or
 # "// links: dir/*.c") which project files it is linked with, and on "/* libs: -lx */"
 # which libraries.
-UNIT := $(sort $(wildcard tests/unit/test_*.c tests/sim/test_*.c))
+# The longest first, for several run at a time.
+UNIT := $(sort $(wildcard tests/sim/test_*.c)) $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT:%.c=$(O)/%)
 links = $(call obj,$(wildcard $(shell sed -n -e 's,^/\* links: \(.*\) \*/,\1,p' -e 's,^// links: ,,p' $(1))))
 libs = $(shell sed -n 's,^/\* libs: \(.*\) \*/,\1,p' $(1))
@@ -22,6 +23,11 @@ include tests/fuzz/fuzz.mk tests/tools/tools.mk tests/demo/demo.mk tests/zoo/zoo
 include tests/web/real.mk tests/web/compare/compare.mk
 -include tests/bench/bench.mk
 
+# What another compiler says, without what it would make.
+ALL_C := $(sort $(wildcard framing/*.c tunnel/*.c client/*.c server/*.c $(patsubst %,tests/%/*.c,unit sim lib)))
+clang-check: | deps-check
+	@printf '%s\n' $(ALL_C) | xargs -P $$(nproc) -n 20 clang $(CPPFLAGS) $(CFLAGS) -fsyntax-only
+
 check-includes:
 	@tests/lib/check-includes.sh
 
@@ -33,6 +39,6 @@ test: deps-real
 	@tests/run.sh $(or $(STAGES),includes gcc sanitizers clang fuzz programs web peer e2e)
 # What takes longer: valgrind, sanitizers end to end, install, the matrix of calls, the whole zoo.
 test-all: deps-zoo
-	@tests/run.sh includes gcc sanitizers clang-unit fuzz programs web peer-all e2e-all e2e-sanitizers valgrind install matrix zoo web-real
+	@tests/run.sh includes gcc sanitizers-all clang-unit fuzz programs web peer-all e2e-all e2e-sanitizers valgrind install matrix zoo web-real
 
-.PHONY: unit unit-build check check-includes test test-all
+.PHONY: unit unit-build check clang-check check-includes test test-all

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Web servers in front restart, then reload, in mid-call: no byte of signalling is lost, the call goes on; prints the gaps.
 # seconds: 90
-# alone: it measures time
 . "$(dirname "$0")/e2e.sh"
 CALL_SECONDS=14
 programs="nginx haproxy apache nghttpx"

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # The network changes under a call: it goes on from the same port, with no byte lost, and what means nothing changes nothing.
 # seconds: 150
-# alone: it measures time
 if [ -z "${IN_NAMESPACE:-}" ]; then
 	IN_NAMESPACE=1 exec "$(dirname "$0")/../lib/namespace.sh" "$0"
 fi

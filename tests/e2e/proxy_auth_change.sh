@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # In mid-call, by CONNECT and without: nonces and connections end, a ticket is renewed, the proxy starts anew or wants a password now. No byte is lost.
 # seconds: 90
-# alone: it measures time
 [ -n "${IN_NAMESPACE:-}" ] || IN_NAMESPACE=1 NO_LINK=1 exec "$(dirname "$0")/../lib/namespace.sh" "$0"
 . "$(dirname "$0")/e2e.sh"
 . "$TOP/tests/lib/kerberos.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs end-to-end tests: all, or those named (with or without .sh), JOBS (2) at a time. Each runs in a directory and with a time limit of its
+# Runs end-to-end tests: all, or those named (with or without .sh), JOBS (3) at a time. Each runs in a directory and with a time limit of its
 # own; of one that fails the directory is kept, and its last words and logs are shown. BUILD: where the programs are.
 cd "$(dirname "$0")" || exit 1
 export BUILD=${BUILD:-$(cd ../.. && pwd)/build/gcc}
@@ -28,11 +28,14 @@ one() { # NAME
 	limit=$(sed -n 's/^# seconds: //p' "$name.sh")
 	mkdir -p "$root/$name"
 	began=$SECONDS
-	E2E_DIR=$root/$name timeout -k 10 "${limit:-60}" bash "./$name.sh" >"$root/$name/test.log" 2>&1
+	local TIMEFORMAT='%U %S' cpu
+	{ time E2E_DIR=$root/$name timeout -k 10 "${limit:-60}" bash "./$name.sh" >"$root/$name/test.log" 2>&1; } 2>"$root/$name.cpu"
 	rc=$?
 	took=$((SECONDS - began))
+	cpu=$(awk '{ printf "%.0f", $1 + $2 }' "$root/$name.cpu")
+	rm -f "$root/$name.cpu"
 	if [ $rc -eq 0 ]; then
-		printf '  ok   %-18s %3d s  %s\n' "$name" $took "$(sed -n '2s/^# //p' "$name.sh")"
+		printf '  ok   %-18s %3d s (%2d of CPU)  %s\n' "$name" $took "$cpu" "$(sed -n '2s/^# //p' "$name.sh")"
 		[ -n "${KEEP:-}" ] || rm -rf "${root:?}/$name"
 		: >"$root/$name.passed"
 		return
@@ -42,7 +45,7 @@ one() { # NAME
 	: >"$root/$name.failed"
 }
 
-# Those that measure time ("# alone") go first, each by itself; the others two at a time, for they mostly wait.
+# Those that measure time ("# alone") go first, each by itself; the others three at a time, for they mostly wait.
 alone=() together=()
 for name in "${names[@]}"; do
 	name=$(basename "$name" .sh)
@@ -63,7 +66,7 @@ for name in "${alone[@]}"; do
 	one "$name"
 done
 for name in "${together[@]}"; do
-	while [ "$(jobs -pr | wc -l)" -ge "${JOBS:-2}" ]; do
+	while [ "$(jobs -pr | wc -l)" -ge "${JOBS:-3}" ]; do
 		wait -n
 	done
 	one "$name" &

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # A proxy, then the server, then the helper stop for three seconds (SIGSTOP): streams stay whole, datagrams go on.
 # seconds: 120
-# alone: it measures time
 . "$(dirname "$0")/e2e.sh"
 setup_echo
 proxy_start squid squid-bump "443 $SERVER_PORT" "$SERVER_CERT"

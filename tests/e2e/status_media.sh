@@ -76,7 +76,7 @@ holds 's["counters"]["copies_out"] == t["redundancy"]["copies"] and s["counters"
 holds 'h["counters"]["evidence"] >= m["redundancy"]["evidence"]' "counters of the helper"
 says helper '^media     [4-8] carriers, second copies on \(losses or stalls are seen, [0-9]+ s left\), \+[0-9]+ % bytes; path queue [0-9]+ ms$'
 says helper '^  audio +[0-9]+ +[0-9.]+ +200 +[0-9]+ '
-says server '^    media: [4-8] carriers, second copies on \(losses or stalls are seen, '
+says server '^    media: ([4-9]|1[0-6]) carriers, second copies on \(losses or stalls are seen, '
 says server '^  second copies for 1 sessions, '
 ! grep -q -i "warning" "$W/helper.text" "$W/server.text" || fail "a warning"
 path_end lossy

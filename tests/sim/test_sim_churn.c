@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/seeds.h"
 #include "tests/sim/climb.h"
 #include "tunnel/session_internal.h"
 
@@ -103,7 +104,7 @@ static void dropped(uint64_t seed)
 	climb_free(c);
 }
 
-static uint64_t first_seed = 1, last_seed = 40;
+static uint64_t first_seed = 1, last_seed;
 
 static void nothing_is_lost(void **state)
 {
@@ -124,6 +125,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(nothing_is_lost), cmocka_unit_test(freed_at_any_moment) };
 
+	last_seed = seeds_of(40);
 	if (argc > 1)
 		first_seed = last_seed = strtoull(argv[1], NULL, 10);
 	if (argc > 2)

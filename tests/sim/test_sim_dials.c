@@ -287,7 +287,7 @@ static void end(void)
 /* ---- */
 
 #define LOSS 0.03
-static unsigned seeds = SEEDS(200);
+static unsigned seeds;
 
 /* Not at all where what we connect to is behind the loss; behind a proxy, where a lost packet looks as what is made to wait, hardly ever,
  * and for a moment: until the dial comes about. */
@@ -359,7 +359,6 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(loss_is_no_limit), cmocka_unit_test(a_limit_is_found) };
 
-	if (argc > 1)
-		seeds = (unsigned)strtoul(argv[1], NULL, 10);
+	seeds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : seeds_of(200);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

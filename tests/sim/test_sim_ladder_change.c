@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/seeds.h"
 #include "tests/sim/climb.h"
 
 #define SOON (5 * LOOP_SECOND)
@@ -310,7 +311,7 @@ static void anything(uint64_t seed)
 static void many_seeds(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 24; seed++)
+	for (uint64_t seed = 1; seed <= seeds_of(24); seed++)
 		anything(seed);
 }
 

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "framing/error.h"
+#include "tests/lib/seeds.h"
 #include "tests/sim/sealing.h"
 #include "tunnel/counters.h"
 
@@ -75,7 +76,7 @@ static void each_fault(void **state)
 {
 	(void)state;
 	for (enum proxy_fault kind = FAULT_LOSE_REQUEST; kind < FAULT_COUNT; kind++)
-		for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		for (uint64_t seed = 1; seed <= seeds_of(SEEDS); seed++) {
 			struct script script = { .only = kind };
 			struct proxy_options o = store;
 			struct stream_flow *f;
@@ -144,7 +145,7 @@ static void one_to_three_carriers(void **state)
 {
 	(void)state;
 	for (unsigned n = 1; n <= 3; n++)
-		for (uint64_t seed = 1; seed <= 3 * SEEDS; seed++)
+		for (uint64_t seed = 1; seed <= seeds_of(3 * SEEDS); seed++)
 			sprayed(n, seed, false);
 }
 
@@ -152,7 +153,7 @@ static void the_seal_is_lost(void **state)
 {
 	(void)state;
 	for (unsigned n = 1; n <= 3; n++)
-		for (uint64_t seed = 1; seed <= 3 * SEEDS; seed++)
+		for (uint64_t seed = 1; seed <= seeds_of(3 * SEEDS); seed++)
 			sprayed(n, seed, true);
 }
 
@@ -193,7 +194,7 @@ static void hurt_handshakes(void **state)
 {
 	(void)state;
 	for (enum proxy_fault kind = FAULT_NONE; kind < FAULT_COUNT; kind++)
-		for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		for (uint64_t seed = 1; seed <= seeds_of(SEEDS); seed++) {
 			struct script script = { .every = 2, .only = kind };
 			struct proxy_options o = store;
 			struct sealing s;
