@@ -17,6 +17,7 @@
 #include "client/place.h"
 #include "client/route.h"
 #include "client/status.h"
+#include "client/unreached.h"
 #include "client/witness.h"
 #include "framing/capsule.h"
 #include "framing/error.h"
@@ -44,6 +45,7 @@ struct helper {
 	struct credentials *logins; /* NULL: none are asked for */
 	struct ingress **ingress;
 	size_t n_ingress;
+	struct unreached unreached;
 
 	struct attachment_setup setup;
 	struct attachment *attached[ATTACHED_MAX]; /* oldest first */
@@ -383,6 +385,7 @@ int helper_bind(struct helper *h, char *error, size_t size)
 			return ERROR_SYSTEM;
 	for (i = 0; i < h->n_ingress; i++)
 		daemon_ready_line(h->ingress[i]->kind->scheme, h->ingress[i]->local, h->ingress[i]->service);
+	unreached_start(&h->unreached, h->loop, h->ingress, h->n_ingress);
 	open_control(h);
 	return 0;
 }
@@ -530,6 +533,7 @@ void helper_free(struct helper *h)
 		return;
 	h->stopping = true;
 	control_free(h->control);
+	unreached_stop(&h->unreached);
 	timer_stop(&h->begin);
 	timer_stop(&h->stop);
 	while (h->n_attached) {

@@ -52,6 +52,7 @@ struct ingress {
 	unsigned port_index;	/* of the service's port range */
 	struct ingress_wish wish; /* set by who opened it */
 	unsigned flows;		/* local sources or connections now */
+	int64_t reached_us;	/* when a local program last sent a datagram or connected; 0: never */
 	struct channel_traffic total; /* of all its channels so far */
 	uint64_t dropped;	/* datagrams from local programs that no channel took */
 };

@@ -32,6 +32,8 @@ static void on_accept(void *ctx, bool readable, bool writable)
 		struct address from = { .len = sizeof from.sa };
 		int fd = accept4(l->fd, (struct sockaddr *)&from.sa, &from.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+		if (fd >= 0)
+			i->reached_us = loop_now(i->host->loop);
 		if (fd >= 0 && i->flows >= i->host->max_flows) {
 			log_limited(LOG_LEVEL_WARN, i->kind->scheme, i->local,
 				    "connection reset: %u are open already (max-flows)", i->flows);

@@ -284,6 +284,8 @@ static void on_ready(void *ctx, bool readable, bool writable)
 	for (round = 0; round < ROUNDS; round++) {
 		n = udp_receive(p->fd, p->ingress.host->packets, packet, source, UDP_BATCH,
 				loop_touch(p->ingress.host->loop));
+		if (n)
+			p->ingress.reached_us = loop_now(p->ingress.host->loop);
 		for (i = 0; i < n; i++)
 			from_source(p, &source[i], packet[i]);
 		if (n < UDP_BATCH)

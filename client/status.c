@@ -165,7 +165,7 @@ static void carriers(struct status *out, const struct session *session)
 	}
 }
 
-static void forward(struct status_forward *out, const struct ingress *i)
+static void forward(struct status_forward *out, const struct ingress *i, int64_t now)
 {
 	const struct channel_traffic *t = &i->total;
 
@@ -179,6 +179,7 @@ static void forward(struct status_forward *out, const struct ingress *i)
 	out->bytes_out = (int64_t)t->bytes_out;
 	/* Not repeats: those were delivered. */
 	out->dropped = (int64_t)(i->dropped + t->dropped.full + t->dropped.deadline + t->dropped.frame + t->dropped.late);
+	out->last_ms = i->reached_us ? (now - i->reached_us) / LOOP_MS : -1;
 }
 
 static void channel(void *arg, const struct channel *channel)
@@ -285,7 +286,7 @@ void status_gather(struct status *out, const struct status_source *from)
 	out->forward = several(from->n_ingress, sizeof *out->forward);
 	out->forwards = from->n_ingress;
 	for (size_t i = 0; i < from->n_ingress; i++)
-		forward(&out->forward[i], from->ingress[i]);
+		forward(&out->forward[i], from->ingress[i], now);
 	for (size_t i = 0; i < COUNTER_COUNT; i++)
 		out->counter[i] = (int64_t)counters[i];
 }

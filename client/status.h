@@ -125,6 +125,7 @@ struct status_media {
 struct status_forward {
 	char scheme[8], local[120], service[STATUS_NAME];
 	int64_t flows, packets_in, packets_out, bytes_in, bytes_out, dropped; /* dropped: repeats aside */
+	int64_t last_ms;	/* since a local program last sent a datagram or connected; -1: never */
 };
 
 struct status_dropped {

@@ -139,7 +139,7 @@ static const struct field forward[] = {
 	FIELD(struct status_forward, TEXT, service), FIELD(struct status_forward, INT, flows),
 	FIELD(struct status_forward, INT, packets_in), FIELD(struct status_forward, INT, packets_out),
 	FIELD(struct status_forward, INT, bytes_in), FIELD(struct status_forward, INT, bytes_out),
-	FIELD(struct status_forward, INT, dropped), LAST,
+	FIELD(struct status_forward, INT, dropped), FIELD(struct status_forward, INT, last_ms), LAST,
 };
 
 static const struct field dropped[] = {

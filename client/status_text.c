@@ -217,13 +217,21 @@ static void put_carriers(FILE *out, const struct status *s)
 	}
 }
 
+static bool unused(const struct status *s)
+{
+	for (size_t i = 0; i < s->forwards; i++)
+		if (s->forward[i].last_ms < 0)
+			return true;
+	return false;
+}
+
 static void put_forwards(FILE *out, const struct status *s, const struct status *before, double seconds)
 {
 	size_t shown = s->forwards > FORWARDS_SHOWN ? FORWARDS_SHOWN : s->forwards, left = s->forwards, used = 0;
 
 	fprintf(out, "\n%-30s %5s", "forwards", "flows");
 	put_traffic_title(out, seconds > 0);
-	fprintf(out, " %8s\n", "dropped");
+	fprintf(out, " %8s  %s\n", "dropped", "last used");
 	for (size_t i = 0; i < s->forwards && used < shown; i++) {
 		const struct status_forward *f = &s->forward[i];
 		bool quiet = !f->flows && !f->bytes_in && !f->bytes_out && !f->dropped;
@@ -239,12 +247,16 @@ static void put_forwards(FILE *out, const struct status *s, const struct status 
 		snprintf(name, sizeof name, "%s %s %s", f->scheme, f->local, f->service);
 		fprintf(out, "  %-28s %5" PRId64, name, f->flows);
 		put_traffic(out, &t, seconds > 0);
-		fprintf(out, " %8s\n", status_number(text, (double)f->dropped));
+		fprintf(out, " %8s", status_number(text, (double)f->dropped));
+		fprintf(out, f->last_ms < 0 ? "  never\n" : "  %s ago\n", duration(text, f->last_ms));
 		used++;
 		left--;
 	}
 	if (used < s->forwards)
 		fprintf(out, "  ... and %zu more\n", s->forwards - used);
+	if (unused(s))
+		fprintf(out, "  never: nothing has come to that port since the helper began. Is the application pointed there? A browser says nothing when it\n"
+			"  may not: a page from the internet needs its permission for the local network; where policy forbids UDP it takes TURN by TCP.\n");
 }
 
 /* ---- channels ---- */

@@ -11,6 +11,10 @@ turn_near near "$KIND"
 turn_helper near
 turn_call near echo --seconds "${TURN_SECONDS:-5}" ${TURN_CHOOSE:+--choose} ${TURN_BROWSER_ARG:+"--browser=$TURN_BROWSER_ARG"}
 turn_good near
-"$CULVERT" status --control "$W/helper-near.sock" >&2
+"$CULVERT" status --control "$W/helper-near.sock" >"$W/status" || fail "no status"
+cat "$W/status" >&2
+wanted="ago$"
+[ -z "${TURN_BROWSER_ARG:-}" ] || wanted="never$" # its policy
+grep -q -E "^  udp 127.0.0.1:3478 turn .*$wanted" "$W/status" || fail "the status does not say when TURN was last used, or that it was not"
 stop_expecting helper-near 0
 stop_expecting culvertd 0

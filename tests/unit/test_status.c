@@ -88,7 +88,7 @@ static void fill_forwards(struct status *s, size_t n)
 		WORDS(s->forward[i].scheme, "udp");
 		snprintf(s->forward[i].local, sizeof s->forward[i].local, "127.0.0.1:%zu", 5004 + i);
 		WORDS(s->forward[i].service, "rtp");
-		NUMBERS(s->forward[i].flows, s->forward[i].dropped);
+		NUMBERS(s->forward[i].flows, s->forward[i].last_ms);
 	}
 }
 
@@ -337,7 +337,7 @@ static void test_text(void **state)
 	(void)state;
 	fill(&s, 2, 2);
 	WORDS(s.trouble, "the proxy said no");
-	s.forward[0] = (struct status_forward){ "udp", "127.0.0.1:5004", "rtp", 1, 12345, 23456, 3456789, 4567890, 17 };
+	s.forward[0] = (struct status_forward){ "udp", "127.0.0.1:5004", "rtp", 1, 12345, 23456, 3456789, 4567890, 17, 0 };
 	text = shown(&s, NULL);
 	has(text, "culvert 1.2.3: connected by split through proxy.example:3128 > https://inner.example:443, up 2 h 3 min\n");
 	has(text, "https://tunnel.example/culvert as alice\n");
@@ -354,7 +354,7 @@ static void test_text(void **state)
 	has(text, "round trip 31.4 ms");
 	has(text, "up passes, down passes, both at once held; next probe in ");
 	has(text, "udp 127.0.0.1:5004 rtp");
-	has(text, "    1    12345   3.46 M    23456   4.57 M       17\n");
+	has(text, "    1    12345   3.46 M    23456   4.57 M       17  0 ms ago\n");
 	has(text, "stalled");
 	has(text, "2 datagram rtp");
 	has(text, " with their frame, ");
@@ -447,6 +447,14 @@ static void test_many_forwards(void **state)
 		has(text, name);
 	}
 	has(text, "... and 84 more\n");
+	has_not(text, "never");
+	free(text);
+	s.forward[99].last_ms = -1;
+	s.forward[98].last_ms = 65000;
+	text = shown(&s, NULL);
+	has(text, "  never\n");
+	has(text, "  1 min 5 s ago\n");
+	has(text, "  never: nothing has come to that port");
 	free(text);
 	status_fini(&s);
 }
