@@ -17,6 +17,8 @@ export interface Refusal {
 	_fatal?: boolean;
 	/** Milliseconds that the server asks to wait. */
 	_pause?: number;
+	/** It has the session. */
+	_alive?: boolean;
 }
 
 export interface Asking {
@@ -38,6 +40,7 @@ function refusal({ status, headers }: Response): Refusal {
 	return {
 		_fatal: status === 404 || status === 410 || (problem && ![408, 429, 503].includes(status)),
 		_pause: Math.min(Number(headers.get("Retry-After")) * 1000 || 0, PAUSE_MAX),
+		_alive: problem && status === 429,
 	};
 }
 

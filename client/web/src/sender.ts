@@ -26,7 +26,7 @@ export class Sender {
 	private _first = 1; /* number of the first in the queue */
 	private _next = 0; /* index of the first that never went */
 	private _flights = 0;
-	private _weight = 0; /* of what is under way */
+	private _weight = 0; /* of what went and is not known to be taken, in order */
 	private _count = 0;
 	private _unsaid = 0; /* weight of what was received and not acknowledged */
 	private _started = false;
@@ -147,15 +147,16 @@ export class Sender {
 	}
 
 	private _landed(batch: Entry[]): void {
-		for (const entry of batch) {
+		for (const entry of batch)
 			entry._taken = true;
-			this._weight -= entry._record!.length + OVERHEAD;
-			this._count--;
-		}
 		let gone = 0;
 		let octets = 0;
-		while (gone < this._queue.length && this._queue[gone]._taken)
-			octets += this._queue[gone++]._size;
+		/* Those behind one that is still on its way wait at the server, and fill its window. */
+		for (; gone < this._queue.length && this._queue[gone]._taken; gone++) {
+			octets += this._queue[gone]._size;
+			this._weight -= this._queue[gone]._record!.length + OVERHEAD;
+			this._count--;
+		}
 		this._queue.splice(0, gone);
 		this._first += gone;
 		this._next -= gone;

@@ -165,9 +165,11 @@ export class Session implements Line {
 
 	/* Milliseconds; -1: never. */
 	private _pause(error: unknown, n: number): number {
-		const { _fatal, _pause } = Object(error) as Refusal;
+		const { _fatal, _pause, _alive } = Object(error) as Refusal;
 		if (_fatal)
 			return -1;
+		if (_alive)
+			this._heard();
 		const pause = Math.min(RETRY_FIRST * 2 ** n, RETRY_LAST) * (0.5 + this._env.random() / 2);
 		return _pause ? _pause * (1 + this._env.random() / 10) : pause;
 	}
