@@ -213,7 +213,7 @@ static void on_timer(void *ctx)
 static void waits_at(struct rest_call *c, struct rest_session *s)
 {
 	c->session = s;
-	c->waiter = (struct rest_waiter){ .told = told, .ctx = c, .by = "poll" };
+	c->waiter = (struct rest_waiter){ .told = told, .ctx = c, .polls = true, .by = "poll" };
 	timer_init(&c->timer, loop_of(c), on_timer, c);
 }
 
@@ -322,6 +322,8 @@ static void hold(struct rest_call *c, struct rest_session *s, uint32_t wait_ms)
 	if (wait_ms > REST_HOLD * 1000)
 		wait_ms = REST_HOLD * 1000;
 	waits_at(c, s);
+	if (wait_ms > 0)
+		rest_session_polls(s);
 	c->until_us = loop_now(loop_of(c)) + wait_ms * LOOP_MS;
 	if (wait_ms == 0 && c->method == REST_POST && rest_session_is_crowded(s))
 		wait_for_room(c, s);

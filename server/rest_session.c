@@ -20,6 +20,10 @@
 
 #define PORTION 4096	/* bytes of frames between two looks at the window */
 #define REASON_MAX 123
+#define GATHER_PART 32	/* of the time that a client takes to poll again: what comes within it goes with the first message */
+#define GATHER_MAX (5 * LOOP_MS)
+#define GATHER_MIN (LOOP_MS / 2) /* less is not worth a timer */
+#define AGAIN_MAX (2 * LOOP_SECOND) /* who polls later than that had other reasons */
 
 struct rest_session {
 	struct loop *loop;
@@ -34,6 +38,8 @@ struct rest_session {
 	struct rest_waiter *waiter, *openers, *senders;
 	const char *by;		/* of the last waiter */
 	struct later tell;	/* whoever waits */
+	struct timer gather;	/* before a poll is answered */
+	int64_t answered_us, again_us; /* the last poll was told; and how long it took then to the next one */
 
 	/* for the client */
 	struct websocket_reader *reader; /* NULL: nothing came yet */
@@ -88,6 +94,9 @@ static void tell(void *ctx)
 {
 	struct rest_session *s = ctx;
 
+	timer_stop(&s->gather);
+	if (s->waiter)
+		s->answered_us = loop_now(s->loop);
 	tell_one(unwait(s), s->state == REST_GONE ? REST_ENDED : REST_NEWS);
 	if (s->state != REST_OPENING)
 		tell_all(s, &s->openers);
@@ -98,6 +107,15 @@ static void tell(void *ctx)
 static void news(struct rest_session *s)
 {
 	loop_later(s->loop, &s->tell);
+}
+
+void rest_session_polls(struct rest_session *s)
+{
+	int64_t took = s->answered_us ? loop_now(s->loop) - s->answered_us : 0;
+
+	if (took)
+		s->again_us = took < AGAIN_MAX ? took : 0;
+	s->answered_us = 0;
 }
 
 void rest_session_wait(struct rest_session *s, struct rest_waiter *w)
@@ -188,6 +206,27 @@ static void grow(struct rest_session *s, enum rest_type type, size_t n)
 		*s->open = (struct rest_message){ .type = type };
 }
 
+static bool is_full(const struct rest_session *s)
+{
+	return s->out.bytes >= 2 * s->limits.window || s->out.count >= 2 * s->limits.messages_max; /* one in an answer, one for the next */
+}
+
+static void gathered(void *ctx)
+{
+	news(ctx);
+}
+
+/* What comes right behind a message that ends a poll would have to wait for the next one: a little time is given to it. */
+static void news_of_message(struct rest_session *s)
+{
+	int64_t us = s->again_us / GATHER_PART;
+
+	if (!s->waiter || !s->waiter->polls || us < GATHER_MIN || is_full(s))
+		news(s);
+	else if (!timer_armed(&s->gather))
+		timer_in(&s->gather, us < GATHER_MAX ? us : GATHER_MAX);
+}
+
 static int on_data(void *ctx, enum websocket_opcode type, const uint8_t *p, size_t n, bool first, bool last)
 {
 	struct rest_session *s = ctx;
@@ -203,7 +242,7 @@ static int on_data(void *ctx, enum websocket_opcode type, const uint8_t *p, size
 	count_add(rest_bytes_out, s->open->n);
 	rest_messages_append(&s->out, s->open);
 	s->open = NULL;
-	news(s);
+	news_of_message(s);
 	return 0;
 }
 
@@ -228,11 +267,6 @@ static int on_close(void *ctx, unsigned code, struct span reason)
 }
 
 static const struct websocket_events frames = { on_data, on_ping, on_ping, on_close };
-
-static bool is_full(const struct rest_session *s)
-{
-	return s->out.bytes >= 2 * s->limits.window || s->out.count >= 2 * s->limits.messages_max; /* one in an answer, one for the next */
-}
 
 static size_t on_bytes(void *ctx, const uint8_t *p, size_t n)
 {
@@ -390,6 +424,7 @@ struct rest_session *rest_session_new(struct loop *loop, struct session *session
 	rest_messages_init(&s->out);
 	rest_messages_init(&s->in);
 	later_init(&s->tell, tell, s);
+	timer_init(&s->gather, loop, gathered, s);
 	s->local = local_open(session, service, protocols, &channel, s);
 	return s;
 }

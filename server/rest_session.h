@@ -31,6 +31,7 @@ struct rest_waiter {
 	void (*told)(void *ctx, enum rest_news);
 	void *ctx;
 	bool waits;
+	bool polls;		/* is told once, then asks again */
 	const char *by;		/* the transport's name; stays where it is */
 };
 
@@ -68,6 +69,8 @@ bool rest_session_is_done(const struct rest_session *);
 
 /* Waits for messages: instead of whoever did so before. */
 void rest_session_wait(struct rest_session *, struct rest_waiter *);
+/* A poll has come, whether it will wait or not. */
+void rest_session_polls(struct rest_session *);
 /* Waits for the target, beside others. */
 void rest_session_wait_open(struct rest_session *, struct rest_waiter *);
 /* So much of the client waits for the target that it should send nothing more; and waiting, beside others, until that is over. Half a
