@@ -31,6 +31,7 @@ export class Sender {
 	private _unsaid = 0; /* weight of what was received and not acknowledged */
 	private _started = false;
 	private _pumping = false;
+	private _dealing = 0; /* answers whose messages the application is being told */
 	private _cut = new AbortController();
 
 	constructor(private _session: Session) {}
@@ -80,13 +81,22 @@ export class Sender {
 			this._soon((f) => this._session._env.task(f)); /* unless the Receiver asks again before, and says it */
 	}
 
+	/** Messages came together: what the application says to each of them goes together, too, behind the last one's event. */
+	_dealt(): void {
+		this._dealing++;
+		this._session._env.task(() => {
+			this._dealing--;
+			this._pump();
+		});
+	}
+
 	_acknowledged(): void {
 		this._unsaid = 0;
 	}
 
 	/* In a microtask: what the application sends in one go, goes together. */
 	private _soon(turn: (f: () => void) => void = (f) => void Promise.resolve().then(f)): void {
-		if (this._pumping)
+		if (this._pumping || this._dealing)
 			return;
 		this._pumping = true;
 		turn(() => {

@@ -123,6 +123,7 @@ export class Session implements Line {
 	_answer(octets: Uint8Array): any {
 		let fields: any;
 		let number = 0;
+		const before = this._after;
 		new Records((type, payload) => {
 			if (type === HEAD) {
 				fields = JSON.parse(text(payload));
@@ -134,6 +135,8 @@ export class Session implements Line {
 		if (!fields)
 			throw 0;
 		this._heard();
+		if (this._after !== before)
+			this._sender._dealt();
 		return fields;
 	}
 
