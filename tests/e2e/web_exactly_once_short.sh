@@ -16,7 +16,7 @@ chaos_closed client
 chaos_node sleeper poll 50
 nasty_switch nasty cut_idle=0.5 # nothing stays held for it
 kill -STOP "${PID[sleeper]}"
-sleep 8
+sleep 10
 nasty_switch nasty cut_idle=0
 kill -CONT "${PID[sleeper]}"
 chaos_closed sleeper

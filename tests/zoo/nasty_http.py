@@ -8,6 +8,7 @@ from wire import header, host_port, response
 LIMIT = 1 << 17
 HELD_MAX = 64 << 20
 LATE = 1.0  # seconds by which a late copy of a request is
+COPY_WAITS = 2.0  # seconds for the answer to a copy that nobody waits for
 HOP = {"connection", "proxy-connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect",
        "proxy-authorization"}
 PAGE = "<html><head><title>Notice</title></head><body>Your session is being checked. Please try again.</body></html>\n"
@@ -414,12 +415,15 @@ class Exchanges:
         return await self.unless_gone(self.relay_down(reader, ""))
 
     async def copy(self, data, host, port, after):
+        writer = None
         await asyncio.sleep(after)
         try:
             reader, writer = await asyncio.open_connection(host, port, limit=LIMIT, ssl=self.proxy.upstream if self.host else None)
             writer.write(data)
-            _, _, answer = await head(reader)
+            _, _, answer = await asyncio.wait_for(head(reader), COPY_WAITS)
             await whole(reader, answer, True)
             writer.close()
-        except (Broken, OSError) as e:
-            sys.stderr.write("a copy: %s\n" % e)
+        except (Broken, OSError, asyncio.TimeoutError) as e:
+            sys.stderr.write("a copy: %s %s\n" % (type(e).__name__, e))
+            if writer:
+                writer.transport.abort()
