@@ -35,6 +35,7 @@ export class Receiver {
 	private _slot: Slot;
 	private _bad = new Map<string, number>();
 	private _suspect = false; /* that answers are held back, and not that the way is dead */
+	private _doubted = false;
 	private _gap = GAP_FIRST;
 	private _nudge = () => {};
 	private _resting = false;
@@ -86,7 +87,13 @@ export class Receiver {
 	_proven(): void {
 		if (this._suspect && this._transport === "poll")
 			this._session._memory._note(HELD);
-		this._suspect = false;
+		this._suspect = this._doubted = false;
+	}
+
+	/** What to throw where answers seem to be held back, and it may have been the page that was busy: tried once more. */
+	_doubt(): unknown {
+		this._doubted = !this._doubted;
+		return this._doubted ? 0 : new Unfit(true);
 	}
 
 	/** The network is another one, or was away, or the machine slept: all is tried again. */

@@ -16,8 +16,8 @@ const CLOSING = 2;
 const CLOSED = 3;
 const REASON_MAX = 123; /* octets */
 
-function wrong(why: string, name = "SyntaxError"): never {
-	throw new DOMException(why, name);
+function wrong(what: string, name = "SyntaxError"): never {
+	throw new DOMException(`CulvertSocket: ${what}`, name);
 }
 
 /* As it stands after parsing, with ws for http; throws as the standard says. */
@@ -28,10 +28,10 @@ function parse(url: string): URL {
 		parsed = new URL(url, /^(https?|wss?):/.test(base) ? base : undefined);
 		parsed = new URL(parsed.href.replace(/^http/, "ws"));
 	} catch {
-		wrong(`'${url}' is no URL`);
+		wrong(url);
 	}
 	if (!/^wss?:$/.test(parsed.protocol) || parsed.href.includes("#"))
-		wrong(`'${url}' is no URL of a WebSocket`);
+		wrong(url);
 	return parsed;
 }
 
@@ -47,7 +47,7 @@ function list(given: unknown): string[] {
 function check(names: string[]): void {
 	for (const name of names)
 		if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) || names.indexOf(name) !== names.lastIndexOf(name))
-			wrong(`the subprotocol '${name}' is invalid, or there twice`);
+			wrong(name);
 }
 
 /* WebIDL's [Clamp] unsigned short. */
@@ -160,7 +160,7 @@ export class CulvertSocket extends EventTarget {
 			binary = false;
 		}
 		if (own._state === CONNECTING)
-			wrong("it is not open yet", "InvalidStateError");
+			wrong("not open yet", "InvalidStateError");
 		own._buffered += octets instanceof Blob ? octets.size : octets.length;
 		if (own._state === OPEN)
 			own._line()._send(octets, binary);
@@ -172,9 +172,9 @@ export class CulvertSocket extends EventTarget {
 		const number = code === undefined ? code : clamp(code);
 		const text = reason === undefined ? "" : string(reason);
 		if (number !== undefined && number !== 1000 && (number < 3000 || number > 4999))
-			wrong("a close code is 1000, or 3000 to 4999", "InvalidAccessError");
+			wrong("code", "InvalidAccessError");
 		if (utf8(text).length > REASON_MAX)
-			wrong("a reason has at most 123 octets");
+			wrong("reason");
 		if (state > OPEN)
 			return;
 		own._state = CLOSING;

@@ -35,7 +35,7 @@ export const sse: Transport = async (session, receiver, signal) => {
 			if (marks._good)
 				timer = env.setTimeout(look, LOOK);
 			else
-				reject(new Unfit(true));
+				reject(marks._good === undefined ? new Unfit(true) : receiver._doubt());
 		};
 		const look = () => {
 			const before = session._after;

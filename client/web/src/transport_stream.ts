@@ -4,6 +4,7 @@ import { HEAD, MARK, Records, text } from "./records.js";
 import { type Transport, Unfit } from "./receiver.js";
 import { ACCEPTED } from "./requests.js";
 
+const BUSY = 200; /* ms that a timer may be late */
 const SILENCE = 25000; /* ms: the server sends something every 8 s */
 
 export const stream: Transport = async (session, receiver, signal) => {
@@ -13,9 +14,12 @@ export const stream: Transport = async (session, receiver, signal) => {
 	const marks = new Marks(began, session._rtt);
 	let number = 0;
 	let timer: unknown;
+	let due: number;
 	const watch = () => {
+		const now = env.now();
 		env.clearTimeout(timer);
-		timer = env.setTimeout(() => stop.abort(), marks._good ? SILENCE : marks._due - env.now());
+		due = marks._good ? now + SILENCE : marks._due;
+		timer = env.setTimeout(() => stop.abort(), due - now);
 	};
 	const records = new Records((type, payload) => {
 		if (type === HEAD) {
@@ -50,12 +54,12 @@ export const stream: Transport = async (session, receiver, signal) => {
 			if (signal.aborted)
 				return;
 			if (marks._good === false)
-				throw new Unfit(true);
+				throw receiver._doubt();
 			watch();
 		}
 	} catch (error) {
 		const late = stop.signal.aborted && !signal.aborted && !marks._good;
-		throw late ? new Unfit(true) : error;
+		throw late ? (env.now() - due! > BUSY ? receiver._doubt() : new Unfit(true)) : error;
 	} finally {
 		env.clearTimeout(timer);
 		stop.abort();

@@ -62,6 +62,17 @@ test("marks that come together are a way that holds back", async () => {
 	socket.close();
 });
 
+test("a page that was busy at first does not judge the way", async () => {
+	const rig = new Rig({ faults: { lumps: 700 } });
+	const { socket } = await rig.open();
+	await rig.clock.run(5000, () => streams(rig) === 2);
+	rig.network.faults.lumps = 0;
+	await seconds(rig, 2);
+	assert.equal(socket.transport, "stream");
+	assert.equal(rig.storage.size, 0);
+	socket.close();
+});
+
 test("a server without answers that go on is polled, by one constant URL", async () => {
 	const rig = new Rig({ server: { transports: ["poll"] } });
 	const { socket, session } = await rig.open();
