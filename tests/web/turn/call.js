@@ -4,7 +4,7 @@
 //   opens(url, ms)                does a WebSocket for Janus open there, and answer: {opened, after, why}
 //   new Watch(pc, began)          samples a connection; await watch.report(seconds): see below
 "use strict";
-const SAMPLE = 100; // ms
+const SAMPLE = 50; // ms
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 
 async function relays(iceServers, ms) {
@@ -49,6 +49,7 @@ function looked(stats) {
 			bytes: sum("inbound-rtp", "bytesReceived"), lost: sum("inbound-rtp", "packetsLost"), jitter: Math.max(0, ...of("inbound-rtp", kind).map(s => s.jitter ?? 0)),
 			decoded: sum("inbound-rtp", "framesDecoded"), freezes: sum("inbound-rtp", "freezeCount"), frozen: sum("inbound-rtp", "totalFreezesDuration"),
 			height: Math.max(0, ...of("inbound-rtp", kind).map(s => s.frameHeight ?? 0)), samples: sum("inbound-rtp", "totalSamplesReceived"),
+			silent: Math.max(0, ...of("inbound-rtp", kind).map(s => s.timestamp - (s.lastPacketReceivedTimestamp ?? s.timestamp))),
 			concealed: sum("inbound-rtp", "concealedSamples") - sum("inbound-rtp", "silentConcealedSamples"), stretched: sum("inbound-rtp", "insertedSamplesForDeceleration"),
 			buffered: sum("inbound-rtp", "jitterBufferDelay"), emitted: sum("inbound-rtp", "jitterBufferEmittedCount") };
 	}
@@ -81,18 +82,15 @@ class Watch {
 
 	/* Longest times without anything new, and the longest freeze, of what was sampled. */
 	async sampled(seconds) {
-		const gap = { audio: 0, video: 0 }, came = {};
+		const gap = { audio: 0, video: 0 };
 		const from = looked(await this.pc.getStats());
 		let before = from, longest = 0, hidden = 0, woke = performance.now();
 		for (const end = performance.now() + seconds * 1000; performance.now() < end; await sleep(SAMPLE)) {
 			const at = looked(await this.pc.getStats()), now = performance.now();
 			hidden = Math.max(hidden, now - woke - SAMPLE);
 			woke = now;
-			for (const kind of ["audio", "video"]) {
-				gap[kind] = Math.max(gap[kind], now - (came[kind] ?? now));
-				if (at[kind].received > before[kind].received)
-					came[kind] = now;
-			}
+			for (const kind of ["audio", "video"])
+				gap[kind] = Math.max(gap[kind], at[kind].silent);
 			const freezes = at.video.freezes - before.video.freezes;
 			if (freezes > 0)
 				longest = Math.max(longest, (at.video.frozen - before.video.frozen) / freezes);
@@ -103,8 +101,8 @@ class Watch {
 	}
 
 	/*
-	 * What came and went in so many seconds. gap_ms: the longest time without a packet, as sampled; hidden_ms: the longest that the page itself
-	 * did not look. concealed_pct: of the audio that was played. jitter_ms, rtt_ms (the median), freeze_ms (the longest), frozen_ms (all).
+	 * What came and went in so many seconds. gap_ms: the longest time without a packet, as seen every 50 ms: at most
+	 * so much too short; hidden_ms: the longest that the page itself did not look. concealed_pct: of the audio that was played. jitter_ms, rtt_ms (the median), freeze_ms (the longest), frozen_ms (all).
 	 */
 	async report(seconds) {
 		const { from, to, gap, longest, hidden } = await this.sampled(seconds), round = n => Math.round(n * 10) / 10;

@@ -2,7 +2,8 @@
 """good.py FILE [NAME=LIMIT ...]: is the last report in it that of a good call? Says what is not.
 
 Limits: concealed (% of audio, 5), freeze (ms, the longest; 2000), gap (ms without a packet of audio; 1000), lost (% of packets; 3), first (ms to the
-first frame; 15000), by (how it goes; relay/). What is sampled cannot be finer than the page looked: see hidden_ms.
+first frame; 15000), by (how it goes; relay/). Of the
+page's own slowness: see hidden_ms.
 """
 import json
 import sys
