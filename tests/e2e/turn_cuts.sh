@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Chromium in a call of TURN_MINUTES (2) by TURN through a proxy that cuts each connection at 30 s: no freeze above 500 ms, no gap of audio above 200 ms.
+# Chromium in a call of TURN_MINUTES (2) by TURN through a proxy that cuts each connection at 30 s: no freeze above 500 ms, no gap of audio above 200 ms (and what the page was held up).
 # long
 # alone: it measures time
 # seconds: 900

@@ -84,13 +84,16 @@ class Watch {
 	async sampled(seconds) {
 		const gap = { audio: 0, video: 0 };
 		const from = looked(await this.pc.getStats());
-		let before = from, longest = 0, hidden = 0, woke = performance.now();
+		let before = from, longest = 0, hidden = 0, late = 0, woke = performance.now();
 		for (const end = performance.now() + seconds * 1000; performance.now() < end; await sleep(SAMPLE)) {
 			const at = looked(await this.pc.getStats()), now = performance.now();
-			hidden = Math.max(hidden, now - woke - SAMPLE);
+			const punctual = late < SAMPLE && now - woke < 2 * SAMPLE;
+			late = now - woke - SAMPLE;
 			woke = now;
+			hidden = Math.max(hidden, late);
 			for (const kind of ["audio", "video"])
-				gap[kind] = Math.max(gap[kind], at[kind].silent);
+				if (punctual)
+					gap[kind] = Math.max(gap[kind], at[kind].silent);
 			const freezes = at.video.freezes - before.video.freezes;
 			if (freezes > 0)
 				longest = Math.max(longest, (at.video.frozen - before.video.frozen) / freezes);
@@ -102,7 +105,7 @@ class Watch {
 
 	/*
 	 * What came and went in so many seconds. gap_ms: the longest time without a packet, as seen every 50 ms: at most
-	 * so much too short; hidden_ms: the longest that the page itself did not look. concealed_pct: of the audio that was played. jitter_ms, rtt_ms (the median), freeze_ms (the longest), frozen_ms (all).
+	 * so much too short, and only while the page itself was not held up; hidden_ms: the longest that it was. concealed_pct: of the audio that was played. jitter_ms, rtt_ms (the median), freeze_ms (the longest), frozen_ms (all).
 	 */
 	async report(seconds) {
 		const { from, to, gap, longest, hidden } = await this.sampled(seconds), round = n => Math.round(n * 10) / 10;
