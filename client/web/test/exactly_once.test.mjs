@@ -20,7 +20,7 @@ function happens(rig, socket, session, count) {
 		for (let n = Math.min(Math.floor(random() ** 4 * 400), count - said); n > 0; n--)
 			server.say(session, ++said % 5 ? text(`s${said}\n\r`) : { type: "binary", data: new Uint8Array([3, said >> 16, said >> 8, said]) });
 		const chance = random();
-		if (chance < 0.005) {
+		if (chance < 0.005 && !network.down) {
 			network.sleep();
 			clock.sleep(random() * 60000);
 		} else if (chance < 0.01) {
