@@ -81,7 +81,7 @@ uninstall:
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 clean:
-	rm -rf build bin
+	rm -rf build bin client/web/dist
 
 .PHONY: all install uninstall clean
 .DELETE_ON_ERROR:
