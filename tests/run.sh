@@ -17,7 +17,7 @@ stage_sanitizers-all() { ALL_SEEDS=1 stage_sanitizers; }
 # What another compiler says; what its programs do is for test-all.
 stage_clang() { "${quiet[@]}" clang-check && echo "clang: 1 passed, 0 failed"; }
 stage_clang-unit() { "${quiet[@]}" all unit CC=clang O=build/clang; }
-stage_fuzz() { "${quiet[@]}" fuzz-replay CC=clang SAN=address,undefined && echo "corpora: $(ls -d tests/fuzz/corpus/* | wc -l) passed, 0 failed"; }
+stage_fuzz() { "${quiet[@]}" fuzz-replay SAN=address,undefined && echo "corpora: $(ls -d tests/fuzz/corpus/* | wc -l) passed, 0 failed"; }
 stage_programs() { "${quiet[@]}" all tools && echo "build: 1 passed, 0 failed"; }
 # The probes and each rung beside the others, for they mostly wait.
 interop() { # RUNG...

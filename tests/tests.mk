@@ -24,7 +24,7 @@ include tests/web/real.mk tests/web/compare/compare.mk
 -include tests/bench/bench.mk
 
 # What another compiler says, without what it would make.
-ALL_C := $(sort $(wildcard framing/*.c tunnel/*.c client/*.c server/*.c $(patsubst %,tests/%/*.c,unit sim lib)))
+ALL_C := $(sort $(wildcard framing/*.c tunnel/*.c client/*.c server/*.c $(patsubst %,tests/%/*.c,unit sim lib fuzz)))
 clang-check: | deps-check
 	@printf '%s\n' $(ALL_C) | xargs -P $$(nproc) -n 20 clang $(CPPFLAGS) $(CFLAGS) -fsyntax-only
 
