@@ -6,8 +6,13 @@
 const WARM_UP_MS = 2500; // what measures its path has done so by then
 const now = () => performance.timeOrigin + performance.now();
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const letters = Array.from({ length: 8192 }, () => Math.random().toString(36)[2] ?? "0").join("");
-const padded = (text, size) => (text + " ").padEnd(size, letters.slice(Math.floor(Math.random() * 4096)));
+/* Text in which nothing comes again within what a compressor sees. */
+const letters = Array.from({ length: 1 << 20 }, () => Math.random().toString(36)[2] ?? "0").join("");
+let letter = 0;
+function padded(text, size) {
+	letter = letter + size < letters.length ? letter + size : size;
+	return (text + " ").padEnd(size, letters.slice(letter - size, letter));
+}
 
 function within(seconds, promise, what) {
 	return Promise.race([promise, pause(seconds * 1000).then(() => Promise.reject(new Error(`${what}: not within ${seconds} s`)))]);

@@ -23,9 +23,13 @@ const tls = { cert: readFileSync(process.argv[2]), key: readFileSync(process.arg
 
 const now = () => performance.timeOrigin + performance.now();
 
-// Text that does not compress to nothing.
-const letters = Array.from({ length: 8192 }, () => Math.random().toString(36)[2] ?? "0").join("");
-const padded = (text, size) => (text + " ").padEnd(size, letters.slice(Math.floor(Math.random() * 4096)));
+// Text in which nothing comes again within what a compressor sees.
+const letters = Array.from({ length: 1 << 20 }, () => Math.random().toString(36)[2] ?? "0").join("");
+let letter = 0;
+function padded(text, size) {
+	letter = letter + size < letters.length ? letter + size : size;
+	return (text + " ").padEnd(size, letters.slice(letter - size, letter));
+}
 
 /* What is said over one connection. */
 class Talk {
