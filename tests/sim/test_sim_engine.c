@@ -14,7 +14,6 @@
 
 #include <cmocka.h>
 
-#include "tests/lib/seeds.h"
 #include "tests/sim/engine.h"
 
 #define SEEDS 6
@@ -35,8 +34,8 @@ static void hold(const char *name, const struct engine_case *c, const struct bou
 	int64_t base = (c->changes ? c->then : c->way).delay_us + c->behind.delay_us;
 	struct engine_result one, all;
 
-	engine_measure(&one, c, true, seeds_of(SEEDS));
-	engine_measure(&all, c, false, seeds_of(SEEDS));
+	engine_measure(&one, c, true, SEEDS);
+	engine_measure(&all, c, false, SEEDS);
 	print_message("%s\n", name);
 	engine_tell("  single", &one, base);
 	engine_tell("  engine", &all, base);
