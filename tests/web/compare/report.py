@@ -84,18 +84,18 @@ def musts(path, s):
         return []
     limit = s["exchange"] and 1.2 * s["exchange"]
     both = [at_most(path, s, "%s p50" % way, limit, "1.2 exchanges") for way in ("up", "down")]
-    both.append(at_most(path, s, "up p50", theirs(s, "up p50", min), "the better of theirs"))
     if "+" in path:
+        both.append(at_most(path, s, "up p50", theirs(s, "up p50", min), "the better of theirs"))
         both.append(at_most(path, s, "down p50", s["systems"].get(THEIRS[0], {}).get("down p50"), THEIRS[0]))
     failed = sum(row["failed"] for name, row in s["systems"].items() if name.startswith(("culvert", "janus-culvert")))
     return both + [("%s: all of ours was measured (%d failed)" % (path, failed), failed == 0)]
 
 
 def wishes(path, s):
-    """Less delay down than the better of theirs, and five times their messages a second."""
+    """Less delay than the better of theirs, and five times their messages a second."""
     if not path.startswith("storefwd") or OURS not in s["systems"]:
         return []
-    told = [at_most(path, s, "down p50", theirs(s, "down p50", min), "the better of theirs")]
+    told = [at_most(path, s, "%s p50" % way, theirs(s, "%s p50" % way, min), "the better of theirs") for way in ("up", "down")]
     for column in ("up/s", "down/s", "answers/s"):
         ours, best = s["systems"][OURS][column], theirs(s, column, max)
         if ours and best:
