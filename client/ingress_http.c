@@ -28,14 +28,6 @@ enum conn_state {
 	CONN_OPEN,	/* -> gone */
 };
 
-struct conn;
-
-struct port {
-	struct ingress ingress;
-	struct ingress_listener listener;
-	struct conn *conns;
-};
-
 /* While it is read, and until it was passed on. */
 struct asking {
 	struct proxy_request request;
@@ -44,8 +36,7 @@ struct asking {
 };
 
 struct conn {
-	struct conn *next, **link;
-	struct port *port;
+	struct ingress_guest guest;	/* first */
 	enum conn_state state;
 	struct stream *stream;	/* until it is the relay's */
 	struct relay relay;	/* from WAITING on */
@@ -54,22 +45,20 @@ struct conn {
 	uint64_t left;		/* of the request's body */
 	struct timer timer;
 	char target[MESSAGE_TARGET_MAX + 1];
-	char peer[ADDRESS_TEXT];
 };
 
 static void conn_free(struct conn *c, bool reset)
 {
+	struct loop *loop = c->guest.ingress->host->loop;
+
 	timer_stop(&c->timer);
-	*c->link = c->next;
-	if (c->next)
-		c->next->link = c->link;
-	c->port->ingress.flows--;
+	ingress_listener_dismiss(&c->guest);
 	free(c->asking);
 	if (c->stream)
 		(reset ? stream_tcp_abort : stream_close)(c->stream);
 	else
 		relay_fini(&c->relay, reset);
-	loop_free_later(c->port->ingress.host->loop, c);
+	loop_free_later(loop, c);
 }
 
 /* ---- answers of our own ---- */
@@ -90,7 +79,7 @@ static void refuse(struct conn *c, int status, const char *sentence)
 {
 	char body[MESSAGE_TEXT_MAX + 80];
 
-	log_limited(LOG_LEVEL_WARN, "http", c->peer, "%s%srefused with status %d: %s", c->target, *c->target ? " " : "", status, sentence);
+	log_limited(LOG_LEVEL_WARN, "http", c->guest.peer, "%s%srefused with status %d: %s", c->target, *c->target ? " " : "", status, sentence);
 	snprintf(body, sizeof body, "culvert: %s\n", sentence);
 	answer(c, status, status == 407 ? "Content-Type: text/plain\r\nProxy-Authenticate: Basic realm=\"culvert\", charset=\"UTF-8\"\r\n" :
 					  "Content-Type: text/plain\r\n", body, c->asking && c->asking->request.head_only);
@@ -105,7 +94,7 @@ static void answer_ours(struct conn *c)
 		refuse(c, 404, "this is the helper's HTTP proxy; of its own it has /proxy.pac only");
 		return;
 	}
-	text = served_pac_text(c->port->ingress.host->pac, c->port->ingress.local);
+	text = served_pac_text(c->guest.ingress->host->pac, c->guest.ingress->local);
 	answer(c, 200, "Content-Type: " SERVED_PAC_TYPE "\r\nCache-Control: no-cache\r\n", text, r->head_only);
 	free(text);
 }
@@ -148,7 +137,7 @@ static void on_channel_closed(void *ctx, uint64_t code, const char *reason)
 		return;
 	}
 	if (code != CODE_NONE)
-		log_limited(LOG_LEVEL_WARN, "http", c->peer, "connection to %s reset: %s", c->target, reason);
+		log_limited(LOG_LEVEL_WARN, "http", c->guest.peer, "connection to %s reset: %s", c->target, reason);
 	conn_free(c, code != CODE_NONE);
 }
 
@@ -161,7 +150,7 @@ static const struct relay_events relay_events = { on_opened, on_channel_closed, 
 
 static void conn_open(struct conn *c, struct session *s)
 {
-	struct ingress *i = &c->port->ingress;
+	struct ingress *i = c->guest.ingress;
 	const struct channel_params params = { .kind = KIND_STREAM, .service = c->target, .total = &i->total };
 
 	if (!relay_open(&c->relay, s, &params)) {
@@ -170,7 +159,7 @@ static void conn_open(struct conn *c, struct session *s)
 		return;
 	}
 	timer_in(&c->timer, CONNECT_US);
-	log_debug("http", c->peer, "connection to %s is channel %llu", c->target, (unsigned long long)channel_id(c->relay.channel));
+	log_debug("http", c->guest.peer, "connection to %s is channel %llu", c->target, (unsigned long long)channel_id(c->relay.channel));
 	(void)push(c);	/* there is room for that */
 }
 
@@ -195,7 +184,7 @@ static void on_timer(void *ctx)
 
 static bool may_ask(const struct conn *c)
 {
-	const struct credentials *logins = c->port->ingress.host->logins;
+	const struct credentials *logins = c->guest.ingress->host->logins;
 	const char *login = c->asking->request.login, *colon = strchr(login, ':');
 
 	if (!logins)
@@ -206,7 +195,7 @@ static bool may_ask(const struct conn *c)
 
 static void begin(struct conn *c)
 {
-	const struct ingress_host *host = c->port->ingress.host;
+	const struct ingress_host *host = c->guest.ingress->host;
 	struct session *s = host->session(host->ctx);
 	struct stream *stream = c->stream;
 
@@ -285,19 +274,11 @@ static const struct stream_events talk_events = { .readable = on_readable, .fail
 
 static void conn_new(struct ingress *i, int fd, const struct address *from)
 {
-	struct port *port = (struct port *)i;
 	struct conn *c = calloc(1, sizeof *c);
 
 	if (!c)
 		abort();
-	c->port = port;
-	address_text(from, c->peer);
-	c->link = &port->conns;
-	c->next = port->conns;
-	if (c->next)
-		c->next->link = &c->next;
-	port->conns = c;
-	port->ingress.flows++;
+	ingress_listener_admit(i, &c->guest, from);
 	timer_init(&c->timer, i->host->loop, on_timer, c);
 	timer_in(&c->timer, IDLE_US);
 	c->stream = stream_tcp_adopt(i->host->loop, fd, &talk_events, c);
@@ -306,37 +287,30 @@ static void conn_new(struct ingress *i, int fd, const struct address *from)
 
 static struct ingress *http_open(const struct ingress_host *host, int fd, const char *service, unsigned port_index)
 {
-	struct port *port = calloc(1, sizeof *port);
+	return ingress_listener_open(&ingress_http, host, fd, service, port_index, conn_new);
+}
 
-	if (!port)
-		abort();
-	ingress_init(&port->ingress, &ingress_http, host, fd, service, port_index);
-	ingress_listener_start(&port->listener, &port->ingress, fd, conn_new);
-	return &port->ingress;
+static void guest_open(struct ingress_guest *g, struct session *s)
+{
+	struct conn *c = (struct conn *)g;
+
+	if (c->state == CONN_WAITING && !c->relay.channel)
+		conn_open(c, s);
 }
 
 static void http_welcome(struct ingress *i)
 {
-	struct port *port = (struct port *)i;
-	struct conn *c, *next;
+	ingress_listener_welcome(i, guest_open);
+}
 
-	for (c = port->conns; c; c = next) {
-		struct session *s = i->host->session(i->host->ctx);
-
-		next = c->next;
-		if (s && c->state == CONN_WAITING && !c->relay.channel)
-			conn_open(c, s);
-	}
+static void guest_end(struct ingress_guest *g)
+{
+	conn_free((struct conn *)g, true);
 }
 
 static void http_end(struct ingress *i)
 {
-	struct port *port = (struct port *)i;
-
-	while (port->conns)
-		conn_free(port->conns, true);
-	ingress_listener_stop(&port->listener);
-	free(port);
+	ingress_listener_close(i, guest_end);
 }
 
 const struct ingress_kind ingress_http = {

@@ -1,9 +1,10 @@
 /*
- * The listening socket of a local port. Used by ingress_tcp.c and ingress_ws.c.
+ * The listening socket of a local port, and its guests. Used by the kinds of ingress that take connections.
  */
 #include "client/ingress_listener.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +12,15 @@
 
 #define ACCEPT_PAUSE_US LOOP_SECOND	/* after accept failed for want of descriptors */
 #define ACCEPT_BATCH 16			/* connections per turn */
+
+struct listener {
+	struct ingress ingress;	/* first */
+	int fd;
+	struct io io;
+	struct timer pause;
+	ingress_accepted *accepted;
+	struct ingress_guest *guests;
+};
 
 /* Closes so that the other side sees a reset, not an orderly end. */
 static void turn_away(int fd)
@@ -23,8 +33,8 @@ static void turn_away(int fd)
 
 static void on_accept(void *ctx, bool readable, bool writable)
 {
-	struct ingress_listener *l = ctx;
-	struct ingress *i = l->ingress;
+	struct listener *l = ctx;
+	struct ingress *i = &l->ingress;
 
 	(void)readable;
 	(void)writable;
@@ -53,7 +63,7 @@ static void on_accept(void *ctx, bool readable, bool writable)
 
 static void on_pause(void *ctx)
 {
-	struct ingress_listener *l = ctx;
+	struct listener *l = ctx;
 
 	io_want(&l->io, true, false);
 }
@@ -76,20 +86,68 @@ int ingress_listener_bind(const struct address *a)
 	return -1;
 }
 
-void ingress_listener_start(struct ingress_listener *l, struct ingress *i, int fd,
-			    void (*accepted)(struct ingress *, int fd, const struct address *from))
+struct ingress *ingress_listener_open(const struct ingress_kind *kind, const struct ingress_host *host, int fd, const char *service,
+				      unsigned port_index, ingress_accepted *accepted)
 {
-	l->ingress = i;
+	struct listener *l = calloc(1, sizeof *l);
+
+	if (!l)
+		abort();
+	ingress_init(&l->ingress, kind, host, fd, service, port_index);
 	l->fd = fd;
 	l->accepted = accepted;
-	timer_init(&l->pause, i->host->loop, on_pause, l);
-	io_init(&l->io, i->host->loop, fd, on_accept, l);
+	timer_init(&l->pause, host->loop, on_pause, l);
+	io_init(&l->io, host->loop, fd, on_accept, l);
 	io_want(&l->io, true, false);
+	return &l->ingress;
 }
 
-void ingress_listener_stop(struct ingress_listener *l)
+void ingress_listener_admit(struct ingress *i, struct ingress_guest *g, const struct address *from)
 {
+	struct listener *l = (struct listener *)i;
+
+	g->ingress = i;
+	address_text(from, g->peer);
+	g->link = &l->guests;
+	g->next = l->guests;
+	if (g->next)
+		g->next->link = &g->next;
+	l->guests = g;
+	i->flows++;
+}
+
+void ingress_listener_dismiss(struct ingress_guest *g)
+{
+	if (!g->ingress)
+		return;
+	*g->link = g->next;
+	if (g->next)
+		g->next->link = g->link;
+	g->ingress->flows--;
+	g->ingress = NULL;
+}
+
+void ingress_listener_welcome(struct ingress *i, void (*open)(struct ingress_guest *, struct session *))
+{
+	struct ingress_guest *next;
+
+	for (struct ingress_guest *g = ((struct listener *)i)->guests; g; g = next) {
+		struct session *s = i->host->session(i->host->ctx);
+
+		next = g->next;
+		if (s)
+			open(g, s);
+	}
+}
+
+void ingress_listener_close(struct ingress *i, void (*end)(struct ingress_guest *))
+{
+	struct listener *l = (struct listener *)i;
+
+	while (l->guests)
+		end(l->guests);
 	timer_stop(&l->pause);
 	io_stop(&l->io);
 	close(l->fd);
+	free(l);
 }

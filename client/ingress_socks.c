@@ -28,17 +28,8 @@ enum conn_state {
 	CONN_ASSOCIATED,	/* its end is that of the association. -> gone */
 };
 
-struct conn;
-
-struct port {
-	struct ingress ingress;
-	struct ingress_listener listener;
-	struct conn *conns;
-};
-
 struct conn {
-	struct conn *next, **link;
-	struct port *port;
+	struct ingress_guest guest;	/* first */
 	enum conn_state state;
 	struct stream *stream;	/* until it is the relay's */
 	struct relay relay;	/* from WAITING on */
@@ -48,22 +39,20 @@ struct conn {
 	struct socks5_request request;
 	uint8_t in[SOCKS5_MESSAGE_MAX + 64];
 	size_t n;		/* octets of in */
-	char peer[ADDRESS_TEXT];
 };
 
 static void conn_free(struct conn *c, bool reset)
 {
+	struct loop *loop = c->guest.ingress->host->loop;
+
 	timer_stop(&c->timer);
-	*c->link = c->next;
-	if (c->next)
-		c->next->link = c->link;
-	c->port->ingress.flows--;
+	ingress_listener_dismiss(&c->guest);
 	socks_udp_free(c->udp);
 	if (c->stream)
 		(reset ? stream_tcp_abort : stream_close)(c->stream);
 	else
 		relay_fini(&c->relay, reset);
-	loop_free_later(c->port->ingress.host->loop, c);
+	loop_free_later(loop, c);
 }
 
 static struct stream *stream_of(const struct conn *c)
@@ -94,7 +83,7 @@ static bool reply(struct conn *c, enum socks5_reply code, const struct address *
 
 static void refuse(struct conn *c, enum socks5_reply code, const char *why)
 {
-	log_limited(LOG_LEVEL_WARN, "socks5", c->peer, "%s port %u: %s", c->request.host, c->request.port, why);
+	log_limited(LOG_LEVEL_WARN, "socks5", c->guest.peer, "%s port %u: %s", c->request.host, c->request.port, why);
 	(void)reply(c, code, NULL);
 	conn_free(c, false);
 }
@@ -102,7 +91,7 @@ static void refuse(struct conn *c, enum socks5_reply code, const char *why)
 /* Talks no SOCKS5, or goes. */
 static void give_up(struct conn *c, const char *why)
 {
-	log_limited(LOG_LEVEL_INFO, "socks5", c->peer, "connection to %s closed: %s", c->port->ingress.local, why);
+	log_limited(LOG_LEVEL_INFO, "socks5", c->guest.peer, "connection to %s closed: %s", c->guest.ingress->local, why);
 	conn_free(c, true);
 }
 
@@ -126,7 +115,7 @@ static void on_channel_closed(void *ctx, uint64_t code, const char *reason)
 
 	if (c->state == CONN_OPEN) {
 		if (code != CODE_NONE)
-			log_limited(LOG_LEVEL_WARN, "socks5", c->peer, "connection to %s port %u reset: %s", c->request.host, c->request.port, reason);
+			log_limited(LOG_LEVEL_WARN, "socks5", c->guest.peer, "connection to %s port %u reset: %s", c->request.host, c->request.port, reason);
 		conn_free(c, code != CODE_NONE);
 		return;
 	}
@@ -142,7 +131,7 @@ static const struct relay_events relay_events = { on_opened, on_channel_closed, 
 
 static void conn_open(struct conn *c, struct session *s)
 {
-	struct ingress *i = &c->port->ingress;
+	struct ingress *i = c->guest.ingress;
 	char target[MESSAGE_TARGET_MAX + 1];
 	const struct channel_params params = { .kind = KIND_STREAM, .service = target, .total = &i->total };
 
@@ -153,14 +142,14 @@ static void conn_open(struct conn *c, struct session *s)
 									   "the server is too old for addresses that helpers name");
 	} else {
 		timer_in(&c->timer, CONNECT_US);
-		log_debug("socks5", c->peer, "connection to %s is channel %llu", target, (unsigned long long)channel_id(c->relay.channel));
+		log_debug("socks5", c->guest.peer, "connection to %s is channel %llu", target, (unsigned long long)channel_id(c->relay.channel));
 		(void)relay_push(&c->relay, c->in, c->n); /* what came behind the request; there is always room for that */
 	}
 }
 
 static void begin_connect(struct conn *c)
 {
-	const struct ingress_host *host = c->port->ingress.host;
+	const struct ingress_host *host = c->guest.ingress->host;
 	struct session *s = host->session(host->ctx);
 	struct stream *stream = c->stream;
 
@@ -177,9 +166,9 @@ static void begin_connect(struct conn *c)
 static void begin_udp(struct conn *c)
 {
 	/* Some clients name a port of theirs, most give none. */
-	c->udp = socks_udp_new(&c->port->ingress, &c->on, &c->client, c->request.port);
+	c->udp = socks_udp_new(c->guest.ingress, &c->on, &c->client, c->request.port);
 	if (!c->udp) {
-		log_limited(LOG_LEVEL_ERROR, "socks5", c->peer, "no socket for UDP: %s", strerror(errno));
+		log_limited(LOG_LEVEL_ERROR, "socks5", c->guest.peer, "no socket for UDP: %s", strerror(errno));
 		refuse(c, SOCKS5_GENERAL_FAILURE, "no socket");
 		return;
 	}
@@ -199,7 +188,7 @@ static void take(struct conn *c, ssize_t n)
 
 static ssize_t on_greeting(struct conn *c)
 {
-	bool login = c->port->ingress.host->logins, open, password;
+	bool login = c->guest.ingress->host->logins, open, password;
 	enum socks5_method method;
 	uint8_t answer[2];
 	ssize_t used = socks5_methods_get(c->in, c->n, &open, &password);
@@ -208,7 +197,7 @@ static ssize_t on_greeting(struct conn *c)
 		return used;
 	method = login ? password ? SOCKS5_PASSWORD : SOCKS5_NONE : open ? SOCKS5_OPEN : SOCKS5_NONE;
 	if (!say(c, answer, socks5_method_put(answer, method)) || method == SOCKS5_NONE) {
-		log_limited(LOG_LEVEL_WARN, "socks5", c->peer, "the client is turned away: %s",
+		log_limited(LOG_LEVEL_WARN, "socks5", c->guest.peer, "the client is turned away: %s",
 			    login ? "it gives no name and password (login-file)" : "it insists on a name and password, and none are asked for");
 		return ERROR_AUTH;
 	}
@@ -230,11 +219,11 @@ static ssize_t on_login(struct conn *c)
 
 	if (used <= 0)
 		return used;
-	ok = credentials_bearer(c->port->ingress.host->logins, span_of(user), span_of(password));
+	ok = credentials_bearer(c->guest.ingress->host->logins, span_of(user), span_of(password));
 	explicit_bzero(password, sizeof password);
 	explicit_bzero(c->in, (size_t)used);
 	if (!say(c, answer, socks5_accepted_put(answer, ok)) || !ok) {
-		log_limited(LOG_LEVEL_WARN, "socks5", c->peer, "wrong name or password");
+		log_limited(LOG_LEVEL_WARN, "socks5", c->guest.peer, "wrong name or password");
 		return ERROR_AUTH;
 	}
 	c->state = CONN_REQUEST;
@@ -330,22 +319,14 @@ static void on_timer(void *ctx)
 
 static void conn_new(struct ingress *i, int fd, const struct address *from)
 {
-	struct port *port = (struct port *)i;
 	struct conn *c = calloc(1, sizeof *c);
 
 	if (!c)
 		abort();
-	c->port = port;
+	ingress_listener_admit(i, &c->guest, from);
 	c->client = *from;
 	if (address_of_socket(fd, &c->on) < 0)
 		c->on = *from;
-	address_text(from, c->peer);
-	c->link = &port->conns;
-	c->next = port->conns;
-	if (c->next)
-		c->next->link = &c->next;
-	port->conns = c;
-	port->ingress.flows++;
 	timer_init(&c->timer, i->host->loop, on_timer, c);
 	timer_in(&c->timer, TALK_US);
 	c->stream = stream_tcp_adopt(i->host->loop, fd, &talk_events, c);
@@ -354,37 +335,30 @@ static void conn_new(struct ingress *i, int fd, const struct address *from)
 
 static struct ingress *socks_open(const struct ingress_host *host, int fd, const char *service, unsigned port_index)
 {
-	struct port *port = calloc(1, sizeof *port);
+	return ingress_listener_open(&ingress_socks, host, fd, service, port_index, conn_new);
+}
 
-	if (!port)
-		abort();
-	ingress_init(&port->ingress, &ingress_socks, host, fd, service, port_index);
-	ingress_listener_start(&port->listener, &port->ingress, fd, conn_new);
-	return &port->ingress;
+static void guest_open(struct ingress_guest *g, struct session *s)
+{
+	struct conn *c = (struct conn *)g;
+
+	if (c->state == CONN_WAITING && !c->relay.channel)
+		conn_open(c, s);
 }
 
 static void socks_welcome(struct ingress *i)
 {
-	struct port *port = (struct port *)i;
-	struct conn *c, *next;
+	ingress_listener_welcome(i, guest_open);
+}
 
-	for (c = port->conns; c; c = next) {
-		struct session *s = i->host->session(i->host->ctx);
-
-		next = c->next;
-		if (s && c->state == CONN_WAITING && !c->relay.channel)
-			conn_open(c, s);
-	}
+static void guest_end(struct ingress_guest *g)
+{
+	conn_free((struct conn *)g, true);
 }
 
 static void socks_close(struct ingress *i)
 {
-	struct port *port = (struct port *)i;
-
-	while (port->conns)
-		conn_free(port->conns, true);
-	ingress_listener_stop(&port->listener);
-	free(port);
+	ingress_listener_close(i, guest_end);
 }
 
 const struct ingress_kind ingress_socks = {

@@ -4,7 +4,6 @@
  */
 #include "client/ingress_listener.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "client/relay.h"
@@ -14,46 +13,33 @@
 
 #define WAIT_US (10 * LOOP_SECOND)	/* for a session */
 
-struct conn;
-
-struct port {
-	struct ingress ingress;
-	struct ingress_listener listener;
-	struct conn *conns;
-};
-
 struct conn {
-	struct conn *next, **link;
-	struct port *port;
+	struct ingress_guest guest;	/* first */
 	struct relay relay;	/* without a channel: waits for a session */
 	struct timer wait;
-	char peer[ADDRESS_TEXT];
 };
 
 /* Unlinks it and closes the socket, in order or by reset. The channel is done with. */
 static void conn_free(struct conn *c, bool reset)
 {
 	timer_stop(&c->wait);
-	*c->link = c->next;
-	if (c->next)
-		c->next->link = c->link;
-	c->port->ingress.flows--;
+	ingress_listener_dismiss(&c->guest);
 	relay_fini(&c->relay, reset);
-	loop_free_later(c->port->ingress.host->loop, c);
+	loop_free_later(c->relay.loop, c);
 }
 
 static void on_broken(void *ctx)
 {
 	struct conn *c = ctx;
 
-	log_debug("tcp", c->peer, "the local connection to %s was reset", c->port->ingress.local);
+	log_debug("tcp", c->guest.peer, "the local connection to %s was reset", c->guest.ingress->local);
 	conn_free(c, true);
 }
 
 static void refuse(struct conn *c, const char *why)
 {
-	log_limited(LOG_LEVEL_WARN, "tcp", c->peer, "connection to %s (service %s) reset: %s", c->port->ingress.local,
-		    c->port->ingress.service, why);
+	log_limited(LOG_LEVEL_WARN, "tcp", c->guest.peer, "connection to %s (service %s) reset: %s", c->guest.ingress->local,
+		    c->guest.ingress->service, why);
 	conn_free(c, true);
 }
 
@@ -71,7 +57,7 @@ static const struct relay_events relay_events = { .closed = on_closed, .broken =
 
 static void conn_open(struct conn *c, struct session *s)
 {
-	struct ingress *i = &c->port->ingress;
+	struct ingress *i = c->guest.ingress;
 	const struct channel_params params = {
 		.kind = KIND_STREAM,
 		.service = i->service,
@@ -84,7 +70,7 @@ static void conn_open(struct conn *c, struct session *s)
 		return;
 	}
 	timer_stop(&c->wait);
-	log_debug("tcp", c->peer, "connection to %s is channel %llu of session %s", i->local,
+	log_debug("tcp", c->guest.peer, "connection to %s is channel %llu of session %s", i->local,
 		  (unsigned long long)channel_id(c->relay.channel), session_tag(s));
 	relay_start(&c->relay, RELAY_ALL);
 }
@@ -99,67 +85,50 @@ static void on_wait(void *ctx)
 static void conn_new(struct ingress *i, int fd, const struct address *from)
 {
 	static const struct stream_events none;
-	struct port *port = (struct port *)i;
-	const struct ingress_host *host = port->ingress.host;
+	const struct ingress_host *host = i->host;
 	struct conn *c = calloc(1, sizeof *c);
 	struct session *s;
 
 	if (!c)
 		abort();
-	c->port = port;
-	address_text(from, c->peer);
+	ingress_listener_admit(i, &c->guest, from);
 	timer_init(&c->wait, host->loop, on_wait, c);
 	relay_init(&c->relay, host->loop, stream_tcp_adopt(host->loop, fd, &none, c), &relay_events, c);
-	c->link = &port->conns;
-	c->next = port->conns;
-	if (c->next)
-		c->next->link = &c->next;
-	port->conns = c;
-	port->ingress.flows++;
 	s = host->session(host->ctx);
 	if (s) {
 		conn_open(c, s);
 		return;
 	}
-	log_debug("tcp", c->peer, "connection to %s waits for a session", port->ingress.local);
+	log_debug("tcp", c->guest.peer, "connection to %s waits for a session", i->local);
 	timer_in(&c->wait, WAIT_US);
 }
 
 static struct ingress *tcp_open(const struct ingress_host *host, int fd, const char *service, unsigned port_index)
 {
-	struct port *port = calloc(1, sizeof *port);
+	return ingress_listener_open(&ingress_tcp, host, fd, service, port_index, conn_new);
+}
 
-	if (!port)
-		abort();
-	ingress_init(&port->ingress, &ingress_tcp, host, fd, service, port_index);
-	ingress_listener_start(&port->listener, &port->ingress, fd, conn_new);
-	return &port->ingress;
+static void guest_open(struct ingress_guest *g, struct session *s)
+{
+	struct conn *c = (struct conn *)g;
+
+	if (!c->relay.started)
+		conn_open(c, s);
 }
 
 static void tcp_welcome(struct ingress *i)
 {
-	struct port *port = (struct port *)i;
-	struct conn *c, *next;
+	ingress_listener_welcome(i, guest_open);
+}
 
-	for (c = port->conns; c; c = next) {
-		struct session *s = i->host->session(i->host->ctx);
-
-		next = c->next;
-		if (s && !c->relay.started)
-			conn_open(c, s);
-	}
+static void guest_end(struct ingress_guest *g)
+{
+	conn_free((struct conn *)g, true);
 }
 
 static void tcp_close(struct ingress *i)
 {
-	struct port *port = (struct port *)i;
-
-	while (port->conns) {
-		assert(!port->conns->relay.channel);
-		conn_free(port->conns, true);
-	}
-	ingress_listener_stop(&port->listener);
-	free(port);
+	ingress_listener_close(i, guest_end);
 }
 
 const struct ingress_kind ingress_tcp = {

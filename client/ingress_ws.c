@@ -27,17 +27,8 @@ enum conn_state {
 	CONN_CLOSED,
 };
 
-struct conn;
-
-struct port {
-	struct ingress ingress;
-	struct ingress_listener listener;
-	struct conn *conns;
-};
-
 struct conn {
-	struct conn *next, **link;
-	struct port *port;	/* NULL: it is closed */
+	struct ingress_guest guest;	/* first */
 	struct loop *loop;
 	struct http *http;	/* NULL: gone */
 	struct exchange *x;	/* while waiting; then the message end's */
@@ -46,7 +37,6 @@ struct conn {
 	enum conn_state state;
 	struct timer wait;
 	struct ingress_ws_request request;
-	char peer[ADDRESS_TEXT];
 };
 
 static const struct endpoint_ops endpoint;
@@ -56,23 +46,12 @@ static const struct http_limits limits = { .head_us = 10 * LOOP_SECOND, .idle_us
 
 /* ---- the end ---- */
 
-static void unlink_conn(struct conn *c)
-{
-	if (!c->port)
-		return;
-	*c->link = c->next;
-	if (c->next)
-		c->next->link = c->link;
-	c->port->ingress.flows--;
-	c->port = NULL;
-}
-
 /* When nothing of it is left. */
 static void conn_settle(struct conn *c)
 {
 	if (c->http || c->end || c->channel)
 		return;
-	unlink_conn(c);
+	ingress_listener_dismiss(&c->guest);
 	timer_stop(&c->wait);
 	loop_free_later(c->loop, c);
 }
@@ -82,7 +61,7 @@ static void on_over(void *ctx, int error, const char *why)
 	struct conn *c = ctx;
 
 	if (error)
-		log_debug("ws", c->peer, "ended: %s", why);
+		log_debug("ws", c->guest.peer, "ended: %s", why);
 	c->end = NULL;
 	c->state = CONN_CLOSED;
 	if (c->http)
@@ -101,8 +80,8 @@ static void answer(struct conn *c, int status, const char *sentence)
 	size_t n = strlen(sentence), cap;
 	uint8_t *room = exchange_room(c->x, n + 1, &cap);
 
-	log_limited(LOG_LEVEL_WARN, "ws", c->peer, "WebSocket to %s (service %s) refused with status %d: %s", c->port->ingress.local,
-		    c->port->ingress.service, status, sentence);
+	log_limited(LOG_LEVEL_WARN, "ws", c->guest.peer, "WebSocket to %s (service %s) refused with status %d: %s", c->guest.ingress->local,
+		    c->guest.ingress->service, status, sentence);
 	timer_stop(&c->wait);
 	c->state = CONN_IDLE;
 	if (!room)
@@ -192,7 +171,7 @@ static const struct endpoint_ops endpoint = {
 
 static void conn_open(struct conn *c, struct session *s)
 {
-	struct ingress *i = &c->port->ingress;
+	struct ingress *i = c->guest.ingress;
 	const struct channel_params params = {
 		.kind = KIND_MESSAGE,
 		.service = i->service,
@@ -209,7 +188,7 @@ static void conn_open(struct conn *c, struct session *s)
 	}
 	c->end = message_end_new(&(struct message_end_config){ .loop = c->loop, .channel = c->channel, .message_max = MESSAGE_MAX,
 							       .over = on_over, .ctx = c });
-	log_debug("ws", c->peer, "WebSocket to %s is channel %llu", i->local, (unsigned long long)channel_id(c->channel));
+	log_debug("ws", c->guest.peer, "WebSocket to %s is channel %llu", i->local, (unsigned long long)channel_id(c->channel));
 }
 
 static void on_wait(void *ctx)
@@ -271,7 +250,7 @@ static const struct exchange_events x_events = { on_head, on_body, on_end, on_wr
 static void on_request(void *ctx, struct exchange *x, const struct http1_head *head)
 {
 	struct conn *c = ctx;
-	const struct ingress_host *host = c->port ? c->port->ingress.host : NULL;
+	const struct ingress_host *host = c->guest.ingress ? c->guest.ingress->host : NULL;
 	const char *sentence;
 	struct session *s;
 	int status;
@@ -312,71 +291,55 @@ static const struct http_events http_events = { .request = on_request, .closed =
 static void conn_new(struct ingress *i, int fd, const struct address *from)
 {
 	static const struct stream_events none;
-	struct port *port = (struct port *)i;
-	const struct ingress_host *host = port->ingress.host;
+	const struct ingress_host *host = i->host;
 	struct conn *c = calloc(1, sizeof *c);
 
 	if (!c)
 		abort();
-	c->port = port;
+	ingress_listener_admit(i, &c->guest, from);
 	c->loop = host->loop;
-	address_text(from, c->peer);
 	timer_init(&c->wait, host->loop, on_wait, c);
-	c->link = &port->conns;
-	c->next = port->conns;
-	if (c->next)
-		c->next->link = &c->next;
-	port->conns = c;
-	port->ingress.flows++;
 	c->http = http_server(host->loop, stream_tcp_adopt(host->loop, fd, &none, c), &limits, &http_events, c);
 }
 
 static struct ingress *ws_open(const struct ingress_host *host, int fd, const char *service, unsigned port_index)
 {
-	struct port *port = calloc(1, sizeof *port);
+	return ingress_listener_open(&ingress_ws, host, fd, service, port_index, conn_new);
+}
 
-	if (!port)
-		abort();
-	ingress_init(&port->ingress, &ingress_ws, host, fd, service, port_index);
-	ingress_listener_start(&port->listener, &port->ingress, fd, conn_new);
-	return &port->ingress;
+static void guest_open(struct ingress_guest *g, struct session *s)
+{
+	struct conn *c = (struct conn *)g;
+
+	if (c->state == CONN_WAITING && !c->channel)
+		conn_open(c, s);
 }
 
 static void ws_welcome(struct ingress *i)
 {
-	struct port *port = (struct port *)i;
-	struct conn *c, *next;
-
-	for (c = port->conns; c; c = next) {
-		struct session *s = i->host->session(i->host->ctx);
-
-		next = c->next;
-		if (s && c->state == CONN_WAITING && !c->channel)
-			conn_open(c, s);
-	}
+	ingress_listener_welcome(i, guest_open);
 }
 
 /* What is open has lost its session: the message ends are told at the end of the turn, and would be too late. */
+static void guest_end(struct ingress_guest *g)
+{
+	struct conn *c = (struct conn *)g;
+
+	ingress_listener_dismiss(g);
+	timer_stop(&c->wait);
+	message_end_free(c->end);
+	c->end = NULL;
+	c->channel = NULL;
+	c->state = CONN_CLOSED;
+	if (c->http)
+		http_close(c->http);
+	else
+		conn_settle(c);
+}
+
 static void ws_close(struct ingress *i)
 {
-	struct port *port = (struct port *)i;
-
-	while (port->conns) {
-		struct conn *c = port->conns;
-
-		unlink_conn(c);
-		timer_stop(&c->wait);
-		message_end_free(c->end);
-		c->end = NULL;
-		c->channel = NULL;
-		c->state = CONN_CLOSED;
-		if (c->http)
-			http_close(c->http);
-		else
-			conn_settle(c);
-	}
-	ingress_listener_stop(&port->listener);
-	free(port);
+	ingress_listener_close(i, guest_end);
 }
 
 const struct ingress_kind ingress_ws = {
