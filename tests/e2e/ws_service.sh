@@ -83,7 +83,8 @@ await 20 service ask "$(at janus)" janus >"$W/janus.said" 2>&1 || fail "Janus: $
 note "the target restarts"
 stop target
 ask gone "$(at sig)" unreachable
-target target "$(port_of "$TARGET")"
+launch target $PYTHON "$TOP/tests/tools/wsservice.py" serve "$(port_of "$TARGET")"
+ready target tcp wsservice 2 >/dev/null || fail "the target does not come again"
 ask again "$(at sig)" messages
 
 note "a proxy in between, cut each second"
