@@ -43,7 +43,7 @@ nghttpx-front-stock-h1  duplex                http=1.1
 nasty             duplex
 nasty-tunnel      duplex
 nasty-cut-age     duplex                      cuts=1 lost=10 seconds=25
-nasty-cut-bytes   duplex                      cuts=1 lost=10 seconds=25
+nasty-cut-bytes   duplex                      cuts=1 lost=10 seconds=40
 nasty-cut-idle    duplex                      lost=10
 nasty-cut-rst     duplex                      cuts=1 lost=10 seconds=25
 nasty-limit2      duplex
