@@ -126,8 +126,8 @@ refuses 2 "socket 'https' of systemd needs a certificate" https "127.0.0.1:$(fre
 refuses 2 "socket 'clear' of systemd at 203.0.113.9:.* is not of this machine only" clear "203.0.113.9:$(free_port)" "${clear[@]}"
 
 # By the protocol itself: what is for another process, no socket at all, one that does not listen, a datagram socket.
-handed() { # KIND COMMAND...
-	$PYTHON -c '
+handed() { # KIND COMMAND...; INSTEAD=exec: in the place of the shell
+	${INSTEAD:-} $PYTHON -c '
 import os, socket, sys
 kind = sys.argv[1]
 pid = os.getpid() + (kind == "other")
@@ -153,6 +153,6 @@ wrong file 2 "it is no socket"
 wrong datagram 2 "not a stream"
 wrong open 2 "it does not listen"
 wrong other 2 "no certificate" # nothing was handed to it, so that it would listen with TLS
-launch listens bash -c "$(declare -f handed); PYTHON=$PYTHON; handed listens \"\$@\"" handed "${clear[@]}"
+launch listens bash -c "$(declare -f handed); PYTHON=$PYTHON INSTEAD=exec; handed listens \"\$@\"" handed "${clear[@]}"
 at=$(ready listens clear culvertd) || fail "what listens is not taken: $(cat "$W/listens.err")"
 [ "$(get "http://$at/healthz")" = ok ] || fail "nothing by what was handed over"
