@@ -23,6 +23,6 @@ $PYTHON "$TOP/tests/tools/restpark.py" park "$SERVER_PORT" "$W/server.crt" "$BEA
 note "parked: $(cat "$W/parked")"
 if culvertd_is_plain; then
 	check "$(json "$W/parked" kib_each)" "<" 40 "KiB for each parked stream"
-	check "$(json "$W/parked" cpu_percent)" "<" 3 "% CPU"
+	check "$(json "$W/parked" cpu_percent)" "<" 2 "% CPU"
 fi
 check "$(json "$W/parked" woken)" == 50 "streams woken"
